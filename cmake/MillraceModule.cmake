@@ -1,0 +1,56 @@
+# A module of ours and what proves it:
+#   millrace_module(NAME base
+#     INTERFACES base.cppm ...      module interface units, exported
+#     SOURCES    clock.cpp ...      implementation units
+#     LINKS      millrace_x ...     modules and libraries that it uses
+#     TESTS      clock_test.cpp ... built into <name>_test and run by ctest
+#     TEST_LINKS ...)               what only the tests use
+# The target is called millrace_<name>.
+function(millrace_module)
+  cmake_parse_arguments(ARG "" "NAME" "INTERFACES;SOURCES;LINKS;TESTS;TEST_LINKS" ${ARGN})
+  set(target millrace_${ARG_NAME})
+  add_library(${target} STATIC)
+  target_sources(${target}
+    PUBLIC FILE_SET CXX_MODULES BASE_DIRS ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_BINARY_DIR}
+           FILES ${ARG_INTERFACES}
+    PRIVATE ${ARG_SOURCES})
+  target_compile_options(${target} PRIVATE ${MILLRACE_WARNINGS})
+  target_link_libraries(${target} PUBLIC ${ARG_LINKS})
+  if(ARG_TESTS)
+    millrace_test(NAME ${ARG_NAME}_test SOURCES ${ARG_TESTS} LINKS ${target} ${ARG_TEST_LINKS})
+  endif()
+endfunction()
+
+# One test program, run by ctest. Tests read their data files from below MILLRACE_SOURCE_DIR.
+function(millrace_test)
+  cmake_parse_arguments(ARG "" "NAME" "SOURCES;LINKS" ${ARGN})
+  add_executable(${ARG_NAME} ${ARG_SOURCES})
+  target_compile_options(${ARG_NAME} PRIVATE ${MILLRACE_WARNINGS})
+  target_compile_definitions(${ARG_NAME} PRIVATE MILLRACE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LINKS} GTest::gtest_main GTest::gmock)
+  add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME})
+endfunction()
+
+# A libFuzzer target over SOURCES (LLVMFuzzerTestOneInput); its small seed corpus lies in CORPUS.
+# ctest runs it for a bounded number of inputs; `./dev fuzz` runs it for as long as asked.
+function(millrace_fuzz_target)
+  cmake_parse_arguments(ARG "" "NAME;CORPUS" "SOURCES;LINKS" ${ARGN})
+  if(NOT MILLRACE_FUZZ)
+    return()
+  endif()
+  add_executable(${ARG_NAME} ${ARG_SOURCES})
+  target_compile_options(${ARG_NAME} PRIVATE ${MILLRACE_WARNINGS})
+  target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LINKS})
+  target_link_options(${ARG_NAME} PRIVATE -fsanitize=fuzzer)
+  add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME} -runs=20000 -seed=1 -max_len=4096 -rss_limit_mb=2048
+                                    -artifact_prefix=${CMAKE_BINARY_DIR}/ ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS})
+endfunction()
+
+# A Google Benchmark program, built into bin/bench/ and run by `./dev bench`.
+function(millrace_benchmark)
+  cmake_parse_arguments(ARG "" "NAME" "SOURCES;LINKS" ${ARGN})
+  add_executable(${ARG_NAME} ${ARG_SOURCES})
+  target_compile_options(${ARG_NAME} PRIVATE ${MILLRACE_WARNINGS})
+  set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin/bench)
+  target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LINKS} benchmark::benchmark)
+endfunction()
