@@ -21,6 +21,21 @@ function(millrace_module)
   endif()
 endfunction()
 
+# Every test gets a time limit, and in sanitized builds stricter checks with readable traces. The
+# label says how `./dev test` counts it: gtest and python programs report their cases, anything else
+# is one test.
+function(millrace_test_properties name label)
+  set(environment "")
+  if(MILLRACE_SANITIZE)
+    list(APPEND environment
+         ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:allow_addr2line=1
+         UBSAN_OPTIONS=print_stacktrace=1:allow_addr2line=1
+         TSAN_OPTIONS=halt_on_error=1:allow_addr2line=1)
+  endif()
+  set_tests_properties(${name} PROPERTIES
+                       LABELS ${label} TIMEOUT 600 ENVIRONMENT "${environment}")
+endfunction()
+
 # One test program, run by ctest. Tests read their data files from below MILLRACE_SOURCE_DIR.
 function(millrace_test)
   cmake_parse_arguments(ARG "" "NAME" "SOURCES;LINKS" ${ARGN})
@@ -29,21 +44,40 @@ function(millrace_test)
   target_compile_definitions(${ARG_NAME} PRIVATE MILLRACE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LINKS} GTest::gtest_main GTest::gmock)
   add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME})
+  millrace_test_properties(${ARG_NAME} gtest)
+endfunction()
+
+# A file of Python unittest cases, run by ctest; `./dev test` counts each case.
+function(millrace_python_test)
+  cmake_parse_arguments(ARG "" "NAME;SCRIPT" "" ${ARGN})
+  add_test(NAME ${ARG_NAME}
+           COMMAND python3 ${CMAKE_SOURCE_DIR}/tools/python_test.py ${ARG_NAME} ${ARG_SCRIPT}
+           WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+  millrace_test_properties(${ARG_NAME} python)
 endfunction()
 
 # A libFuzzer target over SOURCES (LLVMFuzzerTestOneInput); its small seed corpus lies in CORPUS.
-# ctest runs it for a bounded number of inputs; `./dev fuzz` runs it for as long as asked.
+# ctest runs it for a bounded number of inputs; `./dev fuzz` runs it for as long as asked. What it
+# finds goes into the build folder: the seed corpus is only read.
 function(millrace_fuzz_target)
   cmake_parse_arguments(ARG "" "NAME;CORPUS" "SOURCES;LINKS" ${ARGN})
   if(NOT MILLRACE_FUZZ)
     return()
   endif()
+  set(found ${CMAKE_BINARY_DIR}/fuzz/${ARG_NAME})
+  set(corpora ${found}/corpus)
+  file(MAKE_DIRECTORY ${corpora})
+  if(ARG_CORPUS)
+    list(APPEND corpora ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS})
+  endif()
   add_executable(${ARG_NAME} ${ARG_SOURCES})
   target_compile_options(${ARG_NAME} PRIVATE ${MILLRACE_WARNINGS})
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LINKS})
   target_link_options(${ARG_NAME} PRIVATE -fsanitize=fuzzer)
-  add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME} -runs=20000 -seed=1 -max_len=4096 -rss_limit_mb=2048
-                                    -artifact_prefix=${CMAKE_BINARY_DIR}/ ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS})
+  add_test(NAME ${ARG_NAME}
+           COMMAND ${ARG_NAME} -runs=20000 -max_total_time=30 -seed=1 -max_len=4096 -timeout=20
+                   -rss_limit_mb=2048 -artifact_prefix=${found}/ ${corpora})
+  millrace_test_properties(${ARG_NAME} fuzz)
 endfunction()
 
 # A Google Benchmark program, built into bin/bench/ and run by `./dev bench`.
@@ -51,6 +85,7 @@ function(millrace_benchmark)
   cmake_parse_arguments(ARG "" "NAME" "SOURCES;LINKS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SOURCES})
   target_compile_options(${ARG_NAME} PRIVATE ${MILLRACE_WARNINGS})
-  set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin/bench)
+  set_target_properties(${ARG_NAME} PROPERTIES
+                        RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin/bench)
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LINKS} benchmark::benchmark)
 endfunction()
