@@ -1,4 +1,5 @@
-// Bytes seen from outside: views, big-endian loads and stores, and a reader that never passes the end.
+// Bytes seen from outside: views, big-endian loads and stores, and a reader that never passes the
+// end.
 module;
 #include <bit>
 #include <concepts>
@@ -56,8 +57,8 @@ inline void store_big_endian(std::byte* to, Integer value) {
   std::memcpy(to, &swapped, sizeof swapped);
 }
 
-// Reads forward over bytes that it does not own. After the first read past the end it is failed(): every
-// later read gives zero or an empty view, so that a parser may check once, at its end.
+// Reads forward over bytes that it does not own. After the first read past the end it is failed():
+// every later read gives zero or an empty view, so that a parser may check once, at its end.
 class ByteReader {
  public:
   explicit ByteReader(ByteView bytes) : bytes_(bytes) {}

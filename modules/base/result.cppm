@@ -1,5 +1,5 @@
-// How operations fail. A failure that happens in operation is a value: Result<T> holds either a T or an
-// Error. A broken invariant is a bug and stops the process: check().
+// How operations fail. A failure that happens in operation is a value: Result<T> holds either a T
+// or an Error. A broken invariant is a bug and stops the process: check().
 module;
 #include <cstdint>
 #include <source_location>
@@ -33,8 +33,8 @@ struct Error {
   friend bool operator==(const Error&, const Error&) = default;
 };
 
-// Result<T> is nodiscard as a type: no failure is dropped by accident. Subsystems on a hot path use an
-// error type of their own that needs no memory: Result<T, DecodeError>.
+// Result<T> is nodiscard as a type: no failure is dropped by accident. Subsystems on a hot path use
+// an error type of their own that needs no memory: Result<T, DecodeError>.
 template <class T, class E = Error>
 class [[nodiscard]] Result : public tl::expected<T, E> {
  public:
@@ -60,7 +60,8 @@ template <class E>
 // An invariant of our own code. Never used on what comes from outside: that is a Result.
 inline void check(bool holds, std::string_view what,
                   std::source_location where = std::source_location::current()) {
-  if (!holds) [[unlikely]] invariant_broken(what, where);
+  if (!holds) [[unlikely]]
+    invariant_broken(what, where);
 }
 
 }  // namespace millrace

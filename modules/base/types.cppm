@@ -1,5 +1,5 @@
-// Strong types: an offset is not an epoch, and the compiler says so. They are the size of the integer that
-// they hold and cost nothing.
+// Strong types: an offset is not an epoch, and the compiler says so. They are the size of the
+// integer that they hold and cost nothing.
 module;
 #include <array>
 #include <compare>

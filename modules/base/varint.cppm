@@ -1,5 +1,6 @@
-// Variable-length integers as Kafka writes them: seven bits a byte, least significant first; signed ones
-// zigzag. A 32-bit value takes at most 5 bytes, a 64-bit one at most 10; longer encodings are refused.
+// Variable-length integers as Kafka writes them: seven bits a byte, least significant first; signed
+// ones zigzag. A 32-bit value takes at most 5 bytes, a 64-bit one at most 10; longer encodings are
+// refused.
 module;
 #include <cstddef>
 #include <cstdint>
@@ -36,8 +37,8 @@ inline constexpr std::size_t varlong_bytes_max = 10;
   return unsigned_varint_size(zigzag(value));
 }
 
-// Reads an unsigned varint from [from, end). Returns the position after it, or null when it is cut off or
-// longer or larger than the type allows.
+// Reads an unsigned varint from [from, end). Returns the position after it, or null when it is cut
+// off or longer or larger than the type allows.
 [[nodiscard]] inline const std::byte* read_unsigned_varint(const std::byte* from,
                                                            const std::byte* end,
                                                            std::uint32_t& value) {
