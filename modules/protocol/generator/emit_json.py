@@ -1,0 +1,82 @@
+"""Emits, for the tests, what prints a decoded message as Kafka's own tools print it in JSON, and a table of all
+messages of a family with type-erased functions."""
+
+from emit_encode import emit_is_default
+from emit_messages import compared_structs
+from expressions import Code, is_default, negated
+from schema import Field, Message, Struct
+
+
+def _json_name(name: str) -> str:
+    return name[0].lower() + name[1:]
+
+
+def emit_codecs(family: str, messages: list[Message]) -> str:
+    code = Code()
+    code.add(f"// Generated from the schema files in modules/protocol/schema/{family}. Do not edit.")
+    code.add('#include "generated_codecs.hpp"')
+    code.add()
+    code.add(f"import millrace.protocol.{family};")
+    code.add()
+    code.add("namespace millrace::protocol {")
+    for message in messages:
+        code.add(f"namespace {message.namespace} {{")
+        code.add("namespace {")
+        for struct in compared_structs(message):
+            emit_is_default(code, struct)
+        for struct in [*message.structs, message.top]:
+            _print_struct(code, struct)
+        code.add("}  // namespace")
+        code.add(f"}}  // namespace {message.namespace}")
+    code.open(f"std::span<const GeneratedCodec> {family}_codecs() {{")
+    code.open("static constexpr GeneratedCodec codecs[] = {")
+    for message in messages:
+        name = message.name
+        code.add(f'{{"{message.namespace}", "{name}", {message.versions.low}, {message.versions.high}, '
+                 f"[](Bytes input, int16_t version) {{ return round_trip<{name}>(input, version, "
+                 f"[](JsonWriter& json, const {name}& in, int16_t v) {{ {message.namespace}::print(json, in, v); }}); }}}},")
+    code.close("};")
+    code.add("return codecs;")
+    code.close()
+    code.add("}  // namespace millrace::protocol")
+    return code.text()
+
+
+def _print_struct(code: Code, struct: Struct) -> None:
+    code.open(f"void print(JsonWriter& json, const {struct.name}& in, "
+              "int16_t version) {")
+    code.add("json.open_object();")
+    for f in struct.fields:
+        tests = []
+        if condition := f.versions.condition(struct.versions):
+            tests.append(condition)
+        if f.tag is not None:
+            tests.append(negated(is_default(f, f"in.{f.cpp_name}")))
+        if tests:
+            code.open(f"if ({' && '.join(tests)}) {{")
+        _print_field(code, f)
+        if tests:
+            code.close()
+    code.add("json.close_object();")
+    code.close()
+
+
+def _print_field(code: Code, f: Field) -> None:
+    code.add(f'json.key("{_json_name(f.name)}");')
+    value = f"in.{f.cpp_name}"
+    if f.is_array:
+        item = "print(json, item, version);" if f.is_struct else "json.value(item);"
+        code.add(f"json.array({value}, [&](const auto& item) {{ {item} }});")
+    elif f.by_pointer:
+        code.open(f"if ({value} == nullptr) {{")
+        code.add("json.null();")
+        code.depth -= 1
+        code.open("} else {")
+        code.add(f"print(json, *{value}, version);")
+        code.close()
+    elif f.is_struct:
+        code.add(f"print(json, {value}, version);")
+    elif f.type == "string":
+        code.add(f"json.text({value}, {'true' if not f.nullable.empty else 'false'});")
+    else:
+        code.add(f"json.value({value});")
