@@ -29,6 +29,10 @@ bool Arena::grow(std::size_t bytes) {
 }
 
 void Arena::reset() {
+  if (chunks_.size() == 1 && chunks_.front().size <= arena_kept_bytes_max) [[likely]] {
+    next_ = chunks_.front().memory.get();
+    return;
+  }
   if (chunks_.empty()) return;
   // One chunk is kept: the largest that fits the limit, so that the next message of this size needs
   // no heap.
