@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.node.BinaryNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.lang.reflect.Method;
 import java.lang.reflect.ParameterizedType;
-import java.lang.reflect.Type;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -21,6 +20,7 @@ import org.apache.kafka.common.protocol.types.Field;
 import org.apache.kafka.common.protocol.types.RawTaggedField;
 import org.apache.kafka.common.protocol.types.Schema;
 import org.apache.kafka.common.protocol.types.TaggedFields;
+import org.apache.kafka.common.protocol.types.Type;
 import org.apache.kafka.common.record.internal.MemoryRecords;
 
 /** Sets the fields of a generated message as a shape says, for those fields that a version has. */
@@ -56,7 +56,8 @@ final class Filler {
     }
 
     /** Kafka's JSON leaves record bytes empty: puts the true ones in, as base64. */
-    void putRecords(Message message, Schema schema, JsonNode json) throws ReflectiveOperationException {
+    void putRecords(Message message, Schema schema, JsonNode json)
+            throws ReflectiveOperationException {
         for (Field field : fieldsOf(schema)) {
             Method setter = setterOf(message.getClass(), field);
             String name = nameOf(setter);
@@ -78,8 +79,8 @@ final class Filler {
         }
     }
 
-    private Object chooseValue(org.apache.kafka.common.protocol.types.Type type, Method setter,
-                               Object before, int depth) throws ReflectiveOperationException {
+    private Object chooseValue(Type type, Method setter, Object before, int depth)
+            throws ReflectiveOperationException {
         if (type.isNullable() && !isRefusedNull(setter, null) && shape.makesNull(type.isArray())) {
             return null;
         }
@@ -110,9 +111,9 @@ final class Filler {
             && setter.getName().equals("setRecords");
     }
 
-    private Object array(org.apache.kafka.common.protocol.types.Type type, Method setter,
-                         Object before, int depth) throws ReflectiveOperationException {
-        org.apache.kafka.common.protocol.types.Type elementType = type.arrayElementType().orElseThrow();
+    private Object array(Type type, Method setter, Object before, int depth)
+            throws ReflectiveOperationException {
+        Type elementType = type.arrayElementType().orElseThrow();
         boolean structs = elementType instanceof Schema;
         int length = structs ? shape.structArrayLength(depth) : shape.scalarArrayLength();
         if (length < 0) {
@@ -131,13 +132,14 @@ final class Filler {
         return values;
     }
 
-    private Object struct(Class<?> javaType, Schema schema, int depth) throws ReflectiveOperationException {
+    private Object struct(Class<?> javaType, Schema schema, int depth)
+            throws ReflectiveOperationException {
         Message child = newInstance(javaType);
         fill(child, schema, depth);
         return child;
     }
 
-    private Object scalar(org.apache.kafka.common.protocol.types.Type type, Class<?> javaType, String field) {
+    private Object scalar(Type type, Class<?> javaType, String field) {
         return switch (baseName(type)) {
             case "BOOLEAN" -> shape.bool();
             case "INT8" -> (byte) shape.integer(Byte.MIN_VALUE, Byte.MAX_VALUE);
@@ -156,7 +158,7 @@ final class Filler {
         };
     }
 
-    private static String baseName(org.apache.kafka.common.protocol.types.Type type) {
+    private static String baseName(Type type) {
         return type.toString().replace("COMPACT_", "").replace("NULLABLE_", "");
     }
 
@@ -168,13 +170,15 @@ final class Filler {
             lowest++;
         }
         List<byte[]> payloads = shape.unknownTagPayloads();
-        message.unknownTaggedFields().add(new RawTaggedField(lowest, payloads.get(1)));
-        message.unknownTaggedFields().add(new RawTaggedField(1000, payloads.get(0)));
-        message.unknownTaggedFields().add(new RawTaggedField(Integer.MAX_VALUE - 1, payloads.get(2)));
+        List<RawTaggedField> unknown = message.unknownTaggedFields();
+        unknown.add(new RawTaggedField(lowest, payloads.get(1)));
+        unknown.add(new RawTaggedField(1000, payloads.get(0)));
+        unknown.add(new RawTaggedField(Integer.MAX_VALUE - 1, payloads.get(2)));
     }
 
     /** The tags of every version: one known elsewhere is refused by Kafka, not skipped. */
-    private static TreeSet<Integer> knownTags(Class<?> message) throws ReflectiveOperationException {
+    private static TreeSet<Integer> knownTags(Class<?> message)
+            throws ReflectiveOperationException {
         TreeSet<Integer> tags = new TreeSet<>();
         for (Schema schema : (Schema[]) message.getField("SCHEMAS").get(null)) {
             if (schema == null) {
@@ -209,7 +213,7 @@ final class Filler {
         return fields;
     }
 
-    private static org.apache.kafka.common.protocol.types.Type elementType(Field field) {
+    private static Type elementType(Field field) {
         return field.type.isArray() ? field.type.arrayElementType().orElseThrow() : null;
     }
 
@@ -234,9 +238,9 @@ final class Filler {
         return setter.getDeclaringClass().getMethod(nameOf(setter));
     }
 
-    /** The element class of List&lt;X&gt;, or of XCollection, which extends a generic collection of X. */
+    /** The X of List&lt;X&gt;, or of XCollection, which extends a generic collection of X. */
     private static Class<?> elementClass(Method setter) {
-        Type type = setter.getGenericParameterTypes()[0];
+        java.lang.reflect.Type type = setter.getGenericParameterTypes()[0];
         if (type instanceof Class<?> collection) {
             type = collection.getGenericSuperclass();
         }

@@ -39,7 +39,8 @@ final class MessageVectors {
         System.out.println("messages: " + lines + " vectors");
     }
 
-    private static void checkVersions(SchemaFile file, Class<?> type) throws ReflectiveOperationException {
+    private static void checkVersions(SchemaFile file, Class<?> type)
+            throws ReflectiveOperationException {
         int lowest = type.getField("LOWEST_SUPPORTED_VERSION").getShort(null);
         int highest = type.getField("HIGHEST_SUPPORTED_VERSION").getShort(null);
         if (lowest != file.lowest() || highest != file.highest()) {
@@ -48,7 +49,8 @@ final class MessageVectors {
         }
     }
 
-    private static List<String> rows(SchemaFile file, Class<?> type) throws ReflectiveOperationException {
+    private static List<String> rows(SchemaFile file, Class<?> type)
+            throws ReflectiveOperationException {
         List<String> rows = new ArrayList<>();
         for (int version = file.lowest(); version <= file.highest(); version++) {
             boolean flexible = Filler.isFlexible(Filler.schemaOf(type, version));
@@ -69,7 +71,8 @@ final class MessageVectors {
     private static String encode(SchemaFile file, Class<?> type, int version, Shape.Label label)
             throws ReflectiveOperationException {
         Schema schema = Filler.schemaOf(type, version);
-        Filler filler = new Filler(new Shape(label, seed(file.name() + "/" + version + "/" + label)));
+        long seed = seed(file.name() + "/" + version + "/" + label);
+        Filler filler = new Filler(new Shape(label, seed));
         Message message = (Message) type.getConstructor().newInstance();
         filler.fill(message, schema, 0);
         byte[] bytes = toBytes(message, (short) version);

@@ -158,7 +158,9 @@ final class Shape {
         return switch (label) {
             case EMPTY -> "";
             case MAX -> MULTIBYTE;
-            case LONG -> visitedFields.add(field) ? repeated(nextLongLength()) : "s" + random.nextInt(9);
+            case LONG -> visitedFields.add(field)
+                ? repeated(nextLongLength())
+                : "s" + random.nextInt(9);
             default -> randomWord();
         };
     }
@@ -197,7 +199,7 @@ final class Shape {
         return "0123456789".repeat(length / 10 + 1).substring(0, length);
     }
 
-    /** One true batch in the first full shape; otherwise opaque bytes, which a codec must pass on. */
+    /** One true batch in the first full shape; else opaque bytes, which a codec must pass on. */
     MemoryRecords records(String field) {
         if (label != Label.FULL_1) {
             return MemoryRecords.readableRecords(ByteBuffer.wrap(bytes(field)));
