@@ -1,0 +1,32 @@
+// What the tests of this folder share: the project's schemas, golden files and messages for people.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "schema.hpp"
+
+namespace millrace::table {
+
+// The schemas of the project; a test failure and nothing when they cannot be read.
+[[nodiscard]] std::vector<Message> project_messages();
+
+// An instance that Kafka's own classes wrote; tests/golden/README.md tells what the labels mean.
+struct GoldenLine {
+  std::string place;  // file and line
+  int version = 0;
+  std::string label;
+  std::string bytes;
+  std::string json;
+};
+
+// The instances of one message; a test failure and nothing when there are none.
+[[nodiscard]] std::vector<GoldenLine> golden_lines(const Message& message);
+
+// Where two encodings differ first, with the bytes around it; nothing when they are equal.
+[[nodiscard]] std::optional<std::string> byte_difference(std::string_view expected,
+                                                         std::string_view found);
+
+}  // namespace millrace::table
