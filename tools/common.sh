@@ -49,6 +49,23 @@ as_root() {
   fi
 }
 
+# mirror_of SUITE...: prints the address from which apt takes the main component of the first SUITE
+# that it has. apt reads its own sources, so every style of writing them is understood.
+mirror_of() {
+  apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+    awk -v suites=" $* " '$3 == "main" && index(suites, " " $2 " ") {print $1; exit}'
+}
+
+# Prints the Debian mirror of this machine.
+debian_mirror() {
+  local mirror
+  mirror=$(mirror_of bookworm stable oldstable)
+  if [ -z "$mirror" ]; then
+    fail "apt has no source for Debian's main packages" "add one to /etc/apt/sources.list"
+  fi
+  echo "$mirror"
+}
+
 # The least number of single-letter edits that turns $1 into $2.
 edit_distance() {
   local from=$1 to=$2 i j cost best

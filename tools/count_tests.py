@@ -110,4 +110,5 @@ def main():
     (results_folder / "totals").write_text(f"{passed} {failed}\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

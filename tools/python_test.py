@@ -75,4 +75,5 @@ def main():
     sys.exit(0 if result.wasSuccessful() and result.testsRun else 1)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -37,4 +37,5 @@ def main():
         print(f"{seconds:8.2f} s  {output}")
 
 
-main()
+if __name__ == "__main__":
+    main()
