@@ -13,5 +13,7 @@ public final class Main {
         Path schemas = Path.of(args[0]);
         Path data = Path.of(args[1]);
         MessageVectors.write(schemas, data.resolve("messages"));
+        ConsumerProtocolVectors.write(data);
+        Tables.write(data);
     }
 }
