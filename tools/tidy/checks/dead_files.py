@@ -31,7 +31,7 @@ def mentions_in(tree):
 def is_mentioned(file, mentions):
     names = [file.name, f"{file.name}."]  # at the end of a sentence
     if file.is_python or file.suffix == ".cmake":
-        names.append(file.stem)  # as import and include() write it
+        names += [file.stem, file.stem.removeprefix("Find")]  # as import, include(), find_package()
     return any(mentions.get(name, set()) - {file.path} for name in names)
 
 
