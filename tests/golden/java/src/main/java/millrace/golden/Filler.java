@@ -55,6 +55,23 @@ final class Filler {
         }
     }
 
+    /** Sets a single field, taking its type from a version that has it. */
+    void fillOne(Message message, Schema schema, java.lang.reflect.Field which)
+            throws ReflectiveOperationException {
+        for (Field field : fieldsOf(schema)) {
+            Method setter = setterOf(message.getClass(), field);
+            if (nameOf(setter).equals(which.getName())) {
+                Object before = getterOf(setter).invoke(message);
+                setter.invoke(message, chooseValue(field.type, setter, before, 0));
+            }
+        }
+    }
+
+    static boolean hasField(Schema schema, java.lang.reflect.Field which) {
+        return fieldsOf(schema).stream()
+            .anyMatch(field -> field.name.replace("_", "").equalsIgnoreCase(which.getName()));
+    }
+
     /** Kafka's JSON leaves record bytes empty: puts the true ones in, as base64. */
     void putRecords(Message message, Schema schema, JsonNode json)
             throws ReflectiveOperationException {

@@ -14,6 +14,8 @@ public final class Main {
         Path data = Path.of(args[1]);
         MessageVectors.write(schemas, data.resolve("messages"));
         ConsumerProtocolVectors.write(data);
+        Defaults.write(schemas, data);
+        AbsentFields.write(schemas, data);
         Tables.write(data);
     }
 }

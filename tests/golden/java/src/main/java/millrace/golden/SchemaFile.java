@@ -1,11 +1,17 @@
 package millrace.golden;
 
 import java.io.IOException;
+import java.lang.reflect.Field;
+import java.lang.reflect.Modifier;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.apache.kafka.common.protocol.Message;
 
 /** What the first line of one of our schema files says, and the Kafka class that answers to it. */
 record SchemaFile(String stem, String kind, String name, int lowest, int highest) {
@@ -56,5 +62,25 @@ record SchemaFile(String stem, String kind, String name, int lowest, int highest
             }
         }
         return null;
+    }
+
+    /** The message as "-", then its structs by name. */
+    static Map<String, Class<?>> structs(Class<?> message) {
+        Map<String, Class<?>> structs = new TreeMap<>();
+        structs.put("-", message);
+        for (Class<?> nested : message.getDeclaredClasses()) {
+            if (Message.class.isAssignableFrom(nested)) {
+                structs.put(nested.getSimpleName(), nested);
+            }
+        }
+        return structs;
+    }
+
+    /** Protocol fields have package access; the private ones are the class's own bookkeeping. */
+    static List<Field> protocolFields(Class<?> struct) {
+        return Arrays.stream(struct.getDeclaredFields())
+            .filter(field -> !Modifier.isStatic(field.getModifiers()))
+            .filter(field -> !Modifier.isPrivate(field.getModifiers()))
+            .toList();
     }
 }
