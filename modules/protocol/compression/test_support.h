@@ -1,0 +1,78 @@
+// Data for the tests of compression, and short ways to compress and decompress it whole.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace compression_test {
+
+using Bytes = std::vector<std::byte>;
+
+inline Bytes bytes_of(std::string_view text) {
+  const auto* from = reinterpret_cast<const std::byte*>(text.data());
+  return Bytes(from, from + text.size());
+}
+
+inline Bytes from_hex(std::string_view hex) {
+  const auto digit = [](char character) {
+    return character <= '9' ? character - '0' : character - 'a' + 10;
+  };
+  Bytes bytes;
+  for (std::size_t at = 0; at + 1 < hex.size();) {
+    if (hex[at] == ' ') {
+      ++at;
+      continue;
+    }
+    bytes.push_back(static_cast<std::byte>(digit(hex[at]) * 16 + digit(hex[at + 1])));
+    at += 2;
+  }
+  return bytes;
+}
+
+inline Bytes joined(std::span<const std::byte> first, std::span<const std::byte> second) {
+  Bytes both(first.begin(), first.end());
+  both.insert(both.end(), second.begin(), second.end());
+  return both;
+}
+
+inline Bytes file_bytes(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  return bytes_of(text);
+}
+
+// Lines of JSON as services log them: what Kafka carries most.
+inline Bytes log_lines(std::size_t size, std::uint32_t seed = 1) {
+  constexpr std::string_view levels[] = {"INFO", "WARN", "ERROR", "DEBUG"};
+  constexpr std::string_view paths[] = {"/api/v1/orders", "/api/v1/users", "/health", "/login"};
+  std::mt19937 random(seed);
+  std::string text;
+  std::uint64_t time = 1'700'000'000'000;
+  while (text.size() < size) {
+    time += random() % 50;
+    text += "{\"time\":" + std::to_string(time) + ",\"level\":\"" +
+            std::string(levels[random() % 4]) + "\",\"service\":\"checkout\",\"path\":\"" +
+            std::string(paths[random() % 4]) +
+            "\",\"status\":" + std::to_string(200 + random() % 4 * 100) +
+            ",\"duration_ms\":" + std::to_string(random() % 2000) + ",\"trace\":\"" +
+            std::to_string(random()) + std::to_string(random()) + "\"}\n";
+  }
+  text.resize(size);
+  return bytes_of(text);
+}
+
+inline Bytes random_bytes(std::size_t size, std::uint32_t seed = 1) {
+  std::mt19937 random(seed);
+  Bytes bytes(size);
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+  return bytes;
+}
+
+}  // namespace compression_test
