@@ -61,7 +61,7 @@ inline void store_big_endian(std::byte* to, Integer value) {
 // every later read gives zero or an empty view, so that a parser may check once, at its end.
 class ByteReader {
  public:
-  explicit ByteReader(ByteView bytes) : bytes_(bytes) {}
+  inline explicit ByteReader(ByteView bytes) : bytes_(bytes) {}
 
   template <std::integral Integer>
   [[nodiscard]] inline Integer integer() {

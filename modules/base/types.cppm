@@ -7,8 +7,11 @@ module;
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 export module millrace.base:types;
+
+import :result;
 
 export namespace millrace {
 
@@ -68,6 +71,9 @@ struct Uuid {
 
 // Kafka writes ids as 22 characters of URL-safe base64 without padding.
 [[nodiscard]] std::string to_string(const Uuid& uuid);
+
+// Reads what to_string writes, and nothing else: an id has one spelling.
+[[nodiscard]] Result<Uuid> uuid_from_string(std::string_view text);
 
 }  // namespace millrace
 

@@ -62,6 +62,10 @@ inline constexpr std::size_t varlong_bytes_max = 10;
 [[nodiscard]] inline const std::byte* read_unsigned_varlong(const std::byte* from,
                                                             const std::byte* end,
                                                             std::uint64_t& value) {
+  if (from != end && static_cast<std::uint8_t>(*from) < 0x80) [[likely]] {
+    value = static_cast<std::uint8_t>(*from);
+    return from + 1;
+  }
   std::uint64_t result = 0;
   for (unsigned shift = 0; shift < 70 && from != end; shift += 7) {
     const auto byte = static_cast<std::uint8_t>(*from++);
