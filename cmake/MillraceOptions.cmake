@@ -20,7 +20,7 @@ if(MILLRACE_SANITIZE)
   add_link_options(-fsanitize=${MILLRACE_SANITIZE})
 endif()
 if(MILLRACE_FUZZ)
-  # Coverage instrumentation for everything that a fuzz target reaches; main() comes with the target.
+  # Coverage instrumentation for all that a fuzz target reaches; main() comes with the target.
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 if(MILLRACE_LTO)
@@ -30,9 +30,9 @@ endif()
 
 # Warnings are errors for our code; third-party headers come in as system headers.
 set(MILLRACE_WARNINGS
-    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast
-    -Wcast-align -Woverloaded-virtual -Wnull-dereference -Wimplicit-fallthrough -Wextra-semi
-    -Wthread-safety -Werror)
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+    -Wold-style-cast -Wcast-align -Woverloaded-virtual -Wnull-dereference -Wimplicit-fallthrough
+    -Wextra-semi -Wthread-safety -Werror)
 
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)

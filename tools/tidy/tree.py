@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import pathlib
 import subprocess
+import sys
 
 CPP = {".cpp", ".cppm", ".h", ".hpp"}
 MODULE_UNITS = {".cpp", ".cppm"}
@@ -85,8 +86,10 @@ class Tree:
         self.root = pathlib.Path(root)
         listed = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate",
-             "-z"], cwd=self.root, check=True, capture_output=True, text=True).stdout
-        paths = sorted(path for path in listed.split("\0") if path)
+             "-z"], cwd=self.root, capture_output=True, text=True)
+        if listed.returncode:
+            sys.exit(f"error: git cannot list the files of {self.root}: {listed.stderr.strip()}")
+        paths = sorted(path for path in listed.stdout.split("\0") if path)
         self.files = [File(self.root, path) for path in paths if (self.root / path).is_file()]
         self.by_path = {file.path: file for file in self.files}
 
