@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "byte_difference.hpp"
 #include "json.hpp"
 #include "support.hpp"
 #include "table_codec.hpp"

@@ -27,10 +27,14 @@ class Generator {
 
   Value structure(const Struct& type, int depth) {
     Fields result;
+    const bool all_left_alone = random_.one_in(8);
     for (const Field& field : type.fields) {
       const bool exists = field.versions.contains(version_);
-      const bool left_alone = field.tagged.contains(version_) && random_.one_in(2);
-      result.members.push_back(exists && !left_alone ? value(field, depth) : field.default_value);
+      const bool left_alone =
+          all_left_alone || (field.tagged.contains(version_) && random_.one_in(2));
+      const bool may_be_left = !field.default_value.is_null() || field.nullable.contains(version_);
+      result.members.push_back(exists && !(left_alone && may_be_left) ? value(field, depth)
+                                                                      : field.default_value);
     }
     if (unknown_tags_ && random_.one_in(3)) result.unknown_tags = unknown_tags(type);
     return Value(std::move(result));

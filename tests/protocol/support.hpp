@@ -1,9 +1,7 @@
-// What the tests of this folder share: the project's schemas, golden files and messages for people.
+// What the tests of this folder share: the project's schemas and golden files.
 #pragma once
 
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "schema.hpp"
@@ -24,9 +22,5 @@ struct GoldenLine {
 
 // The instances of one message; a test failure and nothing when there are none.
 [[nodiscard]] std::vector<GoldenLine> golden_lines(const Message& message);
-
-// Where two encodings differ first, with the bytes around it; nothing when they are equal.
-[[nodiscard]] std::optional<std::string> byte_difference(std::string_view expected,
-                                                         std::string_view found);
 
 }  // namespace millrace::table

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <limits>
 
-#include "support.hpp"
+#include "byte_difference.hpp"
 
 namespace millrace::table {
 namespace {

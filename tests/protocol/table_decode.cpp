@@ -100,12 +100,16 @@ class Decoder {
     const bool nullable = field.nullable.contains(version_);
     if (field.is_array) return array(field, nullable);
     if (field.type == Type::structure && nullable) {
-      // Kafka marks null as -1 in a byte among plain fields, as 0 in a varint inside a tag.
-      const bool tagged = field.tagged.contains(version_);
-      const bool is_null = tagged ? in_.varint() == 0 : in_.big_endian(1) >= 0x80;
-      return is_null ? Value() : structure(*field.structure);
+      return is_marked_null(field) ? Value() : structure(*field.structure);
     }
     return element(field, nullable);
+  }
+
+  // Kafka marks null below zero in a byte among plain fields, but as zero in a varint inside a tag,
+  // which it reads as a signed number.
+  bool is_marked_null(const Field& field) {
+    if (field.tagged.contains(version_)) return static_cast<std::int32_t>(in_.varint()) <= 0;
+    return static_cast<std::int8_t>(in_.big_endian(1)) < 0;
   }
 
   Value array(const Field& field, bool nullable) {

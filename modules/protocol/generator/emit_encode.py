@@ -176,8 +176,10 @@ def _put_tags(code: Code, message: Message, struct: Struct) -> None:
         code.close()
 
 
-def emit_is_default(code: Code, struct: Struct) -> None:
+def emit_is_default(code: Code, message: Message, struct: Struct) -> None:
     tests = [is_default(f, f"in.{f.cpp_name}") for f in struct.fields]
+    if message.keeps_unknown_tags and not message.flexible.empty:
+        tests.append("in.unknown_tags.empty()")
     code.open(f"bool is_default(const {struct.name}& in) {{")
     code.add(f"return {' && '.join(tests) or 'true'};")
     code.close()

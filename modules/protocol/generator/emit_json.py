@@ -23,7 +23,7 @@ def emit_codecs(family: str, messages: list[Message]) -> str:
         code.add(f"namespace {message.namespace} {{")
         code.add("namespace {")
         for struct in compared_structs(message):
-            emit_is_default(code, struct)
+            emit_is_default(code, message, struct)
         for struct in [*message.structs, message.top]:
             _print_struct(code, struct)
         code.add("}  // namespace")

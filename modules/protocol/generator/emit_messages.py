@@ -114,7 +114,7 @@ def _message_bodies(code: Code, message: Message) -> None:
     code.add("namespace {")
     code.add()
     for struct in compared_structs(message):
-        emit_is_default(code, struct)
+        emit_is_default(code, message, struct)
     for struct in [*message.structs, message.top]:
         emit_read(code, message, struct)
         emit_size(code, message, struct)

@@ -286,24 +286,41 @@ template <class T, class ReadItem>
   return from;
 }
 
-// A struct that may be null: a marker byte, then the struct. As a plain field a marker below zero
-// is null; inside a tagged field a marker of zero is.
+// A struct that may be null: a marker, then the struct. As a plain field the marker is a byte,
+// below zero for null; inside a tagged field it is a varint, zero for null.
 enum class NullMarker : int8_t { plain = -1, tagged = 0 };
+
+[[nodiscard]] inline const std::byte* read_null_marker(bool& is_null, const std::byte* from,
+                                                       const std::byte* end, Decode& state,
+                                                       NullMarker null) {
+  if (null == NullMarker::tagged) {
+    uint32_t marker = 0;
+    from = read_uvarint(marker, from, end, state);
+    is_null = static_cast<int32_t>(marker) <= 0;  // signed, as Kafka reads it
+    return from;
+  }
+  if (!has(from, end, 1)) [[unlikely]]
+    return state.fail(DecodeFault::truncated, from);
+  is_null = load<int8_t>(from) < 0;
+  return from + 1;
+}
 
 template <class T, class ReadItem>
 [[nodiscard]] inline const std::byte* read_nullable_struct(const T*& out, const std::byte* from,
                                                            const std::byte* end, Decode& state,
                                                            NullMarker null, ReadItem read_item) {
-  if (!has(from, end, 1)) [[unlikely]]
-    return state.fail(DecodeFault::truncated, from);
-  if (load<int8_t>(from) <= static_cast<int8_t>(null)) {
+  bool is_null = false;
+  from = read_null_marker(is_null, from, end, state, null);
+  if (from == nullptr) [[unlikely]]
+    return nullptr;
+  if (is_null) {
     out = nullptr;
-    return from + 1;
+    return from;
   }
   T* item = allocate_elements<T>(1, from, state);
   if (item == nullptr) [[unlikely]]
     return nullptr;
-  from = read_item(*::new (item) T(), from + 1);
+  from = read_item(*::new (item) T(), from);
   out = item;
   return from;
 }
