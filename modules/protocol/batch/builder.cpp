@@ -6,6 +6,7 @@ module;
 #include <cstring>
 #include <limits>
 #include <string_view>
+#include <utility>
 
 module millrace.protocol.batch;
 
@@ -46,6 +47,7 @@ void BatchBuilder::start(const BatchOptions& options) {
   options_ = options;
   options_.batch_bytes_max = std::min(options.batch_bytes_max, batch_bytes_format_max);
   open_ = true;
+  finished_bytes_ = 0;
   size_bytes_ = record_batch_header_bytes;
   record_count_ = 0;
   last_offset_delta_ = -1;
@@ -85,7 +87,8 @@ BatchResult<void> BatchBuilder::append_at(std::int32_t offset_delta, const Recor
   const auto length = static_cast<std::int32_t>(body_bytes);
   const std::size_t size_after = size_bytes_ + varint_size(length) + body_bytes;
   if (size_after > options_.batch_bytes_max) return batch_failure(BatchError::batch_full);
-  if (!records_->reserve(size_after, size_bytes_)) {
+  // The header is written at the end: before the first record there is nothing to keep.
+  if (!records_->reserve(size_after, record_count_ == 0 ? 0 : size_bytes_)) {
     return batch_failure(BatchError::memory_exhausted);
   }
 
@@ -120,7 +123,7 @@ BatchResult<void> BatchBuilder::append_end_transaction_marker(ControlRecordType 
         "a transaction ends by abort or commit");
   const auto key = encode_control_record_key(type);
   const auto value = encode_end_transaction_marker(epoch);
-  return append({.key = key, .value = value, .timestamp = timestamp, .headers = {}});
+  return append({.key = key, .value = value, .timestamp = timestamp});
 }
 
 void BatchBuilder::set_last_offset_delta(std::int32_t delta) {
@@ -200,7 +203,14 @@ BatchResult<MutableBytes> BatchBuilder::finish() {
   write_batch_header(batch->data(), header);
   store_big_endian(batch->data() + batch_layout::crc, compute_batch_crc(*batch));
   open_ = false;
+  finished_bytes_ = batch->size();
   return batch;
+}
+
+Buffer BatchBuilder::take_batch() {
+  check(finished_bytes_ != 0, "a batch is taken after finish(), once");
+  BatchStorage& storage = options_.compression.codec() == Codec::none ? *records_ : *compressed_;
+  return storage.take(std::exchange(finished_bytes_, 0));
 }
 
 }  // namespace millrace::protocol

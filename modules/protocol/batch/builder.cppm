@@ -19,24 +19,24 @@ export namespace millrace::protocol {
 
 // A record to append. Nothing is kept of it after the call.
 struct RecordInput {
-  ByteView key;    // null where its data pointer is null; as_bytes("") is empty and not null
-  ByteView value;  // likewise
+  ByteView key{};    // null where its data pointer is null; as_bytes("") is empty and not null
+  ByteView value{};  // likewise
   Timestamp timestamp = no_timestamp;
-  std::span<const RecordHeader> headers;
+  std::span<const RecordHeader> headers{};
 };
 
 struct BatchOptions {
-  CompressionOptions compression;
+  CompressionOptions compression{};
   Offset base_offset{0};
   LeaderEpoch leader_epoch = no_leader_epoch;
-  ProducerState producer;
+  ProducerState producer{};
   bool transactional = false;
   bool control = false;
   // Log append time: every record is read with `log_append_time`, whatever its own timestamp.
   TimestampType timestamp_type = TimestampType::create_time;
   Timestamp log_append_time = no_timestamp;
   // Set by compaction only; becomes the base timestamp.
-  std::optional<Timestamp> delete_horizon;
+  std::optional<Timestamp> delete_horizon{};
   // Header and records before compression; no append passes it.
   std::size_t batch_bytes_max = message_bytes_max_default;
   // How many bytes one byte of records is expected to take when compressed; for would_fit.
@@ -44,9 +44,9 @@ struct BatchOptions {
 };
 
 // Appends records to a batch in memory, compresses them in one pass and seals it with the CRC.
-// Works in storage of the caller, which must outlive it, and allocates nothing once that has grown.
-// Reused by start(). Lives on one thread. A record that does not fit is refused (batch_full) and
-// leaves the batch as it was.
+// Works in storage of the caller, which must outlive it, and allocates nothing but what that takes
+// from its pool. Reused by start(). Lives on one thread. A record that does not fit is refused
+// (batch_full) and leaves the batch as it was.
 class BatchBuilder {
  public:
   // `records` holds the batch while it grows; `compressed` and `compressor` are used for codecs
@@ -81,6 +81,8 @@ class BatchBuilder {
   // Compresses, writes the header and gives the batch: valid until the next start() or use of the
   // storage. A batch without records is refused.
   [[nodiscard]] BatchResult<MutableBytes> finish();
+  // After finish(), once: the batch together with its memory, where that is from a pool.
+  [[nodiscard]] Buffer take_batch();
 
  private:
   [[nodiscard]] std::size_t body_bytes_of(const RecordInput& record,
@@ -95,6 +97,8 @@ class BatchBuilder {
   Compressor* compressor_;
   BatchOptions options_;
   bool open_ = false;
+  // Of the finished batch; 0 while there is none.
+  std::size_t finished_bytes_ = 0;
   std::size_t size_bytes_ = 0;
   std::int32_t record_count_ = 0;
   // Of the last record; -1 before the first.

@@ -1,12 +1,12 @@
 module;
-#include <fmt/format.h>
-
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 module millrace.protocol.batch;
 
+import millrace.base;
 import millrace.protocol.compression;
 
 namespace millrace::protocol {
@@ -143,9 +143,9 @@ std::int16_t kafka_error_code(BatchError error) {
 
 std::string sentence(BatchFailure failure) {
   std::string text(describe(failure.error).text);
-  if (failure.compression) text += fmt::format(": {}", sentence(*failure.compression));
+  if (failure.compression) text += formatted(": {}", sentence(*failure.compression));
   if (failure.record_index == no_record_index) return text;
-  return fmt::format("record {}: {}", failure.record_index, text);
+  return formatted("record {}: {}", failure.record_index, text);
 }
 
 }  // namespace millrace::protocol

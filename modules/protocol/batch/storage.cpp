@@ -2,8 +2,7 @@ module;
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
-#include <memory>
-#include <new>
+#include <utility>
 
 module millrace.protocol.batch;
 
@@ -12,16 +11,24 @@ import millrace.base;
 namespace millrace::protocol {
 
 bool BatchStorage::grow(std::size_t capacity, std::size_t used) {
-  constexpr std::size_t first_capacity = 4096;
-  if (!growable_) return false;
-  const std::size_t wanted = std::max({capacity, 2 * capacity_, first_capacity});
-  std::unique_ptr<std::byte[]> larger(new (std::nothrow) std::byte[wanted]);
-  if (larger == nullptr) return false;
-  if (used != 0) std::memcpy(larger.get(), data_, used);
-  owned_ = std::move(larger);
-  data_ = owned_.get();
-  capacity_ = wanted;
+  if (pool_ == nullptr) return false;
+  check(used <= capacity_, "no more is kept than was there");
+  Buffer larger = pool_->acquire(std::max(capacity, 2 * capacity_));
+  if (used != 0) std::memcpy(larger.data(), data_, used);
+  pooled_ = std::move(larger);
+  data_ = pooled_.data();
+  capacity_ = pooled_.capacity();
   return true;
+}
+
+Buffer BatchStorage::take(std::size_t size) {
+  check(pool_ != nullptr, "only storage from a pool can be given away");
+  check(size <= capacity_, "no more is given away than is there");
+  Buffer taken = std::move(pooled_);
+  taken.resize(size);
+  data_ = nullptr;
+  capacity_ = 0;
+  return taken;
 }
 
 }  // namespace millrace::protocol

@@ -13,7 +13,7 @@
 namespace batch_test {
 
 using Bytes = std::vector<std::byte>;
-using Text = std::optional<std::string>;  // none is null
+using NullableText = std::optional<std::string>;  // none is null
 
 inline void put_integer(Bytes& to, std::int64_t value, int bytes) {
   for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) {
@@ -35,23 +35,23 @@ inline void put_text(Bytes& to, std::string_view text) {
   for (const char character : text) to.push_back(static_cast<std::byte>(character));
 }
 
-inline void put_nullable(Bytes& to, const Text& text) {
+inline void put_nullable(Bytes& to, const NullableText& text) {
   put_varint(to, text ? static_cast<std::int64_t>(text->size()) : -1);
   if (text) put_text(to, *text);
 }
 
 struct TestRecord {
-  Text key;
-  Text value;
+  NullableText key{};
+  NullableText value{};
   std::int64_t timestamp_delta = 0;
   std::int32_t offset_delta = 0;
-  std::vector<std::pair<std::string, Text>> headers;
+  std::vector<std::pair<std::string, NullableText>> headers{};
   // Lies about the record; none tells the truth.
-  std::optional<std::int64_t> length;
-  std::optional<std::int64_t> key_length;
-  std::optional<std::int64_t> value_length;
-  std::optional<std::int64_t> header_count;
-  std::string trailing;
+  std::optional<std::int64_t> length{};
+  std::optional<std::int64_t> key_length{};
+  std::optional<std::int64_t> value_length{};
+  std::optional<std::int64_t> header_count{};
+  std::string trailing{};
 };
 
 inline Bytes encode_record(const TestRecord& record) {
@@ -59,7 +59,7 @@ inline Bytes encode_record(const TestRecord& record) {
   put_integer(body, 0, 1);
   put_varint(body, record.timestamp_delta);
   put_varint(body, record.offset_delta);
-  const auto put_field = [&](const Text& text, std::optional<std::int64_t> length) {
+  const auto put_field = [&](const NullableText& text, std::optional<std::int64_t> length) {
     if (!length) return put_nullable(body, text);
     put_varint(body, *length);
     if (text) put_text(body, *text);
@@ -143,8 +143,7 @@ inline TestBatch small_batch(int count) {
     batch.records.push_back({.key = "k" + std::to_string(index),
                              .value = "v" + std::to_string(index),
                              .timestamp_delta = 0,
-                             .offset_delta = index,
-                             .headers = {}});
+                             .offset_delta = index});
   }
   return batch;
 }

@@ -34,7 +34,7 @@ struct ValidationOptions {
   // message.timestamp.type of the topic. With log append time `now` becomes every record's
   // timestamp.
   TimestampType timestamp_type = TimestampType::create_time;
-  Timestamp now;
+  Timestamp now{};
   // message.timestamp.before.max.ms and .after.max.ms of the topic; for create time.
   std::chrono::milliseconds timestamp_before_max = std::chrono::milliseconds::max();
   std::chrono::milliseconds timestamp_after_max = std::chrono::hours(1);
