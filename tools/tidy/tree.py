@@ -78,6 +78,11 @@ class File:
     def is_test(self):
         return self.stem.endswith("_test")
 
+    @functools.cached_property
+    def is_program(self):
+        """Part of a test, benchmark or fuzz program, which nobody imports or includes."""
+        return self.is_test or self.path.startswith(("tests/", "bench/"))
+
 
 class Tree:
     """All files that git tracks or would track below `root`."""
