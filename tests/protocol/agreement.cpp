@@ -19,11 +19,13 @@ namespace {
 
 // Runs the generated codec over a copy of exactly this size, so that the address sanitizer sees
 // every read outside.
-protocol::RoundTrip run_generated(const Subject& subject, int version, std::string_view input) {
+protocol::RoundTrip run_generated(const Subject& subject, int version, int write_version,
+                                  std::string_view input) {
   const auto copy = std::make_unique_for_overwrite<std::byte[]>(input.size());
   if (!input.empty()) std::memcpy(copy.get(), input.data(), input.size());
   return subject.generated->round_trip({copy.get(), input.size()},
-                                       static_cast<std::int16_t>(version));
+                                       static_cast<std::int16_t>(version),
+                                       static_cast<std::int16_t>(write_version));
 }
 
 std::string_view text_of(const std::vector<std::byte>& bytes) {
@@ -47,12 +49,16 @@ std::optional<std::string> different_meaning(const Subject& subject, int version
   return first_difference(to_json(*subject.message, version, value), *json);
 }
 
+UnknownTags unknown_tags_of(const Message& message) {
+  return message.keeps_unknown_tags ? UnknownTags::keep : UnknownTags::skip;
+}
+
 std::optional<std::string> difference(const Subject& subject, int version, std::string_view input,
                                       CompareJson json) {
   const Message& message = *subject.message;
-  const auto unknown = message.keeps_unknown_tags ? UnknownTags::keep : UnknownTags::skip;
+  const auto unknown = unknown_tags_of(message);
   const auto table = decode(message, version, input, unknown);
-  const protocol::RoundTrip trip = run_generated(subject, version, input);
+  const protocol::RoundTrip trip = run_generated(subject, version, version, input);
   if (!is_within_memory_limit(trip.arena_bytes, input.size())) {
     return std::to_string(trip.arena_bytes) + " bytes of arena for an input of " +
            std::to_string(input.size());
@@ -74,6 +80,23 @@ std::optional<std::string> difference(const Subject& subject, int version, std::
   if (auto bytes = byte_difference(*encoded, text_of(trip.bytes))) return bytes;
   if (json == CompareJson::no) return std::nullopt;
   return different_meaning(subject, version, table->value, trip.json);
+}
+
+std::optional<std::string> difference_across(const Subject& subject, int read_version,
+                                             int write_version, std::string_view input) {
+  const Message& message = *subject.message;
+  const auto table = decode(message, read_version, input, unknown_tags_of(message));
+  const protocol::RoundTrip trip = run_generated(subject, read_version, write_version, input);
+  if (!table || !trip.decoded) return "one of the codecs refuses the input";
+  const auto encoded = encode(message, write_version, table->value);
+  if (!encoded && !trip.encoded) return std::nullopt;
+  if (!encoded) {
+    return "only the table-driven codec refuses to write: " + encoded.error().what;
+  }
+  if (!trip.encoded) {
+    return "only the generated codec refuses to write: " + protocol::to_string(trip.encode_error);
+  }
+  return byte_difference(*encoded, text_of(trip.bytes));
 }
 
 }  // namespace
@@ -103,9 +126,17 @@ std::optional<std::string> disagreement(const Subject& subject, int version, std
   return subject.message->name + " version " + std::to_string(version) + ": " + *found;
 }
 
+std::optional<std::string> disagreement_across(const Subject& subject, int read_version,
+                                               int write_version, std::string_view input) {
+  auto found = difference_across(subject, read_version, write_version, input);
+  if (!found) return std::nullopt;
+  return subject.message->name + " read in version " + std::to_string(read_version) +
+         ", written in " + std::to_string(write_version) + ": " + *found;
+}
+
 tl::expected<std::string, std::string> generated_json(const Subject& subject, int version,
                                                       std::string_view input) {
-  const protocol::RoundTrip trip = run_generated(subject, version, input);
+  const protocol::RoundTrip trip = run_generated(subject, version, version, input);
   if (!trip.decoded) return tl::unexpected(protocol::to_string(trip.decode_error));
   return trip.json;
 }

@@ -35,6 +35,12 @@ enum class CompareJson : bool { no, yes };
 [[nodiscard]] std::optional<std::string> disagreement(const Subject& subject, int version,
                                                       std::string_view input, CompareJson json);
 
+// The same for an input that is written again in another version: both refuse to write it, or both
+// write the same bytes.
+[[nodiscard]] std::optional<std::string> disagreement_across(const Subject& subject,
+                                                             int read_version, int write_version,
+                                                             std::string_view input);
+
 // The JSON that the generated codec gives for an input; a sentence when it refuses the input.
 [[nodiscard]] tl::expected<std::string, std::string> generated_json(const Subject& subject,
                                                                     int version,

@@ -81,6 +81,22 @@ TEST_F(GeneratedCodecs, read_and_write_random_values_as_the_table_driven_one) {
   });
 }
 
+TEST_F(GeneratedCodecs, write_or_refuse_a_value_of_another_version_as_the_table_driven_one) {
+  constexpr std::uint64_t seeds = 40;
+  for_each_version([](const Subject& subject, int version) {
+    const Versions others = subject.message->versions;
+    for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+      Random random(seed);
+      const auto tags = seed % 4 == 0 ? WithUnknownTags::yes : WithUnknownTags::no;
+      const std::string bytes = random_bytes(subject, version, random, tags);
+      for (int other = others.low; other <= others.high; ++other) {
+        EXPECT_EQ(disagreement_across(subject, version, other, bytes).value_or(""), "")
+            << "seed " << seed;
+      }
+    }
+  });
+}
+
 TEST_F(GeneratedCodecs, read_and_write_what_kafka_wrote) {
   for (const Subject& subject : subjects_) {
     for (const GoldenLine& line : golden_lines(*subject.message)) {
@@ -124,6 +140,16 @@ TEST_F(GeneratedCodecs, read_the_null_marker_inside_a_tag_as_a_varint) {
   const auto present = with_classic_member("\x81\x01\x00\x00\x00\x05\x01\x00"sv);
   ASSERT_TRUE(decode(*member.message, 0, present, UnknownTags::keep));
   EXPECT_EQ(disagreement(member, 0, present, CompareJson::yes).value_or(""), "");
+}
+
+TEST_F(GeneratedCodecs, refuse_to_drop_kept_unknown_tags_in_a_version_without_tags) {
+  const Subject commit = subject("OffsetCommitValue");
+  Value value = commit.message->top->default_value;
+  value.fields()->unknown_tags = {{9, "x"}};
+  const auto bytes = encode(*commit.message, 4, value);
+  ASSERT_TRUE(bytes) << bytes.error().what;
+  EXPECT_FALSE(encode(*commit.message, 3, value));
+  EXPECT_EQ(disagreement_across(commit, 4, 3, *bytes).value_or(""), "");
 }
 
 TEST_F(GeneratedCodecs, refuse_a_message_cut_off_anywhere) {

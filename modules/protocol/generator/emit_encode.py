@@ -87,6 +87,10 @@ def _size_of_tags(code: Code, message: Message, struct: Struct) -> None:
             code.add("bytes += uvarint_size(tags);")
     if flexible == "flexible":
         code.close()
+    if flexible != "true" and message.keeps_unknown_tags and not message.flexible.empty:
+        test = "!flexible && " if flexible == "flexible" else ""
+        code.add(f'if ({test}!in.unknown_tags.empty()) [[unlikely]] '
+                 'state.fail(EncodeFault::field_not_in_version, "unknown tagged fields");')
     for f in strict:
         absent = f"!({f.versions.condition(struct.versions)})"
         code.add(f'if ({absent} && {negated(is_default(f, "in." + f.cpp_name))}) [[unlikely]] '

@@ -33,7 +33,8 @@ def emit_codecs(family: str, messages: list[Message]) -> str:
     for message in messages:
         name = message.name
         code.add(f'{{"{message.namespace}", "{name}", {message.versions.low}, {message.versions.high}, '
-                 f"[](Bytes input, int16_t version) {{ return round_trip<{name}>(input, version, "
+                 f"[](Bytes input, int16_t version, int16_t write_version) {{ "
+                 f"return round_trip<{name}>(input, version, write_version, "
                  f"[](JsonWriter& json, const {name}& in, int16_t v) {{ {message.namespace}::print(json, in, v); }}); }}}},")
     code.close("};")
     code.add("return codecs;")

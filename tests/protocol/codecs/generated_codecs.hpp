@@ -13,7 +13,7 @@ import millrace.protocol.wire;
 
 namespace millrace::protocol {
 
-// What became of one input: decoded, then encoded again and printed.
+// What became of one input: decoded and printed, then encoded, perhaps in another version.
 struct RoundTrip {
   bool decoded = false;
   DecodeError decode_error;
@@ -30,7 +30,7 @@ struct GeneratedCodec {
   std::string_view name;
   std::int16_t version_min = 0;
   std::int16_t version_max = 0;
-  RoundTrip (*round_trip)(Bytes input, std::int16_t version) = nullptr;
+  RoundTrip (*round_trip)(Bytes input, std::int16_t version, std::int16_t write_version) = nullptr;
 };
 
 // Everything a decoded input may take, whatever it claims.
@@ -55,7 +55,7 @@ inline std::vector<std::byte> join_splices(std::span<const std::byte> inline_byt
 
 // `Print` is found by the caller, in the anonymous namespace of the generated file.
 template <class Message, class Print>
-RoundTrip round_trip(Bytes input, std::int16_t version, Print print) {
+RoundTrip round_trip(Bytes input, std::int16_t version, std::int16_t write_version, Print print) {
   RoundTrip result;
   Arena arena(round_trip_arena_bytes_max);
   Message message;
@@ -70,7 +70,7 @@ RoundTrip round_trip(Bytes input, std::int16_t version, Print print) {
   JsonWriter json;
   print(json, message, version);
   result.json = json.take();
-  const MeasureResult size = measure(message, version);
+  const MeasureResult size = measure(message, write_version);
   if (!size) {
     result.encode_error = size.error();
     return result;
@@ -79,7 +79,7 @@ RoundTrip round_trip(Bytes input, std::int16_t version, Print print) {
   std::vector<std::byte> inline_bytes(size->inline_bytes);
   std::vector<Splice> splices(size->splices);
   Writer writer(inline_bytes, splices);
-  write(message, version, writer);
+  write(message, write_version, writer);
   result.bytes = join_splices(inline_bytes, splices);
   return result;
 }
