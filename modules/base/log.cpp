@@ -137,13 +137,15 @@ Result<LogLevel> log_level_from_string(std::string_view text) {
   return static_cast<LogLevel>(found - level_names.begin());
 }
 
-Logger::Logger(std::shared_ptr<LogSink> sink, std::string component)
-    : sink_(std::move(sink)), component_(std::move(component)) {
+Logger::Logger(std::shared_ptr<LogSink> sink, std::string_view component)
+    : sink_(std::move(sink)), component_(one_line(component)) {
   check(sink_ != nullptr, "a logger has a sink");
 }
 
 Logger Logger::child(std::string_view name) const {
-  return {sink_, formatted("{}.{}", component_, name)};
+  Logger child = *this;
+  child.component_ += '.' + one_line(name);
+  return child;
 }
 
 void Logger::write(LogLevel level, std::string_view message) const {

@@ -88,7 +88,7 @@ class LogMethods {
 // alive.
 class Logger : public LogMethods<Logger> {
  public:
-  Logger(std::shared_ptr<LogSink> sink, std::string component);
+  Logger(std::shared_ptr<LogSink> sink, std::string_view component);
 
   // The same sink under another name: "broker" makes "broker.network".
   [[nodiscard]] Logger child(std::string_view name) const;

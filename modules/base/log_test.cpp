@@ -59,6 +59,12 @@ TEST(Logger, a_child_carries_a_longer_name) {
   EXPECT_EQ(logged.sink->lines().front().component, "broker.network");
 }
 
+TEST(Logger, a_component_is_one_line_too) {
+  Logged logged;
+  logged.log.child("a\n").child("b").info("up");
+  EXPECT_EQ(logged.sink->lines().front().component, "broker.a\\n.b");
+}
+
 TEST(Logger, leaves_out_what_is_below_the_threshold) {
   Logged logged;
   logged.log.debug("not by default");
