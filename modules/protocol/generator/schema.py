@@ -203,6 +203,8 @@ class _Parser:
             if f.tagged != exists:
                 raise self.fail(number, f"{name} is tagged in some of its versions only: not supported")
         f.default = attributes.get("default")
+        if f.default == '""':
+            f.default = ""
         f.ignorable = "ignorable" in attributes
         f.map_key = "map_key" in attributes
         f.never_flexible = attributes.get("flexible") == "none"
