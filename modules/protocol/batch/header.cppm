@@ -105,15 +105,15 @@ struct ProducerState {
 // The header as a value. Only magic and length of it are checked when it is read: what a field may
 // hold depends on who asks (see validate_batch).
 struct BatchHeader {
-  Offset base_offset;
+  Offset base_offset{};
   std::int32_t batch_length = 0;
   LeaderEpoch leader_epoch = no_leader_epoch;
   std::uint32_t crc = 0;
-  BatchAttributes attributes;
+  BatchAttributes attributes{};
   std::int32_t last_offset_delta = 0;
   Timestamp base_timestamp = no_timestamp;
   Timestamp max_timestamp = no_timestamp;
-  ProducerState producer;
+  ProducerState producer{};
   std::int32_t record_count = 0;
 
   // Header and records together.
