@@ -92,6 +92,7 @@ CompressionResult<std::size_t> Compressor::compress(const CompressionOptions& op
   if (encoder == nullptr) encoder = make_encoder(options.codec(), state_->memory);
   if (encoder == nullptr) return compression_failure(CompressionFault::memory_exhausted);
   const auto result = encoder->encode(options, input, input_bytes, output);
+  if (state_->memory.bytes() > state_->retained_bytes_max) state_->memory.trim();
   if (state_->memory.bytes() > state_->retained_bytes_max) {
     for (std::unique_ptr<Encoder>& each : state_->encoders) each.reset();
     state_->memory.trim();

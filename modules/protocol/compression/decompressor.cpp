@@ -67,6 +67,8 @@ struct Decompressor::State {
 
 CompressionResult<void> Decompressor::State::start(Codec codec, ByteView whole,
                                                    const DecompressionLimits& limits) {
+  // What the libraries gave back goes first; it costs less to get again.
+  if (memory.bytes() > retained_bytes_max) memory.trim();
   if (memory.bytes() > retained_bytes_max) drop_memory();
   input = whole;
   budget = Budget(limits, whole.size());

@@ -14,7 +14,7 @@ export namespace millrace::protocol {
 
 // What a Decompressor's state may keep between two inputs; what is larger is given back to the
 // system when the next input starts.
-inline constexpr std::size_t decompressor_retained_bytes_max = 8 * mebibyte;
+inline constexpr std::size_t decompressor_retained_bytes_max = 16 * mebibyte;
 
 // Output comes in chunks of at least this size where there is that much. A codec that works in
 // blocks (lz4: up to 4 MiB, raw snappy: the whole) may give more at once.

@@ -1,7 +1,11 @@
 // Data for the tests of compression, and short ways to compress and decompress it whole.
 #pragma once
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <random>
@@ -47,6 +51,35 @@ inline Bytes file_bytes(const std::string& path) {
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   return bytes_of(text);
 }
+
+// Memory whose end is the end of what may be touched: the next byte belongs to a page without
+// access. So a step too far is seen in libraries too that no sanitizer instruments.
+class GuardedMemory {
+ public:
+  explicit GuardedMemory(std::size_t capacity)
+      : size_((capacity + page - 1) / page * page + page),
+        base_(mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {
+    if (base_ == MAP_FAILED || mprotect(end(), page, PROT_NONE) != 0) std::abort();
+  }
+  GuardedMemory(const GuardedMemory&) = delete;
+  GuardedMemory& operator=(const GuardedMemory&) = delete;
+  ~GuardedMemory() { munmap(base_, size_); }
+
+  // The last `count` bytes before the guard.
+  std::span<std::byte> last(std::size_t count) { return {end() - count, count}; }
+  std::span<const std::byte> copy_of(std::span<const std::byte> bytes) {
+    std::copy(bytes.begin(), bytes.end(), last(bytes.size()).begin());
+    return last(bytes.size());
+  }
+
+ private:
+  static constexpr std::size_t page = 4096;
+
+  std::byte* end() { return static_cast<std::byte*>(base_) + size_ - page; }
+
+  std::size_t size_;
+  void* base_;
+};
 
 // Lines of JSON as services log them: what Kafka carries most.
 inline Bytes log_lines(std::size_t size, std::uint32_t seed = 1) {
