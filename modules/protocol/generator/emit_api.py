@@ -1,5 +1,5 @@
-"""Emits what is known about every API without its messages: `keys.cppm` (the ApiKey enum and its table) and
-`error_codes.cppm` (the ErrorCode enum)."""
+"""Emits what is known about every API without its messages: `keys.cppm` (the ApiKey enum and its
+table) and `error_codes.cppm` (the ErrorCode enum)."""
 
 from pathlib import Path
 
@@ -24,11 +24,21 @@ def emit_keys(messages: list[Message]) -> str:
         code.add(f"{_name(m)} = {m.key},")
     code.close("};")
     code.add()
-    code.add("// One API as its schema files describe it. `flexible_min` is above `version_max` where no version is flexible.")
+    code.add(
+        "// One API as its schema files describe it. `flexible_min` is above `version_max` where "
+        "no version is flexible."
+    )
     code.open("struct ApiInfo {")
-    for line in ("ApiKey key;", "std::string_view name;", "std::int16_t version_min;", "std::int16_t version_max;",
-                 "std::int16_t flexible_min;", "bool latest_unstable;  // the last version is coded but not advertised",
-                 "bool on_broker;", "bool on_controller;"):
+    for line in (
+        "ApiKey key;",
+        "std::string_view name;",
+        "std::int16_t version_min;",
+        "std::int16_t version_max;",
+        "std::int16_t flexible_min;",
+        "bool latest_unstable;  // the last version is coded but not advertised",
+        "bool on_broker;",
+        "bool on_controller;",
+    ):
         code.add(line)
     code.close("};")
     code.add()
@@ -36,8 +46,11 @@ def emit_keys(messages: list[Message]) -> str:
     for m in requests:
         flexible = m.versions.high + 1 if m.flexible.empty else m.flexible.low
         flags = [m.latest_unstable, "broker" in m.listeners, "controller" in m.listeners]
-        code.add(f'{{ApiKey::{_name(m)}, "{m.name.removesuffix("Request")}", {m.versions.low}, {m.versions.high}, '
-                 f"{flexible}, {', '.join(str(flag).lower() for flag in flags)}}},")
+        code.add(
+            f'{{ApiKey::{_name(m)}, "{m.name.removesuffix("Request")}", '
+            f'{m.versions.low}, {m.versions.high}, '
+            f"{flexible}, {', '.join(str(flag).lower() for flag in flags)}}},"
+        )
     code.close("};")
     code.add()
     code.add("}  // namespace millrace::protocol")
@@ -64,7 +77,10 @@ def emit_error_codes(table: Path) -> str:
     code.add()
     code.add("export namespace millrace::protocol {")
     code.add()
-    code.add("// Kafka's error codes. Clients decide by them what to do: a retriable one may go away by itself.")
+    code.add(
+        "// Kafka's error codes. Clients decide by them what to do: a retriable one may go away by "
+        "itself."
+    )
     code.open("enum class ErrorCode : std::int16_t {")
     for number, name, _ in rows:
         code.add(f"{name.lower()} = {number},")

@@ -1,14 +1,25 @@
 """Emits `read`: one function for each struct, from the receive buffer into the struct."""
 
-from expressions import (Code, element_type, field_flexible, fixed_runs, flexible_local, flexible_test, groups,
-                         null_marker, nullable_test)
+from expressions import (
+    Code,
+    element_type,
+    field_flexible,
+    fixed_runs,
+    flexible_local,
+    flexible_test,
+    groups,
+    null_marker,
+    nullable_test,
+)
 from schema import FIXED_BYTES, Field, Message, Struct
 
 
 def emit_read(code: Code, message: Message, struct: Struct) -> None:
-    code.open(f"const std::byte* read({struct.name}& out, const std::byte* from, "
-              "const std::byte* end, Decode& state, "
-              "int16_t version) {")
+    code.open(
+        f"const std::byte* read({struct.name}& out, const std::byte* from, "
+        "const std::byte* end, Decode& state, "
+        "int16_t version) {"
+    )
     if local := flexible_local(message, struct):
         code.add("" + local)
     for condition, fields in groups(struct):
@@ -29,7 +40,10 @@ def emit_read(code: Code, message: Message, struct: Struct) -> None:
 
 def _read_fixed_run(code: Code, run: list[Field]) -> None:
     total = sum(FIXED_BYTES[f.type] for f in run)
-    code.add(f"if (!has(from, end, {total})) [[unlikely]] return state.fail(DecodeFault::truncated, from);")
+    code.add(
+        f"if (!has(from, end, {total})) [[unlikely]] "
+        "return state.fail(DecodeFault::truncated, from);"
+    )
     position = 0
     for f in run:
         at = f"from + {position}" if position else "from"
@@ -48,14 +62,19 @@ def _read_value(code: Code, message: Message, f: Field, end: str, flexible: str)
     rest = f"from, {end}, state, {flexible}, {nullable_test(f)}"
     if f.is_array and f.is_struct:
         code.add(f"from = read_struct_array({target}, {rest}, {message.bytes_min(f.struct)},")
-        code.add(f"                         [&]({f.type}& item, const std::byte* at) {{ "
-                 f"return read(item, at, {end}, state, version); }});")
+        code.add(
+            f"                         [&]({f.type}& item, const std::byte* at) {{ "
+            f"return read(item, at, {end}, state, version); }});"
+        )
     elif f.is_array:
         kind = "string" if f.type == "string" else "fixed"
         code.add(f"from = read_{kind}_array({target}, {rest});")
     elif f.by_pointer:
-        code.add(f"from = read_nullable_struct({target}, from, {end}, state, {null_marker(f)}, [&]({f.type}& item, const std::byte* at) {{ "
-                 f"return read(item, at, {end}, state, version); }});")
+        code.add(
+            f"from = read_nullable_struct({target}, from, {end}, state, {null_marker(f)}, "
+            f"[&]({f.type}& item, const std::byte* at) {{ "
+            f"return read(item, at, {end}, state, version); }});"
+        )
     elif f.is_struct:
         code.add(f"from = read({target}, from, {end}, state, version);")
     else:
@@ -94,14 +113,19 @@ def _read_known_tags(code: Code, message: Message, struct: Struct) -> None:
             code.depth -= 1
             code.open(f"}} else if ({test}) {{")
         if f.is_fixed:
-            code.add(f"if (!has(from, tags.value_end, {FIXED_BYTES[f.type]})) [[unlikely]] "
-                     "return state.fail(DecodeFault::tag_size, from);")
+            code.add(
+                f"if (!has(from, tags.value_end, {FIXED_BYTES[f.type]})) [[unlikely]] "
+                "return state.fail(DecodeFault::tag_size, from);"
+            )
             code.add(f"out.{f.cpp_name} = load<{element_type(f)}>(from);")
             code.add(f"from += {FIXED_BYTES[f.type]};")
         else:
             _read_value(code, message, f, "tags.value_end", "true")
             code.add("if (from == nullptr) [[unlikely]] return nullptr;")
-        code.add("if (from != tags.value_end) [[unlikely]] return state.fail(DecodeFault::tag_size, from);")
+        code.add(
+            "if (from != tags.value_end) [[unlikely]] "
+            "return state.fail(DecodeFault::tag_size, from);"
+        )
     if struct.tagged_fields:
         code.depth -= 1
         code.open("} else {")

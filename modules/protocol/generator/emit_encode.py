@@ -1,14 +1,23 @@
-"""Emits `size_of` and `put`: one pair of functions for each struct. The first measures to the byte and finds what
-cannot be written; the second writes and relies on it."""
+"""Emits `size_of` and `put`: one pair of functions for each struct. The first measures to the byte
+and finds what cannot be written; the second writes and relies on it."""
 
-from expressions import (Code, field_flexible, fixed_runs, flexible_local, flexible_test, groups, is_default,
-                         negated, null_marker, null_rule)
+from expressions import (
+    Code,
+    field_flexible,
+    fixed_runs,
+    flexible_local,
+    flexible_test,
+    groups,
+    is_default,
+    negated,
+    null_marker,
+    null_rule,
+)
 from schema import FIXED_BYTES, Field, Message, Struct
 
 
 def emit_size(code: Code, message: Message, struct: Struct) -> None:
-    code.open(f"size_t size_of(const {struct.name}& in, "
-              "Measure& state, int16_t version) {")
+    code.open(f"size_t size_of(const {struct.name}& in, " "Measure& state, int16_t version) {")
     code.add("size_t bytes = 0;")
     if local := flexible_local(message, struct):
         code.add("" + local)
@@ -19,7 +28,9 @@ def emit_size(code: Code, message: Message, struct: Struct) -> None:
             if run[0].is_fixed:
                 code.add(f"bytes += {sum(FIXED_BYTES[f.type] for f in run)};")
             else:
-                code.add(f"bytes += {_value_size(run[0], field_flexible(message, struct, run[0]))};")
+                code.add(
+                    f"bytes += {_value_size(run[0], field_flexible(message, struct, run[0]))};"
+                )
         if condition:
             _refuse_absent(code, [f for f in fields if not f.ignorable])
             code.close()
@@ -36,8 +47,10 @@ def _refuse_absent(code: Code, fields: list[Field]) -> None:
     code.depth -= 1
     code.open("} else {")
     for f in fields:
-        code.add(f'if ({negated(is_default(f, "in." + f.cpp_name))}) [[unlikely]] '
-                 f'state.fail(EncodeFault::field_not_in_version, "{f.name}");')
+        code.add(
+            f'if ({negated(is_default(f, "in." + f.cpp_name))}) [[unlikely]] '
+            f'state.fail(EncodeFault::field_not_in_version, "{f.name}");'
+        )
 
 
 def _value_size(f: Field, flexible: str) -> str:
@@ -46,7 +59,8 @@ def _value_size(f: Field, flexible: str) -> str:
         return str(FIXED_BYTES[f.type])
     rest = f'{value}, state, "{f.name}", {flexible}, {null_rule(f)}'
     if f.is_array and f.is_struct:
-        return f"struct_array_size({rest}, [&](const {f.type}& item) {{ return size_of(item, state, version); }})"
+        item = f"[&](const {f.type}& item) {{ return size_of(item, state, version); }}"
+        return f"struct_array_size({rest}, {item})"
     if f.is_array:
         return f"{'string' if f.type == 'string' else 'fixed'}_array_size({rest})"
     if f.by_pointer:
@@ -89,17 +103,23 @@ def _size_of_tags(code: Code, message: Message, struct: Struct) -> None:
         code.close()
     if flexible != "true" and message.keeps_unknown_tags and not message.flexible.empty:
         test = "!flexible && " if flexible == "flexible" else ""
-        code.add(f'if ({test}!in.unknown_tags.empty()) [[unlikely]] '
-                 'state.fail(EncodeFault::field_not_in_version, "unknown tagged fields");')
+        code.add(
+            f'if ({test}!in.unknown_tags.empty()) [[unlikely]] '
+            'state.fail(EncodeFault::field_not_in_version, "unknown tagged fields");'
+        )
     for f in strict:
         absent = f"!({f.versions.condition(struct.versions)})"
-        code.add(f'if ({absent} && {negated(is_default(f, "in." + f.cpp_name))}) [[unlikely]] '
-                 f'state.fail(EncodeFault::field_not_in_version, "{f.name}");')
+        code.add(
+            f'if ({absent} && {negated(is_default(f, "in." + f.cpp_name))}) [[unlikely]] '
+            f'state.fail(EncodeFault::field_not_in_version, "{f.name}");'
+        )
 
 
 def emit_put(code: Code, message: Message, struct: Struct) -> None:
-    code.open(f"std::byte* put(const {struct.name}& in, std::byte* to, "
-              "Writer& writer, int16_t version) {")
+    code.open(
+        f"std::byte* put(const {struct.name}& in, std::byte* to, "
+        "Writer& writer, int16_t version) {"
+    )
     if local := flexible_local(message, struct):
         code.add("" + local)
     for condition, fields in groups(struct):
@@ -132,13 +152,19 @@ def _put_value(code: Code, f: Field, flexible: str) -> None:
     if f.is_fixed:
         _put_fixed_run(code, [f])
     elif f.is_array and f.is_struct:
-        code.add(f"to = write_struct_array({value}, to, {flexible}, [&](const {f.type}& item, std::byte* at) {{ "
-                 "return put(item, at, writer, version); });")
+        code.add(
+            f"to = write_struct_array({value}, to, {flexible}, "
+            f"[&](const {f.type}& item, std::byte* at) {{ "
+            "return put(item, at, writer, version); });"
+        )
     elif f.is_array:
         kind = "string" if f.type == "string" else "fixed"
         code.add(f"to = write_{kind}_array({value}, to, {flexible});")
     elif f.by_pointer:
-        code.add(f"store(to++, {value} == nullptr ? static_cast<int8_t>({null_marker(f)}) : int8_t{{1}});")
+        code.add(
+            f"store(to++, {value} == nullptr "
+            f"? static_cast<int8_t>({null_marker(f)}) : int8_t{{1}});"
+        )
         code.add(f"if ({value} != nullptr) to = put(*{value}, to, writer, version);")
     elif f.is_struct:
         code.add(f"to = put({value}, to, writer, version);")

@@ -1,5 +1,5 @@
-"""Emits, for the tests, what prints a decoded message as Kafka's own tools print it in JSON, and a table of all
-messages of a family with type-erased functions."""
+"""Emits, for the tests, what prints a decoded message as Kafka's own tools print it in JSON, and a
+table of all messages of a family with type-erased functions."""
 
 from emit_encode import emit_is_default
 from emit_messages import compared_structs
@@ -13,7 +13,9 @@ def _json_name(name: str) -> str:
 
 def emit_codecs(family: str, messages: list[Message]) -> str:
     code = Code()
-    code.add(f"// Generated from the schema files in modules/protocol/schema/{family}. Do not edit.")
+    code.add(
+        f"// Generated from the schema files in modules/protocol/schema/{family}. Do not edit."
+    )
     code.add('#include "generated_codecs.hpp"')
     code.add()
     code.add(f"import millrace.protocol.{family};")
@@ -32,10 +34,13 @@ def emit_codecs(family: str, messages: list[Message]) -> str:
     code.open("static constexpr GeneratedCodec codecs[] = {")
     for message in messages:
         name = message.name
-        code.add(f'{{"{message.namespace}", "{name}", {message.versions.low}, {message.versions.high}, '
-                 f"[](Bytes input, int16_t version, int16_t write_version) {{ "
-                 f"return round_trip<{name}>(input, version, write_version, "
-                 f"[](JsonWriter& json, const {name}& in, int16_t v) {{ {message.namespace}::print(json, in, v); }}); }}}},")
+        code.add(
+            f'{{"{message.namespace}", "{name}", {message.versions.low}, {message.versions.high}, '
+            f"[](Bytes input, int16_t version, int16_t write_version) {{ "
+            f"return round_trip<{name}>(input, version, write_version, "
+            f"[](JsonWriter& json, const {name}& in, int16_t v) {{ "
+            f"{message.namespace}::print(json, in, v); }}); }}}},"
+        )
     code.close("};")
     code.add("return codecs;")
     code.close()
@@ -44,8 +49,7 @@ def emit_codecs(family: str, messages: list[Message]) -> str:
 
 
 def _print_struct(code: Code, struct: Struct) -> None:
-    code.open(f"void print(JsonWriter& json, const {struct.name}& in, "
-              "int16_t version) {")
+    code.open(f"void print(JsonWriter& json, const {struct.name}& in, " "int16_t version) {")
     code.add("json.open_object();")
     for f in struct.fields:
         tests = []

@@ -1,4 +1,5 @@
-"""Emits the module of one API family: `<family>.cppm` with the structs, `<family>.cpp` with the bodies."""
+"""Emits the module of one API family: `<family>.cppm` with the structs, `<family>.cpp` with the
+bodies."""
 
 from expressions import Code, default_value, member_type
 from emit_decode import emit_read
@@ -86,7 +87,10 @@ def _api_name(message: Message) -> str:
 
 def _functions(code: Code, message: Message) -> None:
     name = message.name
-    code.add(f"[[nodiscard]] DecodeResult decode({name}& out, Bytes input, int16_t version, Arena& arena);")
+    code.add(
+        f"[[nodiscard]] DecodeResult decode({name}& out, Bytes input, int16_t version, "
+        "Arena& arena);"
+    )
     code.add(f"[[nodiscard]] MeasureResult measure(const {name}& in, int16_t version);")
     code.add(f"void write(const {name}& in, int16_t version, Writer& writer);")
 
@@ -126,15 +130,22 @@ def _message_bodies(code: Code, message: Message) -> None:
 
 
 def _arena_asserts(code: Code, message: Message) -> None:
-    elements = {f.struct.name: f.struct for s in [*message.structs, message.top] for f in s.fields
-                if f.is_struct and (f.is_array or f.by_pointer)}
+    elements = {
+        f.struct.name: f.struct
+        for s in [*message.structs, message.top]
+        for f in s.fields
+        if f.is_struct and (f.is_array or f.by_pointer)
+    }
     for struct in elements.values():
-        code.add(f"static_assert(sizeof({struct.name}) <= arena_bytes_per_wire_byte_max * {message.bytes_min(struct)});")
+        code.add(
+            f"static_assert(sizeof({struct.name}) <= "
+            f"arena_bytes_per_wire_byte_max * {message.bytes_min(struct)});"
+        )
 
 
 def compared_structs(message: Message) -> list[Struct]:
-    """The structs held by value, whose default matters: tagged ones, and those missing in some versions. Inner
-    ones come before outer ones."""
+    """The structs held by value, whose default matters: tagged ones, and those missing in some
+    versions. Inner ones come before outer ones."""
     found: list[Struct] = []
 
     def visit(struct: Struct) -> None:
@@ -161,7 +172,10 @@ def _top_bodies(code: Code, message: Message) -> None:
     code.add(f"out = {name}();")
     code.add("Decode state{arena};")
     code.add("const std::byte* start = start_of(input);")
-    code.add(f"return decoded(state, start, {space}::read(out, start, start + input.size(), state, version));")
+    code.add(
+        "return decoded(state, start, "
+        f"{space}::read(out, start, start + input.size(), state, version));"
+    )
     code.close()
     code.open(f"MeasureResult measure(const {name}& in, int16_t version) {{")
     code.add(f"if ({outside}) [[unlikely]] return version_not_encodable();")

@@ -4,8 +4,15 @@ from schema import Field, Message, Struct
 from versions import Versions
 
 CPP_FIXED = {
-    "bool": "bool", "int8": "int8_t", "int16": "int16_t", "uint16": "uint16_t", "int32": "int32_t",
-    "uint32": "uint32_t", "int64": "int64_t", "float64": "double", "uuid": "Uuid",
+    "bool": "bool",
+    "int8": "int8_t",
+    "int16": "int16_t",
+    "uint16": "uint16_t",
+    "int32": "int32_t",
+    "uint32": "uint32_t",
+    "int64": "int64_t",
+    "float64": "double",
+    "uuid": "Uuid",
 }
 CPP_VARIABLE = {"string": "String", "bytes": "Bytes", "records": "Records"}
 
@@ -44,7 +51,11 @@ def is_default(f: Field, value: str) -> str:
     if f.is_array:
         return f"{value}.is_null()" if f.default == "null" else f"count_of({value}) == 0"
     if f.by_pointer:
-        return f"{value} == nullptr" if f.default == "null" else f"({value} != nullptr && is_default(*{value}))"
+        return (
+            f"{value} == nullptr"
+            if f.default == "null"
+            else f"({value} != nullptr && is_default(*{value}))"
+        )
     if f.is_struct:
         return f"is_default({value})"
     if f.type == "uuid":
@@ -122,7 +133,7 @@ def groups(struct: Struct) -> list[tuple[str, list[Field]]]:
 
 
 def fixed_runs(fields: list[Field]) -> list[list[Field]]:
-    """Splits a group so that neighbours of fixed width stay together; every other field is alone."""
+    """Splits a group so that neighbours of fixed width stay together; others are alone."""
     runs: list[list[Field]] = []
     for f in fields:
         if f.is_fixed and runs and runs[-1][0].is_fixed:

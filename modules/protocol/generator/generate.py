@@ -34,10 +34,13 @@ def main(arguments: list[str]) -> int:
             write_if_changed(Path(out) / f"{family}.cppm", emit_interface(family, messages))
             write_if_changed(Path(out) / f"{family}.cpp", emit_bodies(family, messages))
         case ["api", schema, out]:
-            messages = [m for family in families(Path(schema)) for m in read_family(Path(schema) / family)]
+            messages = [
+                m for family in families(Path(schema)) for m in read_family(Path(schema) / family)
+            ]
             write_if_changed(Path(out) / "keys.cppm", emit_keys(messages))
-            write_if_changed(Path(out) / "error_codes.cppm",
-                             emit_error_codes(Path(schema) / "error_codes.list"))
+            write_if_changed(
+                Path(out) / "error_codes.cppm", emit_error_codes(Path(schema) / "error_codes.list")
+            )
         case ["json", schema, family, out]:
             messages = read_family(Path(schema) / family)
             write_if_changed(Path(out) / f"{family}_codecs.cpp", emit_codecs(family, messages))

@@ -7,11 +7,29 @@ from pathlib import Path
 from versions import NONE, Versions
 
 FIXED_BYTES = {
-    "bool": 1, "int8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "float64": 8, "uuid": 16,
+    "bool": 1,
+    "int8": 1,
+    "int16": 2,
+    "uint16": 2,
+    "int32": 4,
+    "uint32": 4,
+    "int64": 8,
+    "float64": 8,
+    "uuid": 16,
 }
 VARIABLE = {"string", "bytes", "records"}
 KINDS = {"request", "response", "header", "data", "coordinator-key", "coordinator-value"}
-CPP_KEYWORDS = {"operator", "default", "class", "new", "delete", "register", "export", "namespace", "template"}
+CPP_KEYWORDS = {
+    "operator",
+    "default",
+    "class",
+    "new",
+    "delete",
+    "register",
+    "export",
+    "namespace",
+    "template",
+}
 
 
 class SchemaError(Exception):
@@ -135,7 +153,10 @@ class _Parser:
         if words[0] not in KINDS:
             raise self.fail(number, f"unknown kind of message '{words[0]}'")
         attributes = self.attributes(
-            number, words[2:], {"key", "versions", "flexible", "latest", "listeners", "unknown_tags"})
+            number,
+            words[2:],
+            {"key", "versions", "flexible", "latest", "listeners", "unknown_tags"},
+        )
         valid = Versions.parse(attributes["versions"])
         while self.next < len(self.lines) and self.lines[self.next][1].startswith("struct "):
             number, line = self.lines[self.next]
@@ -152,22 +173,31 @@ class _Parser:
         ordered: list[Struct] = []
         self.order(top, ordered)
         return Message(
-            words[0], words[1], valid, Versions.parse(attributes["flexible"]).intersect(valid),
-            int(attributes["key"]) if "key" in attributes else None, attributes.get("latest") == "unstable",
+            words[0],
+            words[1],
+            valid,
+            Versions.parse(attributes["flexible"]).intersect(valid),
+            int(attributes["key"]) if "key" in attributes else None,
+            attributes.get("latest") == "unstable",
             attributes["listeners"].split(",") if "listeners" in attributes else [],
-            attributes.get("unknown_tags") == "keep", top, ordered[:-1])
+            attributes.get("unknown_tags") == "keep",
+            top,
+            ordered[:-1],
+        )
 
     def attributes(self, number: int, words: list[str], known: set[str]) -> dict[str, str]:
         result = {}
         for word in words:
             name, _, value = word.partition("=")
             if name not in known:
-                raise self.fail(number, f"unknown attribute '{name}'; known are {', '.join(sorted(known))}")
+                raise self.fail(
+                    number, f"unknown attribute '{name}'; known are {', '.join(sorted(known))}"
+                )
             result[name] = value
         return result
 
     def fields(self, depth: int, within: Versions) -> list[Field]:
-        """The fields at this depth; those that exist in no version of what surrounds them are left out."""
+        """The fields at this depth, without those that exist in no version around them."""
         result = []
         while self.next < len(self.lines):
             number, line = self.lines[self.next]
@@ -175,7 +205,9 @@ class _Parser:
             if line.startswith("struct ") or indent < depth * 2:
                 break
             if indent != depth * 2:
-                raise self.fail(number, f"indented by {indent} spaces where {depth * 2} are expected")
+                raise self.fail(
+                    number, f"indented by {indent} spaces where {depth * 2} are expected"
+                )
             self.next += 1
             f = self.one_field(number, line.split(), within)
             follows = self.lines[self.next][1] if self.next < len(self.lines) else ""
@@ -191,17 +223,26 @@ class _Parser:
             raise self.fail(number, "a field is `Name type versions [attributes]`")
         name, type_name, versions = words[:3]
         attributes = self.attributes(
-            number, words[3:],
-            {"nullable", "tag", "tagged", "default", "ignorable", "map_key", "flexible", "entity"})
+            number,
+            words[3:],
+            {"nullable", "tag", "tagged", "default", "ignorable", "map_key", "flexible", "entity"},
+        )
         exists = Versions.parse(versions).intersect(within)
-        f = Field(name, type_name.removeprefix("[]"), type_name.startswith("[]"), exists,
-                  place=f"{self.path}:{number}")
+        f = Field(
+            name,
+            type_name.removeprefix("[]"),
+            type_name.startswith("[]"),
+            exists,
+            place=f"{self.path}:{number}",
+        )
         f.nullable = Versions.parse(attributes.get("nullable", "none")).intersect(exists)
         if "tag" in attributes:
             f.tag = int(attributes["tag"])
             f.tagged = Versions.parse(attributes.get("tagged", versions)).intersect(exists)
             if f.tagged != exists:
-                raise self.fail(number, f"{name} is tagged in some of its versions only: not supported")
+                raise self.fail(
+                    number, f"{name} is tagged in some of its versions only: not supported"
+                )
         f.default = attributes.get("default")
         if f.default == '""':
             f.default = ""
@@ -224,7 +265,9 @@ class _Parser:
                     raise SchemaError(f"{f.place}: unknown type {f.type}")
                 f.struct = self.common[f.type]
             if f.by_pointer and f.nullable != f.versions:
-                raise SchemaError(f"{f.place}: {f.name} is nullable in some of its versions only: not supported")
+                raise SchemaError(
+                    f"{f.place}: {f.name} is nullable in some of its versions only: not supported"
+                )
 
     def order(self, struct: Struct, ordered: list[Struct]) -> None:
         for f in struct.fields:

@@ -1,5 +1,5 @@
-"""What the generator reads from the schema files is what Kafka's own classes do, and mistakes in a schema file are
-named with file and line."""
+"""What the generator reads from the schema files is what Kafka's own classes do, and mistakes in a
+schema file are named with file and line."""
 
 import pathlib
 import sys
@@ -98,7 +98,9 @@ class Mistakes(unittest.TestCase):
         self.fails_with("query X versions=0 flexible=none\n", "schema:1", "query")
 
     def test_unknown_attribute_lists_the_known_ones(self):
-        self.fails_with(self.HEAD + "Name  string  0+  nulable=0+\n", "schema:2", "nulable", "nullable")
+        self.fails_with(
+            self.HEAD + "Name  string  0+  nulable=0+\n", "schema:2", "nulable", "nullable"
+        )
 
     def test_unknown_type(self):
         self.fails_with(self.HEAD + "Name  sting  0+\n", "schema:2", "sting")
@@ -107,7 +109,9 @@ class Mistakes(unittest.TestCase):
         self.fails_with(self.HEAD + "Name  string\n", "schema:2", "Name type versions")
 
     def test_wrong_indentation(self):
-        self.fails_with(self.HEAD + "Names  []Name  0+\n     Text  string  0+\n", "schema:3", "spaces")
+        self.fails_with(
+            self.HEAD + "Names  []Name  0+\n     Text  string  0+\n", "schema:3", "spaces"
+        )
 
     def test_field_tagged_in_some_versions_only(self):
         self.fails_with(self.HEAD + "Name  string  0+  tag=0 tagged=2+\n", "schema:2", "tagged")

@@ -1,4 +1,5 @@
-"""Sets of message versions. Kafka writes them as `3`, `3-7`, `3+` or `none`; all are one run of numbers."""
+"""Sets of message versions. Kafka writes them as `3`, `3-7`, `3+` or `none`; all are one run of
+numbers."""
 
 from typing import NamedTuple
 

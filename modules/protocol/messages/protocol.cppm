@@ -1,5 +1,5 @@
-// millrace.protocol: every message at once, for tools and tests. Code that handles one API family imports
-// that family's module, so that a changed schema does not compile it again.
+// millrace.protocol: every message at once, for tools and tests. Code that handles one API family
+// imports that family's module, so that a changed schema does not compile it again.
 export module millrace.protocol;
 
 export import millrace.protocol.admin;

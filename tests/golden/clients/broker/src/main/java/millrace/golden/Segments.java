@@ -59,10 +59,13 @@ public final class Segments {
         if (!client.equals("kafkajs")) {
             return workload;
         }
-        return workload.stream().map(line -> {
-            int headers = line.lastIndexOf('\t');
-            return line.substring(0, headers) + line.substring(headers).replace(":null", ":");
-        }).toList();
+        return workload.stream()
+                .map(line -> {
+                    int headers = line.lastIndexOf('\t');
+                    return line.substring(0, headers)
+                            + line.substring(headers).replace(":null", ":");
+                })
+                .toList();
     }
 
     private static void convert(Path folder, Path out, String name, List<String> workload)
@@ -85,8 +88,8 @@ public final class Segments {
         Files.createDirectories(out);
         Files.write(out.resolve(name + ".bin"), segment);
         Files.writeString(out.resolve(name + ".tsv"), String.join("\n", rows) + "\n");
-        System.out.printf("%s/%s: %d bytes, %d records%n",
-            out.getFileName(), name, segment.length, records.size());
+        System.out.printf("%s/%s: %d bytes, %d records%n", out.getFileName(), name, segment.length,
+                records.size());
     }
 
     private static Path onlySegment(Path folder) throws IOException {
@@ -103,23 +106,24 @@ public final class Segments {
         return MemoryRecords.readableRecords(ByteBuffer.wrap(segment)).batches();
     }
 
-    private static void describe(DefaultRecordBatch batch, List<String> rows,
-                                 List<String> records) {
+    private static void describe(
+            DefaultRecordBatch batch, List<String> rows, List<String> records) {
         batch.ensureValid();
         ByteBuffer raw = ByteBuffer.allocate(batch.sizeInBytes());
         batch.writeTo(raw);
         StringJoiner row = new StringJoiner("\t").add("batch");
         for (long number : new long[] {batch.baseOffset(), batch.lastOffset(), batch.sizeInBytes(),
-                batch.partitionLeaderEpoch(), raw.getShort(ATTRIBUTES_OFFSET),
-                batch.baseTimestamp(), batch.maxTimestamp(), batch.producerId(),
-                batch.producerEpoch(), batch.baseSequence(), batch.countOrNull(), batch.checksum()}) {
+                     batch.partitionLeaderEpoch(), raw.getShort(ATTRIBUTES_OFFSET),
+                     batch.baseTimestamp(), batch.maxTimestamp(), batch.producerId(),
+                     batch.producerEpoch(), batch.baseSequence(), batch.countOrNull(),
+                     batch.checksum()}) {
             row.add(Long.toString(number));
         }
         rows.add(row.toString());
         for (Record record : batch) {
-            String text = String.join("\t", Long.toString(record.timestamp()),
-                bytesOf(record.key()), bytesOf(record.value()),
-                Workload.headersText(record.headers()));
+            String text =
+                    String.join("\t", Long.toString(record.timestamp()), bytesOf(record.key()),
+                            bytesOf(record.value()), Workload.headersText(record.headers()));
             rows.add("record\t" + (record.offset() - batch.baseOffset()) + "\t" + text);
             if (!batch.isControlBatch()) {
                 records.add(text);
@@ -144,8 +148,8 @@ public final class Segments {
     }
 
     /** The transactions hold a part of the workload, all others the whole. */
-    private static void compare(Path folder, List<String> records, List<String> workload,
-                                boolean timesFromBroker) {
+    private static void compare(
+            Path folder, List<String> records, List<String> workload, boolean timesFromBroker) {
         boolean part = folder.getFileName().toString().equals("java-transactional-0");
         if (records.size() != (part ? TRANSACTIONAL_RECORDS : workload.size())) {
             throw new IllegalStateException(folder + ": " + records.size() + " records");
@@ -159,7 +163,7 @@ public final class Segments {
             }
             if (!found.equals(expected)) {
                 throw new IllegalStateException(
-                    folder + " record " + i + ":\n" + found + "\ninstead of\n" + expected);
+                        folder + " record " + i + ":\n" + found + "\ninstead of\n" + expected);
             }
         }
     }
