@@ -8,6 +8,7 @@ import pathlib
 import sys
 
 SHOWN = 10
+NO_STEPS = ("build.ninja", "cmake.verify_globs")  # CMake looking after itself
 
 
 def lines_of(path):
@@ -20,7 +21,7 @@ def steps(before, after):
     found = {}
     for line in lines_of(after) - lines_of(before):
         fields = line.split("\t")
-        if len(fields) != 5:
+        if len(fields) != 5 or fields[3].endswith(NO_STEPS):
             continue
         start, end, _, output, command = fields
         key = (start, end, command)
