@@ -19,8 +19,8 @@ namespace {
 
 // Runs the generated codec over a copy of exactly this size, so that the address sanitizer sees
 // every read outside.
-protocol::RoundTrip run_generated(const Subject& subject, int version, int write_version,
-                                  std::string_view input) {
+protocol::RoundTrip round_trip(const Subject& subject, int version, int write_version,
+                               std::string_view input) {
   const auto copy = std::make_unique_for_overwrite<std::byte[]>(input.size());
   if (!input.empty()) std::memcpy(copy.get(), input.data(), input.size());
   return subject.generated->round_trip({copy.get(), input.size()},
@@ -58,7 +58,7 @@ std::optional<std::string> difference(const Subject& subject, int version, std::
   const Message& message = *subject.message;
   const auto unknown = unknown_tags_of(message);
   const auto table = decode(message, version, input, unknown);
-  const protocol::RoundTrip trip = run_generated(subject, version, version, input);
+  const protocol::RoundTrip trip = round_trip(subject, version, version, input);
   if (!is_within_memory_limit(trip.arena_bytes, input.size())) {
     return std::to_string(trip.arena_bytes) + " bytes of arena for an input of " +
            std::to_string(input.size());
@@ -86,7 +86,7 @@ std::optional<std::string> difference_across(const Subject& subject, int read_ve
                                              int write_version, std::string_view input) {
   const Message& message = *subject.message;
   const auto table = decode(message, read_version, input, unknown_tags_of(message));
-  const protocol::RoundTrip trip = run_generated(subject, read_version, write_version, input);
+  const protocol::RoundTrip trip = round_trip(subject, read_version, write_version, input);
   if (!table || !trip.decoded) return "one of the codecs refuses the input";
   const auto encoded = encode(message, write_version, table->value);
   if (!encoded && !trip.encoded) return std::nullopt;
@@ -134,11 +134,12 @@ std::optional<std::string> disagreement_across(const Subject& subject, int read_
          ", written in " + std::to_string(write_version) + ": " + *found;
 }
 
-tl::expected<std::string, std::string> generated_json(const Subject& subject, int version,
-                                                      std::string_view input) {
-  const protocol::RoundTrip trip = run_generated(subject, version, version, input);
+tl::expected<Generated, std::string> run_generated(const Subject& subject, int version,
+                                                   std::string_view input) {
+  const protocol::RoundTrip trip = round_trip(subject, version, version, input);
   if (!trip.decoded) return tl::unexpected(protocol::to_string(trip.decode_error));
-  return trip.json;
+  if (!trip.encoded) return tl::unexpected(protocol::to_string(trip.encode_error));
+  return Generated{std::string(text_of(trip.bytes)), trip.json};
 }
 
 }  // namespace millrace::table

@@ -41,9 +41,13 @@ enum class CompareJson : bool { no, yes };
                                                              int read_version, int write_version,
                                                              std::string_view input);
 
-// The JSON that the generated codec gives for an input; a sentence when it refuses the input.
-[[nodiscard]] tl::expected<std::string, std::string> generated_json(const Subject& subject,
-                                                                    int version,
-                                                                    std::string_view input);
+// What the generated codec makes of an input alone; a sentence when it refuses to read or write it.
+struct Generated {
+  std::string bytes;  // as it writes what it read
+  std::string json;
+};
+[[nodiscard]] tl::expected<Generated, std::string> run_generated(const Subject& subject,
+                                                                 int version,
+                                                                 std::string_view input);
 
 }  // namespace millrace::table
