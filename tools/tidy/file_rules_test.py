@@ -89,6 +89,14 @@ class FileRulesTest(PlantedTree):
         (self.root / "modules/upper/README.md").unlink()
         self.expect("readmes", "modules/upper/upper.cpp", 1, "modules/upper")
 
+    def test_readme_above_may_speak_for_a_small_folder_of_tests(self):
+        self.write("tests/README.md", README)
+        self.write("tests/one/run.py", "print(1)\n")
+        self.append("tests/README.md", "run.py does it\n")
+        self.expect("readmes", "tests/one/run.py", 1)
+        self.append("tests/README.md", "- `one/`: the first\n")
+        self.expect_clean()
+
     def test_empty_readme_is_found(self):
         self.write("modules/upper/README.md", "# Upper\n")
         self.expect("readmes", "modules/upper/README.md", 1)
