@@ -1,5 +1,5 @@
 """Each folder with sources has a README of a few lines: what it is, its main types, where to start
-reading.
+reading. Under tests/, the README of the folder above may speak for it.
 """
 
 from tree import CPP, Finding
