@@ -270,11 +270,3 @@ TEST(BatchSplitter, stops_at_an_old_message_format) {
   EXPECT_EQ(splitter.finish().error().error, BatchError::message_format_v1);
   EXPECT_EQ(splitter.rest().size(), old.size());
 }
-
-TEST(BatchFailure, sentence_names_the_record_and_the_cause) {
-  EXPECT_EQ(sentence({BatchError::key_missing, 3, {}}),
-            "record 3: a record of a compacted topic needs a key");
-  const std::string text =
-      sentence({BatchError::compressed_data_invalid, no_record_index, CompressionFault::truncated});
-  EXPECT_NE(text.find(sentence(CompressionFault::truncated)), std::string::npos) << text;
-}

@@ -148,4 +148,47 @@ inline TestBatch small_batch(int count) {
   return batch;
 }
 
+inline NullableText text_of(std::span<const std::byte> bytes) {
+  if (bytes.data() == nullptr) return std::nullopt;
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+// Null for none; empty but not null for "".
+inline std::span<const std::byte> view_of(const NullableText& text) {
+  if (!text) return {};
+  return std::as_bytes(std::span(text->data(), text->size()));
+}
+
+// A record as it was read, with its bytes copied out of the reader's window.
+struct CopiedRecord {
+  std::int64_t offset = 0;
+  std::int64_t timestamp = 0;
+  NullableText key;
+  NullableText value;
+  std::vector<std::pair<std::string, NullableText>> headers;
+
+  friend bool operator==(const CopiedRecord&, const CopiedRecord&) = default;
+};
+
+inline CopiedRecord copied(const auto& view) {
+  CopiedRecord copy{
+      view.offset.value(), view.timestamp.value(), text_of(view.key), text_of(view.value), {}};
+  for (const auto& header : view.headers) {
+    copy.headers.emplace_back(std::string(header.key), text_of(header.value));
+  }
+  return copy;
+}
+
+// What reading the record of the batch must give.
+inline CopiedRecord expected_of(const TestBatch& batch, const TestRecord& record) {
+  return {batch.base_offset + record.offset_delta, batch.base_timestamp + record.timestamp_delta,
+          record.key, record.value, record.headers};
+}
+
+inline std::vector<CopiedRecord> expected_of(const TestBatch& batch) {
+  std::vector<CopiedRecord> records;
+  for (const TestRecord& record : batch.records) records.push_back(expected_of(batch, record));
+  return records;
+}
+
 }  // namespace batch_test
