@@ -1,0 +1,54 @@
+// What a memory budget looks like from outside.
+module;
+#include <cstddef>
+#include <string_view>
+
+export module millrace.telemetry:budget_meter;
+
+import millrace.base;
+import :handles;
+import :registry;
+
+export namespace millrace::telemetry {
+
+// Budgets are named in code; this bounds names times shards.
+inline constexpr std::size_t budget_series_max = 16 * 1024;
+
+// Shows how much of a budget is in use. The budget itself, with its rules, belongs to whoever owns
+// this, and tells it what happens; used on the shard that it was made for.
+class BudgetMeter {
+ public:
+  // `budget` is the value of the label: "requests", "fetch".
+  [[nodiscard]] static Result<BudgetMeter> create(Registry& registry, ShardIndex shard,
+                                                  std::string_view budget, std::size_t limit);
+
+  void limit_is(std::size_t bytes) { limit_.set(as_gauge(bytes)); }
+  void used_is(std::size_t bytes) {
+    used_.set(as_gauge(bytes));
+    highest_.raise_to(as_gauge(bytes));
+  }
+  // Something found no room and waits, or is turned away.
+  void refused() { refusals_.add(); }
+
+  [[nodiscard]] std::size_t limit() const { return as_bytes(limit_); }
+  [[nodiscard]] std::size_t used() const { return as_bytes(used_); }
+  // The most that was ever in use.
+  [[nodiscard]] std::size_t highest() const { return as_bytes(highest_); }
+  [[nodiscard]] std::uint64_t refusals() const { return refusals_.value(); }
+
+ private:
+  BudgetMeter(Gauge limit, Gauge used, Gauge highest, Counter refusals);
+  [[nodiscard]] static std::int64_t as_gauge(std::size_t bytes) {
+    return static_cast<std::int64_t>(bytes);
+  }
+  [[nodiscard]] static std::size_t as_bytes(const Gauge& gauge) {
+    return static_cast<std::size_t>(gauge.value());
+  }
+
+  Gauge limit_;
+  Gauge used_;
+  Gauge highest_;
+  Counter refusals_;
+};
+
+}  // namespace millrace::telemetry
