@@ -1,0 +1,153 @@
+// Controller: the quorum, the metadata log, the life of brokers and the placement of leaders.
+module;
+#include <array>
+
+export module millrace.config:controller_registry;
+
+import :definition;
+
+export namespace millrace::config {
+
+inline constexpr auto controller_definitions = std::to_array<Definition>({
+    // Where the controllers are.
+    {.name = "controller.quorum.voters",
+     .type = Type::list,
+     .meaning = Meaning::voters,
+     .default_value = "",
+     .list = {.may_be_empty = true},
+     .importance = Importance::high,
+     .processes = Processes::broker | Processes::controller | Processes::coordinator,
+     .doc = "The controllers with their numbers, for a quorum that never changes. One of this and "
+            "controller.quorum.bootstrap.servers is needed."},
+    {.name = "controller.quorum.bootstrap.servers",
+     .type = Type::list,
+     .meaning = Meaning::host_ports,
+     .default_value = "",
+     .list = {.may_be_empty = true},
+     .importance = Importance::high,
+     .processes = Processes::broker | Processes::controller | Processes::coordinator,
+     .doc = "Some controllers, through which the current quorum is found."},
+    {.name = "controller.listener.names",
+     .type = Type::list,
+     .default_value = Default::none(),
+     .importance = Importance::high,
+     .processes = Processes::broker | Processes::controller,
+     .doc = "Names in listeners on which a controller listens to brokers and to other controllers. "
+            "No Kafka client can connect there."},
+
+    // The quorum.
+    {.name = "controller.quorum.election.timeout.ms",
+     .type = Type::int32,
+     .meaning = Meaning::milliseconds,
+     .default_value = "1000",
+     .range = at_least(0),
+     .importance = Importance::high,
+     .processes = Processes::controller,
+     .doc = "A candidate that has not won after this long gives up and waits for a new try."},
+    {.name = "controller.quorum.fetch.timeout.ms",
+     .type = Type::int32,
+     .meaning = Meaning::milliseconds,
+     .default_value = "2000",
+     .range = at_least(0),
+     .importance = Importance::high,
+     .processes = Processes::controller,
+     .doc = "A controller that has not heard of its leader for this long becomes a candidate; a "
+            "leader that has not heard of a majority for this long resigns."},
+    {.name = "controller.quorum.election.backoff.max.ms",
+     .type = Type::int32,
+     .meaning = Meaning::milliseconds,
+     .default_value = "1000",
+     .range = at_least(0),
+     .importance = Importance::high,
+     .processes = Processes::controller,
+     .doc = "Longest random pause before a new try of an election that nobody won."},
+    {.name = "controller.quorum.request.timeout.ms",
+     .type = Type::int32,
+     .meaning = Meaning::milliseconds,
+     .default_value = "2000",
+     .range = at_least(0),
+     .processes = Processes::broker | Processes::controller,
+     .doc = "A request to a controller that has no answer after this long has failed."},
+
+    // The metadata log.
+    {.name = "metadata.log.dir",
+     .default_value = Default::none(),
+     .importance = Importance::high,
+     .processes = Processes::controller,
+     .doc = "Folder of the metadata log. Without it, the first of log.dirs."},
+    {.name = "metadata.log.max.record.bytes.between.snapshots",
+     .type = Type::int64,
+     .meaning = Meaning::bytes,
+     .default_value = "20971520",
+     .range = at_least(1),
+     .importance = Importance::high,
+     .processes = Processes::controller,
+     .doc = "A snapshot of the metadata is written after this much of its log."},
+    {.name = "metadata.log.max.snapshot.interval.ms",
+     .type = Type::int64,
+     .meaning = Meaning::milliseconds,
+     .default_value = "3600000",
+     .range = at_least(0),
+     .importance = Importance::high,
+     .processes = Processes::controller,
+     .doc = "A snapshot of the metadata is written after this long when there were changes; 0: "
+            "only by size."},
+
+    // Brokers.
+    {.name = "broker.heartbeat.interval.ms",
+     .type = Type::int32,
+     .meaning = Meaning::milliseconds,
+     .default_value = "2000",
+     .range = at_least(1),
+     .processes = Processes::broker,
+     .doc = "How often a broker tells the controller that it lives. It must not be above "
+            "broker.session.timeout.ms."},
+    {.name = "broker.session.timeout.ms",
+     .type = Type::int32,
+     .meaning = Meaning::milliseconds,
+     .default_value = "9000",
+     .range = at_least(1),
+     .processes = Processes::broker | Processes::controller,
+     .doc = "A broker that was not heard of for this long is taken for dead."},
+    {.name = "initial.broker.registration.timeout.ms",
+     .type = Type::int32,
+     .meaning = Meaning::milliseconds,
+     .default_value = "60000",
+     .range = at_least(1),
+     .processes = Processes::broker,
+     .doc = "A starting broker that no controller accepts for this long stops."},
+
+    // Leaders and limits.
+    {.name = "auto.leader.rebalance.enable",
+     .type = Type::boolean,
+     .default_value = "true",
+     .importance = Importance::high,
+     .processes = Processes::controller,
+     .doc =
+         "Whether leadership goes back to the first replica of a partition when that is in sync."},
+    {.name = "leader.imbalance.check.interval.seconds",
+     .type = Type::int64,
+     .meaning = Meaning::seconds,
+     .default_value = "300",
+     .range = at_least(1),
+     .importance = Importance::high,
+     .processes = Processes::controller,
+     .doc = "How often auto.leader.rebalance.enable looks for partitions."},
+    {.name = "controller.quota.window.num",
+     .type = Type::int32,
+     .default_value = "11",
+     .range = at_least(1),
+     .importance = Importance::low,
+     .processes = Processes::controller,
+     .doc = "Windows over which a client's changes of topics are averaged for its quota."},
+    {.name = "controller.quota.window.size.seconds",
+     .type = Type::int32,
+     .meaning = Meaning::seconds,
+     .default_value = "1",
+     .range = at_least(1),
+     .importance = Importance::low,
+     .processes = Processes::controller,
+     .doc = "Length of each window of controller.quota.window.num."},
+});
+
+}  // namespace millrace::config

@@ -1,0 +1,159 @@
+module;
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+module millrace.config;
+
+import millrace.base;
+
+namespace millrace::config {
+namespace {
+
+const ListenerAddress* find_listener(const std::vector<ListenerAddress>& listeners,
+                                     std::string_view name) {
+  const std::string wanted = upper_case(name);
+  const auto found =
+      std::find_if(listeners.begin(), listeners.end(),
+                   [&](const ListenerAddress& other) { return other.listener == wanted; });
+  return found == listeners.end() ? nullptr : &*found;
+}
+
+bool is_any_address(const std::string& host) {
+  return host == "0.0.0.0" || host == "::";
+}
+
+// Values that are right each for itself and do not fit together.
+void check_listeners(const ServerConfig& config, Problems& problems) {
+  const auto& listeners = config.get<"listeners">();
+  const auto advertised = config.get<"advertised.listeners">();
+  if (advertised) {
+    const Source source = config.source<"advertised.listeners">();
+    for (const ListenerAddress& address : *advertised) {
+      if (find_listener(listeners, address.listener) == nullptr) {
+        problems.fail(source, fmt::format("advertised.listeners has {}, which listeners has not",
+                                          address.listener));
+      }
+      if (is_any_address(address.address.host) || address.address.host.empty()) {
+        problems.fail(source, fmt::format("advertised.listeners needs a host for {} that clients "
+                                          "can connect to",
+                                          address.listener));
+      }
+    }
+  }
+  const auto inter_broker = config.get<"inter.broker.listener.name">();
+  if (inter_broker && find_listener(listeners, *inter_broker) == nullptr) {
+    problems.fail(
+        config.source<"inter.broker.listener.name">(),
+        fmt::format("inter.broker.listener.name={} is not in listeners", printable(*inter_broker)));
+  }
+}
+
+void check_security_protocols(const ServerConfig& config, Problems& problems) {
+  constexpr Words protocols = {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"};
+  const Source source = config.source<"listener.security.protocol.map">();
+  for (const NameValue& pair : config.get<"listener.security.protocol.map">()) {
+    if (!protocols.find(upper_case(pair.value))) {
+      problems.fail(source, fmt::format("listener.security.protocol.map has {} for {}; allowed: "
+                                        "PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL",
+                                        printable(pair.value), printable(pair.name)));
+    }
+  }
+}
+
+// The broker's value of a synonym in the unit of the topic property. Negative stands for "no
+// limit", whatever the unit.
+Value scaled(const Value& value, std::int64_t factor) {
+  const auto* const number = std::get_if<std::int64_t>(&value);
+  if (number == nullptr || factor == 1) return value;
+  // Values with a factor are int32, so the product fits.
+  return *number < 0 ? Value(std::int64_t{-1}) : Value(*number * factor);
+}
+
+InheritedValue inherited_by(PropertyId id, const Config& server) {
+  InheritedValue inherited{.id = id, .value = {}, .settings = {}};
+  for (const Synonym& synonym : TopicSet::definitions()[id].synonyms.all()) {
+    const auto source = server.definitions().find(synonym.name);
+    check(source.has_value(), "a synonym of a topic property is a server property");
+    const bool is_open = std::holds_alternative<std::monostate>(inherited.value);
+    if (is_open) inherited.value = scaled(server.value(*source), synonym.factor);
+    for (Setting& setting : server.settings(*source)) {
+      inherited.settings.push_back(std::move(setting));
+    }
+  }
+  return inherited;
+}
+
+template <class Typed>
+Result<WithWarnings<Typed>, Problems> finished(Built built) {
+  if (!built.config) return failure(std::move(built.problems));
+  return WithWarnings<Typed>{.config = Typed(std::move(*built.config)),
+                             .warnings = std::move(built.problems)};
+}
+
+Result<WithWarnings<ServerConfig>, Problems> finish_server(ConfigBuilder builder) {
+  auto loaded = finished<ServerConfig>(std::move(builder).finish());
+  if (!loaded) return loaded;
+  check_listeners(loaded->config, loaded->warnings);
+  check_security_protocols(loaded->config, loaded->warnings);
+  if (loaded->warnings.has_errors()) return failure(std::move(loaded->warnings));
+  return loaded;
+}
+
+}  // namespace
+
+Result<WithWarnings<ServerConfig>, Problems> load_server_config(const ServerArguments& arguments,
+                                                                Surroundings& surroundings) {
+  Problems problems;
+  ConfigBuilder builder(ServerSet::definitions(), arguments.rules, &surroundings);
+  if (arguments.file) {
+    const std::string& file = *arguments.file;
+    const auto text = surroundings.read_file(file, file_bytes_max);
+    if (!text) {
+      problems.fail({.kind = SourceKind::file, .file = file, .line = 0}, text.error().message);
+      return failure(std::move(problems));
+    }
+    ParsedProperties parsed = parse_properties(*text, file);
+    problems.add(parsed.problems);
+    builder.add(
+        Layer{.kind = SourceKind::file, .file = file, .entries = std::move(parsed.entries)});
+  }
+  builder.add(parse_overrides(arguments.overrides, problems));
+  builder.add(problems);
+  return finish_server(std::move(builder));
+}
+
+Result<WithWarnings<ServerConfig>, Problems> make_server_config(std::vector<Layer> layers,
+                                                                const LoadRules& rules,
+                                                                Surroundings* surroundings) {
+  ConfigBuilder builder(ServerSet::definitions(), rules, surroundings);
+  for (Layer& layer : layers) builder.add(std::move(layer));
+  return finish_server(std::move(builder));
+}
+
+Result<WithWarnings<TopicConfig>, Problems> make_topic_config(const ServerConfig& server,
+                                                              std::vector<PropertyEntry> own) {
+  ConfigBuilder builder(TopicSet::definitions(), {}, nullptr);
+  for (std::size_t i = 0; i < topic_definitions.size(); ++i) {
+    const PropertyId id(static_cast<std::uint16_t>(i));
+    if (topic_definitions[i].synonyms.all().empty()) continue;
+    builder.inherit(inherited_by(id, server.untyped()));
+  }
+  builder.add(Layer{.kind = SourceKind::per_topic, .file = {}, .entries = std::move(own)});
+  return finished<TopicConfig>(std::move(builder).finish());
+}
+
+std::vector<std::string> log_directories(const ServerConfig& config) {
+  const auto directories = config.get<"log.dirs">();
+  return directories ? *directories : config.get<"log.dir">();
+}
+
+}  // namespace millrace::config
