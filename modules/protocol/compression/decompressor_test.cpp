@@ -307,6 +307,34 @@ TEST(Zstd, names_what_is_wrong) {
   EXPECT_EQ(error_of(Codec::zstd, std::string(zstd_a) + "502a4d18 01000000"), at(truncated, 10));
 }
 
+// zstd's streaming functions let both of these pass, the second where a frame before needed more
+// memory.
+TEST(Zstd, refuses_a_frame_with_more_than_its_size_before_an_empty_last_block) {
+  Decompressor decompressor;
+  const std::string golden = std::string(MILLRACE_SOURCE_DIR) + "/tests/golden/data/compression/";
+  const Bytes large = file_bytes(golden + "zstd-lines-stream.bin");
+  EXPECT_TRUE(decompressed(decompressor, Codec::zstd, large).has_value());
+  // Content size 512, then twice 400 times "a".
+  const Bytes input = from_hex("28b52ffd 60 0001 820c00 61 820c00 61 010000");
+  std::array<std::byte, 100> buffer;
+  ASSERT_TRUE(decompressor.start(Codec::zstd, input, {}).has_value());
+  auto count = decompressor.read(buffer);
+  while (count.has_value() && *count == buffer.size()) count = decompressor.read(buffer);
+  ASSERT_FALSE(count.has_value());
+  EXPECT_EQ(count.error().fault, CompressionFault::content_size_mismatch);
+}
+
+TEST(Zstd, refuses_a_frame_whose_last_block_is_empty_before_its_size_is_reached) {
+  const Bytes input = from_hex("28b52ffd 20 03 080000 61 010000");
+  EXPECT_EQ(error_of(Codec::zstd, input).fault, CompressionFault::data_invalid);
+  Decompressor decompressor;
+  ASSERT_TRUE(decompressor.start(Codec::zstd, input, {}).has_value());
+  std::array<std::byte, 2> buffer;
+  const auto count = decompressor.read(buffer);
+  ASSERT_FALSE(count.has_value());
+  EXPECT_EQ(count.error().fault, CompressionFault::content_size_mismatch);
+}
+
 TEST(Zstd, takes_a_smaller_window_when_told) {
   const Bytes input = from_hex("28b52ffd 00 58 090000 61");  // 2 MiB
   Decompressor decompressor;

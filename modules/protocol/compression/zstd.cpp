@@ -278,7 +278,10 @@ CompressionResult<std::size_t> ZstdDecoder::decode_some(MutableBytes output) {
   if (!budget_->take_output(to.pos)) return fail(budget_->output_fault());
   if (!budget_->take_input(from.pos)) return fail(CompressionFault::step_limit);
   if (content_left_ != ZSTD_CONTENTSIZE_UNKNOWN) {
-    content_left_ -= std::min<std::uint64_t>(content_left_, to.pos);
+    // zstd does not always look: not after an empty last block, nor where its window is larger.
+    const bool mismatch = to.pos > content_left_ || (result == 0 && to.pos != content_left_);
+    if (mismatch) return fail(CompressionFault::content_size_mismatch);
+    content_left_ -= to.pos;
   }
   if (result == 0) {
     between_frames_ = true;
