@@ -192,6 +192,19 @@ TEST_F(GeneratedCodecs, refuse_a_message_cut_off_anywhere) {
   }
 }
 
+TEST_F(GeneratedCodecs, keep_to_their_memory_limit_with_many_small_elements) {
+  constexpr std::size_t elements = 2000;
+  constexpr int levels = 3;
+  for_each_version([](const Subject& subject, int version) {
+    for (int level = 0; level < levels; ++level) {
+      const Value value = smallest_value(*subject.message->top, version, level, elements);
+      const auto bytes = encode(*subject.message, version, value);
+      ASSERT_TRUE(bytes) << subject.message->name << ' ' << version << ": " << bytes.error().what;
+      EXPECT_EQ(disagreement(subject, version, *bytes, CompareJson::no).value_or(""), "");
+    }
+  });
+}
+
 TEST_F(GeneratedCodecs, agree_with_the_table_driven_one_on_damaged_messages) {
   constexpr std::uint64_t seeds = 20;
   constexpr int damages = 60;

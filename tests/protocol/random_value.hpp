@@ -1,5 +1,7 @@
-// Random values of any message, for round trips.
+// Values made for tests: random ones of any message, and the smallest.
 #pragma once
+
+#include <cstddef>
 
 #include "random.hpp"
 #include "schema.hpp"
@@ -14,5 +16,10 @@ enum class WithUnknownTags : bool { no, yes };
 // size stays within some tens of kilobytes.
 [[nodiscard]] Value random_value(const Message& message, int version, Random& random,
                                  WithUnknownTags unknown_tags);
+
+// The value that takes the fewest bytes: null or empty wherever a field may be. Arrays `level`
+// arrays deep have `count` such elements, those above them one.
+[[nodiscard]] Value smallest_value(const Struct& type, int version, int level = 0,
+                                   std::size_t count = 0);
 
 }  // namespace millrace::table

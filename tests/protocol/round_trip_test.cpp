@@ -32,6 +32,17 @@ TEST(TableCodec, reads_back_what_it_wrote) {
   }
 }
 
+TEST(SmallestValues, take_as_few_bytes_as_the_schema_says) {
+  for (const Message& message : project_messages()) {
+    for (int version = message.versions.low; version <= message.versions.high; ++version) {
+      const auto encoded = encode(message, version, smallest_value(*message.top, version));
+      ASSERT_TRUE(encoded) << message.name << ' ' << version << ": " << encoded.error().what;
+      EXPECT_EQ(encoded->size(), message.top->smallest_bytes[static_cast<std::size_t>(version)])
+          << message.name << ' ' << version;
+    }
+  }
+}
+
 TEST(RandomValues, have_defaults_nulls_empty_and_long_fields_and_tags) {
   const auto messages = project_messages();
   bool empty_list = false;
