@@ -39,6 +39,8 @@ struct IoError {
 };
 
 [[nodiscard]] std::string_view name_of(IoFault fault);
+// What an errno means here.
+[[nodiscard]] IoFault fault_of(int error_number);
 // "write /data/orders-3/00000000000000000000.log: no space left (errno 28)".
 [[nodiscard]] std::string describe(const IoError& error, std::string_view path);
 
@@ -91,6 +93,9 @@ enum class IoKind : std::uint8_t {
   lock,              // file: exclusively, or IoFault::locked at once; ends with the file
   free_bytes,        // path -> value: what an ordinary user may still write there
 };
+
+// "write", "sync_data", ...: what IoError calls the operation.
+[[nodiscard]] const char* name_of(IoKind kind);
 
 // One operation from start to result. Made by the functions of FileSystem and awaited at once.
 class IoOperation {
