@@ -181,8 +181,9 @@ class FileSystem {
   // The descriptor of an open file, for sendfile; -1 where there is none.
   [[nodiscard]] virtual int descriptor(FileHandle file) const = 0;
 
-  // Read-only memory over the first `length` bytes of the file, valid until unmap(). Bytes that are
-  // written to the file later are seen; the file must not become shorter meanwhile.
+  // Read-only memory over the first `length` bytes of the file, which it has, and at least one;
+  // valid until unmap(), also when the file is closed before. Bytes that are written to the file
+  // later are seen; the file must not become shorter meanwhile.
   [[nodiscard]] virtual IoResult<ByteView> map(FileHandle file, std::size_t length) = 0;
   virtual void unmap(ByteView mapping) = 0;
 
