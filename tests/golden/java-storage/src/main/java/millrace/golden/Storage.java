@@ -11,7 +11,12 @@ public final class Storage {
         void write(Path directory) throws Exception;
     }
 
-    private static final List<Generator> GENERATORS = List.of();
+    private static final List<Generator> GENERATORS = List.of(
+        DirectoryNames::write,
+        EpochTraces::write,
+        ProducerSnapshots::write,
+        ProducerTraces::write,
+        TextFiles::write);
 
     public static void main(String[] arguments) throws Exception {
         Path directory = Path.of(arguments[0]);
