@@ -143,7 +143,9 @@ class ClientBatchesTest : public testing::Test {
 }  // namespace
 
 TEST_F(ClientBatchesTest, every_batch_reads_as_kafka_reads_it) {
-  for (const fs::path& file : batch_files()) {
+  const std::vector<fs::path> files = batch_files();
+  ASSERT_FALSE(files.empty()) << "no batches in " << folder;
+  for (const fs::path& file : files) {
     std::set<Codec> codecs;
     const auto found = describe(read_file(file), codecs);
     const auto expected = read_lines(fs::path(file).replace_extension(".tsv"));
