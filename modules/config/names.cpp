@@ -125,8 +125,9 @@ bool ConfigBuilder::take_foreign(const PropertyEntry& entry, const Source& sourc
 
 void ConfigBuilder::report_unknown(std::string_view name, const Source& source) {
   const DefinitionSet& set = config_.definitions_;
-  std::string hint = confusion(set, name);
-  if (hint.empty()) hint = suggestion(set, name);
+  std::string hint;
+  if (!problems_.is_full()) hint = confusion(set, name);
+  if (!problems_.is_full() && hint.empty()) hint = suggestion(set, name);
   std::string message = fmt::format("unknown property {}{}", printable(name), hint);
   if (source.kind == SourceKind::file && rules_.allow_unknown_in_files) {
     problems_.warn(source, std::move(message));

@@ -10,6 +10,7 @@ module;
 export module millrace.config:problem;
 
 import millrace.base;
+import :limits;
 
 export namespace millrace::config {
 
@@ -62,6 +63,8 @@ class Problems {
   // In the order in which they were found.
   [[nodiscard]] const std::vector<Problem>& list() const { return list_; }
   [[nodiscard]] std::size_t left_out() const { return left_out_; }
+  // Whether another problem could only be counted: its sentence need not be made with care.
+  [[nodiscard]] bool is_full() const { return list_.size() == problems_max; }
   // One line each, and one that says how many were left out.
   [[nodiscard]] std::string text() const;
   [[nodiscard]] Error as_error() const;

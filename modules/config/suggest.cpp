@@ -26,9 +26,12 @@ std::size_t errors_allowed(std::string_view word) {
 
 }  // namespace
 
-std::size_t edit_distance(std::string_view left, std::string_view right) {
+std::size_t edit_distance(std::string_view left, std::string_view right, std::size_t at_most) {
   left = left.substr(0, suggestion_bytes_max);
   right = right.substr(0, suggestion_bytes_max);
+  const std::size_t shorter = std::min(left.size(), right.size());
+  const std::size_t longer = std::max(left.size(), right.size());
+  if (longer - shorter > at_most) return at_most + 1;
   // Three rows of the table of distances between beginnings; a swap looks two rows back.
   using Row = std::array<std::size_t, suggestion_bytes_max + 1>;
   Row rows[3] = {};
@@ -36,21 +39,28 @@ std::size_t edit_distance(std::string_view left, std::string_view right) {
   Row* last = &rows[1];
   Row* current = &rows[2];
   for (std::size_t j = 0; j <= right.size(); ++j) (*last)[j] = j;
+  std::size_t smallest_of_last = 0;
   for (std::size_t i = 1; i <= left.size(); ++i) {
     (*current)[0] = i;
+    std::size_t smallest = i;
     for (std::size_t j = 1; j <= right.size(); ++j) {
       const char from = folded(left[i - 1]);
       const char to = folded(right[j - 1]);
       const std::size_t substituted = (*last)[j - 1] + (from == to ? 0 : 1);
-      (*current)[j] = std::min({(*last)[j] + 1, (*current)[j - 1] + 1, substituted});
+      std::size_t distance = std::min({(*last)[j] + 1, (*current)[j - 1] + 1, substituted});
       const bool is_swap =
           i > 1 && j > 1 && from == folded(right[j - 2]) && folded(left[i - 2]) == to;
-      if (is_swap) (*current)[j] = std::min((*current)[j], (*before)[j - 2] + 1);
+      if (is_swap) distance = std::min(distance, (*before)[j - 2] + 1);
+      (*current)[j] = distance;
+      smallest = std::min(smallest, distance);
     }
+    // Later rows come from these two and are not smaller.
+    if (smallest > at_most && smallest_of_last > at_most) return at_most + 1;
+    smallest_of_last = smallest;
     std::swap(before, last);
     std::swap(last, current);
   }
-  return (*last)[right.size()];
+  return std::min((*last)[right.size()], at_most + 1);
 }
 
 std::optional<std::string_view> nearest(std::string_view word,
@@ -59,7 +69,7 @@ std::optional<std::string_view> nearest(std::string_view word,
   std::optional<std::string_view> best;
   std::size_t best_distance = errors_allowed(word) + 1;
   for (const std::string_view candidate : known) {
-    const std::size_t distance = edit_distance(word, candidate);
+    const std::size_t distance = edit_distance(word, candidate, best_distance);
     const bool is_tie = best && distance == best_distance && candidate < *best;
     if (distance < best_distance || is_tie) {
       best = candidate;

@@ -56,6 +56,15 @@ RC_GTEST_PROP(EditDistance, agrees_with_its_definition, ()) {
   RC_ASSERT(edit_distance(left, right) == slow_distance(left, right));
 }
 
+RC_GTEST_PROP(EditDistance, stops_at_its_bound_and_is_exact_below, ()) {
+  const auto word = rc::gen::container<std::string>(rc::gen::elementOf(std::string("abc")));
+  const std::string left = *word;
+  const std::string right = *word;
+  const auto at_most = *rc::gen::inRange<std::size_t>(0, 8);
+  const std::size_t exact = edit_distance(left, right);
+  RC_ASSERT(edit_distance(left, right, at_most) == std::min(exact, at_most + 1));
+}
+
 RC_GTEST_PROP(EditDistance, is_the_same_both_ways_and_bounded_by_the_longer_word, ()) {
   const auto left = *rc::gen::arbitrary<std::string>();
   const auto right = *rc::gen::arbitrary<std::string>();
