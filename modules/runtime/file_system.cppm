@@ -94,6 +94,8 @@ enum class IoKind : std::uint8_t {
   free_bytes,        // path -> value: what an ordinary user may still write there
 };
 
+inline constexpr std::size_t io_kinds = static_cast<std::size_t>(IoKind::free_bytes) + 1;
+
 // "write", "sync_data", ...: what IoError calls the operation.
 [[nodiscard]] const char* name_of(IoKind kind);
 

@@ -9,6 +9,7 @@ export import :random;
 export import :simulated_contents;
 export import :simulated_disk;
 export import :simulated_executor;
+export import :simulated_faults;
 export import :simulated_file_system;
 export import :simulated_tree;
 export import :task;

@@ -23,6 +23,11 @@ void lose_contents(Node& node, Random& random, Survival survival) {
   for (const auto& [name, entry] : node.entries) lose_contents(*entry.now, random, survival);
 }
 
+void sync_contents(Node& node) {
+  node.contents.sync();
+  for (const auto& [name, entry] : node.entries) sync_contents(*entry.now);
+}
+
 void dump_entries(const Node& directory, std::size_t depth, std::string& text) {
   for (const auto& [name, entry] : directory.entries) {
     text.append(depth * 2, ' ');
@@ -76,10 +81,13 @@ void SimulatedDisk::cut_power_at(std::uint64_t step, std::uint64_t seed) {
   cut_seed_ = seed;
 }
 
-bool SimulatedDisk::begin_step(IoKind kind, std::string_view path) {
-  ++steps_;
-  if (before_step) before_step(SimulatedStep{steps_, kind, path});
-  return steps_ == cut_step_;
+void SimulatedDisk::set_capacity(std::uint64_t bytes) {
+  storage_.pages_max = bytes / simulated::page_size;
+}
+
+void SimulatedDisk::sync_all() {
+  tree_.sync_all();
+  sync_contents(*tree_.root());
 }
 
 Result<void> SimulatedDisk::flip_bit(std::string_view path, std::uint64_t bit) {
@@ -103,7 +111,8 @@ std::optional<std::string> SimulatedDisk::contents(std::string_view path) const 
 }
 
 std::string SimulatedDisk::dump() const {
-  std::string text = formatted("simulated disk, {} steps, {} power cuts\n", steps_, power_cuts_);
+  std::string text = formatted("simulated disk, {} steps, {} power cuts, {} faults\n", steps_,
+                               power_cuts_, faults_.injected());
   dump_entries(*tree_.root(), 1, text);
   return text;
 }

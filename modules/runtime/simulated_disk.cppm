@@ -16,6 +16,7 @@ import millrace.base;
 import :file_system;
 import :random;
 import :simulated_contents;
+import :simulated_faults;
 import :simulated_tree;
 
 export namespace millrace {
@@ -50,6 +51,15 @@ class SimulatedDisk {
   // Called before each step; may cut the power.
   std::function<void(const SimulatedStep&)> before_step;
 
+  // What fails, planned and at random.
+  [[nodiscard]] SimulatedFaults& faults() { return faults_; }
+  // How much all files together may hold, in pages of 4096 bytes; without it, more than any test
+  // writes. A write that finds less space than it needs fills what there is.
+  void set_capacity(std::uint64_t bytes);
+
+  // All that was done so far becomes durable.
+  void sync_all();
+
   // A bit of a file goes bad, in memory and on the disk. Fails if the file does not reach so far.
   [[nodiscard]] Result<void> flip_bit(std::string_view path, std::uint64_t bit);
 
@@ -62,11 +72,9 @@ class SimulatedDisk {
  private:
   friend class SimulatedFileSystem;
 
-  // Counts a step and calls the hook. True if power goes away in the middle of it.
-  [[nodiscard]] bool begin_step(IoKind kind, std::string_view path);
-
   simulated::Storage storage_;
   simulated::Tree tree_;
+  SimulatedFaults faults_;
   std::vector<SimulatedFileSystem*> mounted_;
   std::uint64_t steps_ = 0;
   std::uint64_t power_cuts_ = 0;

@@ -1,9 +1,11 @@
 // Files on a simulated disk, as one simulated process sees them.
 module;
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +18,7 @@ import :file_system;
 import :random;
 import :simulated_contents;
 import :simulated_disk;
+import :simulated_faults;
 import :simulated_tree;
 
 export namespace millrace {
@@ -23,16 +26,22 @@ export namespace millrace {
 // When operations end.
 enum class SimulatedCompletion : std::uint8_t {
   immediate,  // before co_await returns, without suspension
-  posted,  // in a later turn of the executor, in any order; their effect comes at any time between
-  mixed    // either, at random
+  posted,     // in a later turn of the executor, in any order
+  mixed       // either, at random
 };
 
 struct SimulatedFileOptions {
   std::uint64_t seed = 1;
   SimulatedCompletion completion = SimulatedCompletion::mixed;
+  // How likely an operation takes simulated time, and at most how much; with immediate completion
+  // too.
+  double slow = 0;
+  Duration slow_max = std::chrono::milliseconds(100);
+  std::size_t open_files_max = 100'000;
 };
 
-// One process's view of a disk: its open files and its operations in flight. Dies with the power,
+// One process's view of a disk: its open files and its operations in flight. An operation that does
+// not end at once has its effect at its start or at its end, as the seed says. Dies with the power,
 // or by kill(): then every operation in flight ends with IoFault::failed in a later turn, and every
 // new one at once. Owned by the test; goes before the disk and the executor, and after its last
 // operation has ended. A process may have several on one disk.
@@ -71,19 +80,27 @@ class SimulatedFileSystem final : public FileSystem {
     std::size_t length = 0;
   };
 
+  using Fault = std::optional<SimulatedFaults::Injected>;
+
   bool fail(IoOperation& operation, int error, std::size_t done = 0);
-  void depart(IoOperation& operation);
+  [[nodiscard]] bool begin_step(IoOperation& operation);
+  [[nodiscard]] Fault next_fault(const IoOperation& operation);
+  [[nodiscard]] Flight& depart(IoOperation& operation, const Fault& fault);
+  void depart_posted(Flight& flight);
+  void arrive_posted(Flight& flight);
   void arrive(Flight& flight);
-  void perform(IoOperation& operation);
+  void die(Random& random);
+
+  void perform(IoOperation& operation, const Fault& fault);
+  void perform_with_fault(IoOperation& operation, const SimulatedFaults::Injected& fault);
   void perform_on_file(IoOperation& operation, OpenFile& file);
   void perform_on_path(IoOperation& operation);
-  void perform_in_part(IoOperation& operation, Random& random);
+  void perform_in_part(IoOperation& operation, const Fault& fault, Random& random);
   void open_path(IoOperation& operation);
   void write_pieces(IoOperation& operation, OpenFile& file, std::size_t limit);
   void list_entries(IoOperation& operation, const simulated::Node& directory);
   void close_file(OpenFile& file);
   void close_all();
-  void die(Random& random);
 
   [[nodiscard]] OpenFile* find(FileHandle file);
   [[nodiscard]] FileHandle handle_of(std::size_t place) const;

@@ -219,6 +219,10 @@ void Tree::commit(std::uint64_t number) {
   }
 }
 
+void Tree::sync_all() {
+  while (!pending_.empty()) commit(pending_.begin()->first);
+}
+
 void Tree::drop_if_empty(Node& directory, const std::string& name) {
   const auto found = directory.entries.find(name);
   if (found == directory.entries.end()) return;

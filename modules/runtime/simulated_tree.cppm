@@ -70,10 +70,11 @@ class Tree {
   [[nodiscard]] int remove(std::string_view path, EntryKind kind);
   [[nodiscard]] int sync(std::string_view path);
 
+  void sync_all();
+
   // Decides which changes of names survived; what did not is undone. No file is open.
   void lose(Random& random, Survival survival);
 
-  // The files whose contents are to be looked at after a power cut: those in `now`.
   [[nodiscard]] const NodePtr& root() const { return root_; }
 
   // Called whenever handles or links change: a file without either takes no space.
