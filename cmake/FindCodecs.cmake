@@ -1,5 +1,6 @@
-# The libraries behind Kafka's compression codecs, as one imported target each: Codecs::gzip (zlib), Codecs::lz4,
-# Codecs::snappy, Codecs::zstd. lz4 comes with xxHash, which is used from its header alone.
+# The libraries behind Kafka's compression codecs, as one imported target each: Codecs::gzip (zlib),
+# Codecs::lz4, Codecs::snappy, Codecs::zstd. lz4 comes with xxHash, which is used from its header
+# alone.
 find_package(ZLIB)
 
 set(codecs_found ZLIB_FOUND)

@@ -64,12 +64,3 @@ TEST(CompressionOptions, have_no_level_where_the_codec_has_none) {
     EXPECT_EQ(options.error().fault, CompressionFault::level_not_supported);
   }
 }
-
-TEST(CompressionFault, has_a_name_and_a_sentence_each) {
-  const auto last = static_cast<int>(CompressionFault::step_limit);
-  for (int number = 0; number <= last; ++number) {
-    const auto fault = static_cast<CompressionFault>(number);
-    EXPECT_NE(name_of(fault), "unknown") << number;
-    EXPECT_TRUE(sentence(fault).ends_with('.') && sentence(fault).size() > 20) << number;
-  }
-}

@@ -1,9 +1,6 @@
-// The bytes that are written, and how compressing fails.
+// Reuse, limits and memory of a compressor. Also proves heap_calls.cpp. Formats have tests of their
+// own.
 #include <gtest/gtest.h>
-#include <lz4frame.h>
-#include <snappy.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -36,106 +33,7 @@ Bytes compressed(const CompressionOptions& options, ByteView data) {
   return compressed(compressor, options, data);
 }
 
-Bytes begin_of(const Bytes& bytes, std::size_t count) {
-  return Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
-}
-
 }  // namespace
-
-TEST(Compressor, writes_one_gzip_member_with_a_plain_header) {
-  const Bytes packed = compressed(CompressionOptions(Codec::gzip), bytes_of("hello, hello, hello"));
-  // Magic, deflate, no flags, no time, no extra flags, Unix.
-  EXPECT_EQ(begin_of(packed, 10), from_hex("1f8b 08 00 00000000 00 03"));
-  // CRC-32 and size, both little-endian, at the end.
-  EXPECT_EQ(Bytes(packed.end() - 4, packed.end()), from_hex("13000000"));
-}
-
-TEST(Compressor, writes_snappy_in_blocks_behind_xerials_header) {
-  const Bytes data = log_lines(32 * kibibyte + 10);
-  const Bytes packed = compressed(CompressionOptions(Codec::snappy), data);
-  EXPECT_EQ(begin_of(packed, 16), from_hex("82534e4150505900 00000001 00000001"));
-  std::vector<std::size_t> sizes;
-  for (std::size_t at = 16; at < packed.size();) {
-    const auto length = static_cast<std::size_t>(load_big_endian<std::int32_t>(packed.data() + at));
-    std::size_t size = 0;
-    ASSERT_TRUE(snappy::GetUncompressedLength(reinterpret_cast<const char*>(packed.data()) + at + 4,
-                                              length, &size));
-    sizes.push_back(size);
-    at += 4 + length;
-  }
-  EXPECT_EQ(sizes, (std::vector<std::size_t>{32 * kibibyte, 10}));
-}
-
-// The library's fragments are called below its public functions: they must mean what they mean
-// there.
-TEST(Compressor, writes_the_same_raw_snappy_as_the_library) {
-  Compressor compressor;
-  for (const std::size_t size : {0u, 1u, 14u, 15u, 16u, 255u, 256u, 257u, 1'000u, 16'383u, 16'384u,
-                                 16'385u, 65'535u, 65'536u, 65'537u, 1'000'000u}) {
-    for (const Bytes& data : {log_lines(size), random_bytes(size)}) {
-      std::string expected;
-      snappy::Compress(reinterpret_cast<const char*>(data.data()), size, &expected);
-      EXPECT_TRUE(compressed(compressor, CompressionOptions::raw_snappy(), data) ==
-                  bytes_of(expected))
-          << size;
-    }
-  }
-}
-
-TEST(Compressor, writes_lz4_frames_of_independent_blocks) {
-  const Bytes packed = compressed(CompressionOptions(Codec::lz4), log_lines(200'000));
-  // Magic; version 1, independent blocks, nothing else; blocks of 64 KiB; header checksum.
-  EXPECT_EQ(begin_of(packed, 7), from_hex("04224d18 60 40 82"));
-  std::size_t blocks = 0;
-  std::size_t at = 7;
-  std::uint32_t length = 0;
-  while ((length = swap_bytes(load_big_endian<std::uint32_t>(packed.data() + at))) != 0) {
-    at += 4 + (length & 0x7fff'ffff);
-    ++blocks;
-  }
-  EXPECT_EQ(at + 4, packed.size()) << "the frame ends with its end mark";
-  EXPECT_EQ(blocks, 4u);
-}
-
-TEST(Compressor, gathers_small_pieces_into_full_lz4_blocks) {
-  const Bytes data = log_lines(100'000);
-  std::vector<ByteView> pieces;
-  for (std::size_t at = 0; at < data.size(); at += 100) {
-    pieces.push_back(ByteView(data).subspan(at, 100));
-  }
-  const CompressionOptions options(Codec::lz4);
-  Compressor compressor;
-  Bytes packed(compressed_bytes_max(options, data.size()));
-  const auto size = compressor.compress(options, pieces, packed);
-  ASSERT_TRUE(size.has_value());
-  packed.resize(*size);
-  EXPECT_TRUE(packed == compressed(compressor, options, data));
-}
-
-TEST(Compressor, uses_lz4s_fast_compressor_at_kafkas_default_level) {
-  const Bytes data = log_lines(100'000);
-  const auto at = [&data](int level) {
-    return compressed(CompressionOptions::with_level(Codec::lz4, CompressionLevel(level)).value(),
-                      data)
-        .size();
-  };
-  EXPECT_GT(at(9), at(8) * 11 / 10);
-  EXPECT_GE(at(8), at(12));
-  EXPECT_EQ(at(17), at(12));
-}
-
-TEST(Compressor, names_the_content_size_in_zstd_frames) {
-  const Bytes data = log_lines(100'000);
-  const ByteView pieces[] = {ByteView(data).first(10), ByteView(data).subspan(10)};
-  const CompressionOptions options(Codec::zstd);
-  Compressor compressor;
-  Bytes packed(compressed_bytes_max(options, data.size()));
-  const auto size = compressor.compress(options, pieces, packed);
-  ASSERT_TRUE(size.has_value());
-  EXPECT_EQ(ZSTD_getFrameContentSize(packed.data(), *size), data.size());
-  const Bytes whole = compressed(compressor, options, data);
-  EXPECT_EQ(ZSTD_getFrameContentSize(whole.data(), whole.size()), data.size());
-}
 
 TEST(Compressor, forgets_a_level_when_another_is_asked_for) {
   const Bytes data = log_lines(50'000);

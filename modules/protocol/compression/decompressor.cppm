@@ -30,27 +30,42 @@ inline constexpr std::size_t step_output_bytes = 64 * kibibyte;
 // memory follows what the other limits let out.
 inline constexpr unsigned zstd_window_log_max_default = 27;
 
-// What decompression of one input may cost. Whoever reads batches from outside chooses them.
+// Where the limits of one input start; whoever reads batches from outside may move them. What a
+// frame may hold uncompressed may come out of one that is compressed.
+inline constexpr std::uint64_t decompression_output_bytes_max_default = 128 * mebibyte;
+inline constexpr std::uint32_t decompression_ratio_max_default = 1024;
+inline constexpr std::uint64_t decompression_ratio_free_bytes_default = 4 * mebibyte;
+inline constexpr std::uint32_t decompression_steps_max_default = 16'384;
+
+static_assert(decompression_output_bytes_max_default >= socket_request_bytes_max_default);
+static_assert(decompression_ratio_free_bytes_default >= message_bytes_max_default);
+// The largest request, turned into the most output, in blocks of 32 KiB as xerial's.
+static_assert(decompression_output_bytes_max_default / (32 * kibibyte) +
+                  decompression_output_bytes_max_default / step_output_bytes +
+                  socket_request_bytes_max_default / step_input_bytes <
+              decompression_steps_max_default);
+
+// What decompression of one input may cost.
 struct DecompressionLimits {
   // Of output, in all.
-  std::uint64_t output_bytes_max = 128 * mebibyte;
+  std::uint64_t output_bytes_max = decompression_output_bytes_max_default;
   // Output may be this many times the input...
-  std::uint32_t ratio_max = 1024;
+  std::uint32_t ratio_max = decompression_ratio_max_default;
   // ...and output up to here is fine at any ratio.
-  std::uint64_t ratio_free_bytes = 4 * mebibyte;
-  std::uint32_t steps_max = 32'768;
+  std::uint64_t ratio_free_bytes = decompression_ratio_free_bytes_default;
+  std::uint32_t steps_max = decompression_steps_max_default;
   unsigned zstd_window_log_max = zstd_window_log_max_default;
 };
 
 // The largest output that the limits allow for an input of this size.
 [[nodiscard]] constexpr std::uint64_t output_bytes_allowed(const DecompressionLimits& limits,
                                                            std::uint64_t input_bytes) {
-  const std::uint64_t by_ratio = input_bytes > ~std::uint64_t{0} / (limits.ratio_max | 1u)
-                                     ? ~std::uint64_t{0}
-                                     : input_bytes * limits.ratio_max;
-  const std::uint64_t ratio_bound =
-      by_ratio > limits.ratio_free_bytes ? by_ratio : limits.ratio_free_bytes;
-  return ratio_bound < limits.output_bytes_max ? ratio_bound : limits.output_bytes_max;
+  std::uint64_t by_ratio = 0;
+  if (__builtin_mul_overflow(input_bytes, limits.ratio_max, &by_ratio)) {
+    by_ratio = ~std::uint64_t{0};
+  }
+  if (by_ratio < limits.ratio_free_bytes) by_ratio = limits.ratio_free_bytes;
+  return by_ratio < limits.output_bytes_max ? by_ratio : limits.output_bytes_max;
 }
 
 // Decompresses one input after the other. Meant to be one per shard (or one per open reader), owned

@@ -1,4 +1,4 @@
-// What an input may cost: output, output for its size, steps, memory.
+// What an input may cost: output, output for its size, steps. Also proves engine.cppm.
 #include <gtest/gtest.h>
 #include <lz4frame.h>
 #include <unistd.h>
@@ -164,6 +164,7 @@ TEST(DecompressionLimits, let_a_gibibyte_through_where_they_allow_it) {
   DecompressionLimits limits;
   limits.output_bytes_max = bomb_bytes;
   limits.ratio_max = 1'000'000;
+  limits.steps_max = 1'000'000;
   for (const Bomb& bomb : bombs()) {
     Decompressor decompressor;
     EXPECT_EQ(decompressed_size(decompressor, bomb.codec, bomb.packed, limits).value(), bomb_bytes);
@@ -276,72 +277,4 @@ TEST(DecompressionLimits, count_input_and_output_as_steps) {
     EXPECT_EQ(fault_of(options.codec(), packed, limits), CompressionFault::step_limit)
         << name_of(options.codec());
   }
-}
-
-TEST(DecompressionMemory, does_not_follow_a_size_that_is_only_claimed) {
-  struct Case {
-    const char* name;
-    Codec codec;
-    Bytes input;
-  };
-  const std::string golden = std::string(MILLRACE_SOURCE_DIR) + "/tests/golden/data/compression/";
-  const std::vector<Case> cases = {
-      {"raw snappy of 4 GiB", Codec::snappy, from_hex("ffffffff0f 00 61")},
-      {"xerial block of 100 MiB", Codec::snappy,
-       from_hex("82534e4150505900 00000001 00000001 00000008 80808032 0061 0000")},
-      {"lz4 blocks of 4 MiB", Codec::lz4, from_hex("04224d18 607073 01000080 61 00000000")},
-      {"lz4 content of 100 MiB", Codec::lz4,
-       from_hex("04224d18 6840 0000400600000000 d4 01000080 61 00000000")},
-      {"zstd content of 100 MiB", Codec::zstd, from_hex("28b52ffd a0 00004006 090000 61")},
-      {"zstd window of 128 MiB", Codec::zstd, from_hex("28b52ffd 00 88 090000 61")},
-      {"zstd window of 128 MiB with data", Codec::zstd,
-       file_bytes(golden + "zstd-window-128m.bin")},
-  };
-  for (const Case& each : cases) {
-    Decompressor decompressor;
-    DecompressionLimits limits;
-    limits.ratio_max = 1'024;
-    limits.ratio_free_bytes = mebibyte;
-    // The outcome is the matter of other tests.
-    static_cast<void>(decompressed_size(decompressor, each.codec, each.input, limits));
-    EXPECT_LE(decompressor.memory_bytes(), 4 * mebibyte) << each.name;
-  }
-}
-
-TEST(DecompressionMemory, reads_far_matches_in_a_narrowed_window) {
-  // Noise that repeats at 3.9 MiB distance, in a frame that names no size and a window of 128 MiB.
-  const Bytes noise = random_bytes(3'900'000);
-  const Bytes data = joined(noise, ByteView(noise).first(250'000));
-  ZSTD_CCtx* context = ZSTD_createCCtx();
-  ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, 27);
-  ZSTD_CCtx_setParameter(context, ZSTD_c_enableLongDistanceMatching, 1);
-  ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 0);
-  Bytes packed(ZSTD_compressBound(data.size()));
-  ZSTD_inBuffer from{data.data(), data.size() - 1, 0};
-  ZSTD_outBuffer to{packed.data(), packed.size(), 0};
-  ZSTD_compressStream2(context, &to, &from, ZSTD_e_continue);
-  from.size = data.size();
-  ZSTD_compressStream2(context, &to, &from, ZSTD_e_end);
-  ZSTD_freeCCtx(context);
-  packed.resize(to.pos);
-  ASSERT_LT(packed.size(), 3'910'000u) << "the repetition was found";
-  Decompressor decompressor;
-  DecompressionLimits limits;
-  limits.output_bytes_max = data.size();
-  ASSERT_TRUE(decompressor.start(Codec::zstd, packed, limits).has_value());
-  Bytes output(data.size());
-  EXPECT_EQ(decompressor.read(output).value(), data.size());
-  EXPECT_TRUE(output == data);
-  EXPECT_LT(decompressor.memory_bytes(), 6 * mebibyte);
-}
-
-TEST(DecompressionMemory, is_given_back_above_what_may_be_retained) {
-  const Bytes data = log_lines(6 * mebibyte);
-  const Bytes large = compressed(CompressionOptions::raw_snappy(), data);
-  const Bytes small = compressed(CompressionOptions(Codec::gzip), ByteView(data).first(1'000));
-  Decompressor decompressor(mebibyte);
-  EXPECT_EQ(decompressed_size(decompressor, Codec::snappy, large, {}).value(), data.size());
-  EXPECT_GE(decompressor.memory_bytes(), 6 * mebibyte);
-  EXPECT_EQ(decompressed_size(decompressor, Codec::gzip, small, {}).value(), 1'000u);
-  EXPECT_LT(decompressor.memory_bytes(), mebibyte);
 }

@@ -1,4 +1,5 @@
-// Data for the tests of compression, and short ways to compress and decompress it whole.
+// Data for the tests of compression, and short ways to compress and decompress it whole. The
+// functions without a body are in test_support.cpp, as a header cannot import the module.
 #pragma once
 #include <sys/mman.h>
 
@@ -107,5 +108,13 @@ inline Bytes random_bytes(std::size_t size, std::uint32_t seed = 1) {
   for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
   return bytes;
 }
+
+// At the codec's default level; "raw snappy" is snappy without framing.
+Bytes compressed(std::string_view codec, std::span<const std::byte> data);
+
+// What reading to the end comes to: the data in quotes, or the fault and where it was found, as in
+// `truncated at 7`. The input is hex, or bytes.
+std::string outcome_of(std::string_view codec, std::string_view hex);
+std::string outcome_of(std::string_view codec, std::span<const std::byte> input);
 
 }  // namespace compression_test

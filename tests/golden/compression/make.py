@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Compressed data by other programs than ours, into tests/golden/data/compression.
 
-Needs requirements.txt. Writes one file a case and cases.tsv: file, codec, and what is in it: the name of a text
-below, or "refused" and the fault that reading it ends with.
+Needs requirements.txt. Writes one file a case and cases.tsv: file, codec, and what is in it: the
+name of a text below, or "refused" and the fault that reading it ends with.
 """
 import gzip
 import io
@@ -40,7 +40,7 @@ TEXTS = {
 
 def gzip_file(data, level, name=""):
     out = io.BytesIO()
-    with gzip.GzipFile(filename=name, mode="wb", compresslevel=level, fileobj=out, mtime=1700000000) as file:
+    with gzip.GzipFile(name, "wb", level, out, mtime=1700000000) as file:
         file.write(data)
     return out.getvalue()
 
@@ -48,7 +48,8 @@ def gzip_file(data, level, name=""):
 def gzip_with_all_fields(data):
     """Extra field, name, comment and header checksum: flags that gzip.GzipFile does not write."""
     member = gzip_file(data, 6)
-    header = b"\x1f\x8b\x08\x1e" + member[4:10] + struct.pack("<H", 4) + b"abcd" + b"name\0" + b"comment\0"
+    fields = struct.pack("<H", 4) + b"abcd" + b"name\0" + b"comment\0"
+    header = b"\x1f\x8b\x08\x1e" + member[4:10] + fields
     crc = gzip.zlib.crc32(header) & 0xFFFF
     return header + struct.pack("<H", crc) + member[10:]
 
@@ -61,7 +62,8 @@ def lz4_frame(data, **options):
 
 def zstd_stream(data, **parameters):
     """As a writer that does not know the size beforehand: the frame does not name it."""
-    chosen = zstandard.ZstdCompressionParameters.from_level(3, write_content_size=False, **parameters)
+    chosen = zstandard.ZstdCompressionParameters.from_level(
+        3, write_content_size=False, **parameters)
     compressor = zstandard.ZstdCompressor(compression_params=chosen).compressobj()
     return compressor.compress(data) + compressor.flush()
 
@@ -82,13 +84,16 @@ def cases():
 
     lines, short = TEXTS["lines"], TEXTS["short"]
     yield "gzip", "all-header-fields", gzip_with_all_fields(short), "short"
-    yield "gzip", "members", gzip_file(lines[:50000], 6) + gzip_file(b"", 6) + gzip_file(lines[50000:], 6), "lines"
+    members = [gzip_file(part, 6) for part in (lines[:50000], b"", lines[50000:])]
+    yield "gzip", "members", b"".join(members), "lines"
     yield "gzip", "trailing", gzip_file(short, 6) + b"\0\0\0", "refused trailing_bytes"
     yield "gzip", "zlib-wrapper", gzip.zlib.compress(short), "refused header_invalid"
 
     yield "snappy", "streams", xerial(lines[:50000]) + xerial(lines[50000:]), "lines"
-    yield "snappy", "small-blocks", kafka.codec.snappy_encode(lines, xerial_blocksize=1000), "lines"
-    yield "snappy", "google-framing", snappy.StreamCompressor().compress(short), "refused data_invalid"
+    small_blocks = kafka.codec.snappy_encode(lines, xerial_blocksize=1000)
+    yield "snappy", "small-blocks", small_blocks, "lines"
+    google = snappy.StreamCompressor().compress(short)
+    yield "snappy", "google-framing", google, "refused data_invalid"
 
     for size, name in ((5, "256k"), (6, "1m"), (7, "4m")):
         yield "lz4", f"blocks-{name}", lz4_frame(lines, block_size=size), "lines"
@@ -97,25 +102,31 @@ def cases():
     yield "lz4", "noise-all-fields", lz4_frame(
         TEXTS["noise"], store_size=True, content_checksum=True, block_checksum=True), "noise"
     yield "lz4", "level-12", lz4_frame(lines, compression_level=12), "lines"
-    yield "lz4", "linked", lz4_frame(lines, block_linked=True, block_size=4), "refused linked_blocks"
+    linked = lz4_frame(lines, block_linked=True, block_size=4)
+    yield "lz4", "linked", linked, "refused linked_blocks"
     yield "lz4", "two-frames", lz4_frame(short) + lz4_frame(short), "refused trailing_bytes"
-    yield "lz4", "old-kafka", kafka.codec.lz4_encode_old_kafka(short), "refused header_checksum_mismatch"
+    old = kafka.codec.lz4_encode_old_kafka(short)
+    yield "lz4", "old-kafka", old, "refused header_checksum_mismatch"
 
     yield "zstd", "level-minus-5", zstandard.ZstdCompressor(level=-5).compress(lines), "lines"
     yield "zstd", "level-22", zstandard.ZstdCompressor(level=22).compress(lines), "lines"
-    yield "zstd", "checksum", zstandard.ZstdCompressor(level=3, write_checksum=True).compress(lines), "lines"
+    checked = zstandard.ZstdCompressor(level=3, write_checksum=True).compress(lines)
+    yield "zstd", "checksum", checked, "lines"
     yield "zstd", "window-128m", zstd_stream(lines, window_log=27), "lines"
     yield "zstd", "window-256m", zstd_stream(lines, window_log=28), "refused window_too_large"
-    frames = [zstandard.ZstdCompressor(level=3).compress(part) for part in (lines[:50000], lines[50000:])]
+    parts = (lines[:50000], lines[50000:])
+    frames = [zstandard.ZstdCompressor(level=3).compress(part) for part in parts]
     yield "zstd", "frames", frames[0] + frames[1], "lines"
     skippable = struct.pack("<II", 0x184D2A53, 5) + b"hello"
-    yield "zstd", "skippable", skippable + frames[0] + skippable + frames[1] + skippable, "lines"
-    dictionary = zstandard.ZstdCompressionDict(lines[:20000], dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+    yield "zstd", "skippable", skippable + skippable.join(frames) + skippable, "lines"
+    dictionary = zstandard.ZstdCompressionDict(
+        lines[:20000], dict_type=zstandard.DICT_TYPE_RAWCONTENT)
     samples = [lines[i:i + 500] for i in range(0, len(lines), 500)]
     trained = zstandard.train_dictionary(2000, samples)
-    yield "zstd", "dictionary", zstandard.ZstdCompressor(dict_data=trained).compress(short), "refused dictionary_needed"
-    yield "zstd", "raw-dictionary", zstandard.ZstdCompressor(
-        dict_data=dictionary).compress(lines[:2000]), "refused data_invalid"
+    with_trained = zstandard.ZstdCompressor(dict_data=trained).compress(short)
+    yield "zstd", "dictionary", with_trained, "refused dictionary_needed"
+    with_raw = zstandard.ZstdCompressor(dict_data=dictionary).compress(lines[:2000])
+    yield "zstd", "raw-dictionary", with_raw, "refused data_invalid"
     yield "zstd", "trailing", frames[0] + b"\0", "refused trailing_bytes"
 
 
