@@ -1,3 +1,4 @@
+// Also proves errors.cpp.
 #include <gtest/gtest.h>
 
 #include <cstddef>

@@ -1,3 +1,4 @@
+// Also proves values.cppm.
 #include <gtest/gtest.h>
 
 #include <array>
