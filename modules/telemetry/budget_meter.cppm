@@ -1,6 +1,7 @@
 // What a memory budget looks like from outside.
 module;
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 export module millrace.telemetry:budget_meter;

@@ -50,7 +50,7 @@ class Distribution {
   static constexpr std::size_t sum_word = 0;
   static constexpr std::size_t max_word = 1;
   static constexpr std::size_t first_count_word = 2;
-  [[nodiscard]] static std::size_t words(const HistogramScale& scale) {
+  [[nodiscard]] static constexpr std::size_t words(const HistogramScale& scale) {
     return first_count_word + scale.bucket_count();
   }
   void merge(std::span<const Word> words);

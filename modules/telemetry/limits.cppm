@@ -20,6 +20,11 @@ inline constexpr std::size_t series_per_metric_max = 32'768;
 static_assert(series_per_metric_max_default <= series_per_metric_max);
 static_assert(metrics_max <= series_per_metric_max);
 
+// Series of one histogram: each takes some kibibytes on every shard that writes it, and many lines.
+inline constexpr std::size_t histogram_series_max = 1024;
+static_assert(series_per_metric_max_default <= histogram_series_max);
+static_assert(shards_max <= histogram_series_max);
+
 inline constexpr std::size_t metric_name_bytes_max = 128;
 inline constexpr std::size_t help_bytes_max = 1024;
 inline constexpr std::size_t labels_max = 8;

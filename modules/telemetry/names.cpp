@@ -25,6 +25,10 @@ constexpr std::array<std::string_view, 21> endings_of_other_units = {
     "_gigabytes", "_kibibytes", "_mebibytes"};
 static_assert(std::ranges::none_of(endings_of_other_units, &std::string_view::empty));
 
+bool is_histogram(Kind kind) {
+  return kind == Kind::histogram || kind == Kind::duration_histogram;
+}
+
 bool is_letter(char character) {
   return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z');
 }
@@ -81,14 +85,13 @@ std::string_view broken_rule(std::string_view name, Kind kind) {
 }
 
 std::string_view broken_rule_of_labels(const std::vector<std::string_view>& labels, Kind kind) {
-  const bool is_histogram = kind == Kind::histogram || kind == Kind::duration_histogram;
   if (labels.size() > labels_max) return "a metric has at most 8 labels";
   for (auto label = labels.begin(); label != labels.end(); ++label) {
     if (!is_name(*label) || label->starts_with("__")) {
       return "a label is made of letters, digits and underscores, and begins with no digit and no "
              "double underscore";
     }
-    if (is_histogram && *label == "le") return "a histogram's label le is its own";
+    if (is_histogram(kind) && *label == "le") return "a histogram's label le is its own";
     if (std::find(labels.begin(), label, *label) != label) return "a label stands there twice";
   }
   return {};
@@ -102,6 +105,9 @@ std::string_view broken_rule_of_rest(const Definition& definition, Kind kind) {
   if (definition.series_max == 0 || definition.series_max > series_per_metric_max) {
     return "the limit of series lies between 1 and 32768";
   }
+  if (is_histogram(kind) && definition.series_max > histogram_series_max) {
+    return "the limit of a histogram's series is at most 1024";
+  }
   if (definition.combination != Combination::sum && kind != Kind::gauge &&
       kind != Kind::duration_gauge) {
     return "only gauges are combined by their maximum";
@@ -110,7 +116,7 @@ std::string_view broken_rule_of_rest(const Definition& definition, Kind kind) {
 }
 
 static_assert(metric_name_bytes_max == 128 && labels_max == 8 && help_bytes_max == 1024 &&
-                  series_per_metric_max == 32'768,
+                  series_per_metric_max == 32'768 && histogram_series_max == 1024,
               "the sentences above name these limits");
 
 }  // namespace

@@ -1,3 +1,4 @@
+// Also proves limits.cppm.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -110,6 +111,11 @@ TEST(MetricNames, the_limit_of_series_has_limits) {
             "");
   EXPECT_NE(refusal<Gauge>({.name = "x", .help = "Help.", .series_max = series_per_metric_max + 1}),
             "");
+  const auto histogram = [](std::size_t series_max) {
+    return refusal<Histogram>({.name = "x", .help = "Help.", .series_max = series_max});
+  };
+  EXPECT_EQ(histogram(histogram_series_max), "");
+  EXPECT_NE(histogram(histogram_series_max + 1), "");
 }
 
 TEST(MetricNames, only_gauges_are_combined_by_their_maximum) {

@@ -25,6 +25,11 @@ namespace {
 
 constexpr std::size_t words_per_line = cache_line_bytes / sizeof(Word);
 static_assert(Word::is_always_lock_free);
+// A histogram's series take at most this much of a shard's memory.
+static_assert(histogram_series_max * Distribution::words(duration_scale) * sizeof(Word) <=
+              10 * mebibyte);
+static_assert(duration_scale.largest() >= byte_scale.largest() &&
+              duration_scale.largest() >= count_scale.largest());
 
 const HistogramScale* scale_for(std::string_view name, Kind kind) {
   if (kind == Kind::duration_histogram) return &duration_scale;
