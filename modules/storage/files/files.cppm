@@ -11,3 +11,4 @@ export import :error;
 export import :names;
 export import :partition;
 export import :small_file;
+export import :text;

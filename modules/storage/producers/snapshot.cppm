@@ -12,7 +12,7 @@ export module millrace.storage.producers:snapshot;
 import millrace.base;
 import millrace.runtime;
 import millrace.storage.files;
-import :states;
+import :state;
 
 export namespace millrace::storage {
 

@@ -82,10 +82,28 @@ struct ProducerCheck {
   [[nodiscard]] bool accepted() const { return verdict == ProducerVerdict::accepted; }
 };
 
+// One producer as a snapshot keeps it: of its batches only the last.
+struct ProducerSnapshotEntry {
+  ProducerId producer = no_producer_id;
+  ProducerEpoch epoch = no_producer_epoch;
+  // Of the last batch; -1, -1 and 0 where none is remembered.
+  Sequence last_sequence = no_sequence;
+  Offset last_offset = no_offset;
+  std::int32_t offset_delta = 0;
+  // Of the last batch or marker.
+  Timestamp timestamp = no_timestamp;
+  CoordinatorEpoch coordinator_epoch = no_coordinator_epoch;
+  // -1 where no transaction is open.
+  Offset transaction_start = no_offset;
+
+  friend bool operator==(const ProducerSnapshotEntry&, const ProducerSnapshotEntry&) = default;
+};
+
 // The state of one producer: a value, without memory of its own.
 class ProducerState {
  public:
   ProducerState() = default;
+  explicit ProducerState(const ProducerSnapshotEntry& entry);
 
   // Whether the next batch or marker of this producer is right. Nothing changes.
   [[nodiscard]] ProducerCheck check(const ProducerBatch& batch, AppendOrigin origin) const;
@@ -105,10 +123,11 @@ class ProducerState {
   [[nodiscard]] std::size_t batch_count() const { return batch_count_; }
   [[nodiscard]] const RememberedBatch& batch(std::size_t index) const { return batches_[index]; }
   [[nodiscard]] std::optional<RememberedBatch> last_batch() const;
+  [[nodiscard]] ProducerSnapshotEntry snapshot_entry(ProducerId producer) const;
 
  private:
-  friend class SnapshotCodec;
-
+  [[nodiscard]] const RememberedBatch* find(const ProducerBatch& batch) const;
+  [[nodiscard]] bool is_next(const ProducerBatch& batch) const;
   void move_to(ProducerEpoch epoch);
 
   std::array<RememberedBatch, remembered_batches_max> batches_{};

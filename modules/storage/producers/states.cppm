@@ -4,6 +4,7 @@ module;
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <utility>
 #include <vector>
@@ -36,8 +37,9 @@ class ProducerBudget {
   ~ProducerBudget();
 
   [[nodiscard]] std::size_t count() const { return count_; }
-  [[nodiscard]] bool has_room_for_another(std::size_t in_partition) const {
-    return count_ < shard_max_ && in_partition < partition_max_;
+  // One more than the `in_partition` that a partition has, of which `staged` are not counted yet.
+  [[nodiscard]] bool has_room(std::size_t in_partition, std::size_t staged) const {
+    return count_ + staged < shard_max_ && in_partition < partition_max_;
   }
 
  private:
@@ -60,20 +62,6 @@ struct CompletedTransaction {
   bool aborted = false;
 
   friend bool operator==(const CompletedTransaction&, const CompletedTransaction&) = default;
-};
-
-// One producer as a snapshot keeps it: of its batches only the last.
-struct ProducerSnapshotEntry {
-  ProducerId producer = no_producer_id;
-  ProducerEpoch epoch = no_producer_epoch;
-  Sequence last_sequence = no_sequence;
-  Offset last_offset = no_offset;
-  std::int32_t offset_delta = 0;
-  Timestamp timestamp = no_timestamp;
-  CoordinatorEpoch coordinator_epoch = no_coordinator_epoch;
-  Offset transaction_start = no_offset;
-
-  friend bool operator==(const ProducerSnapshotEntry&, const ProducerSnapshotEntry&) = default;
 };
 
 // All producers of one partition: Kafka's rules for idempotence and transactions. Belongs to the
@@ -127,14 +115,18 @@ class ProducerStates {
   [[nodiscard]] const ProducerBudget& budget() const { return budget_; }
 
  private:
+  using Unreplicated = std::map<Offset, Offset>;
+
   ProducerState& state_of(ProducerId producer);
-  void complete(const CompletedTransaction& transaction);
+  void wait_for_replication(const CompletedTransaction& transaction);
 
   ProducerBudget& budget_;
   std::map<ProducerId, ProducerState> producers_;
-  // By first offset: who has it open; the offset of its marker.
-  std::map<Offset, ProducerId> open_;
-  std::map<Offset, Offset> unreplicated_;
+  // Those that are open, the oldest first.
+  std::set<std::pair<Offset, ProducerId>> open_;
+  // Those that have ended, by their first offset, with the offset of the marker. Both ascend: one
+  // that lies within another waits for nothing that the other does not wait for.
+  Unreplicated unreplicated_;
 };
 
 }  // namespace millrace::storage
