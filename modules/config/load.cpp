@@ -41,7 +41,9 @@ void ConfigBuilder::inherit(InheritedValue value) {
 }
 
 void ConfigBuilder::add(Layer layer) {
-  layers_.push_back(std::move(layer));
+  const auto stronger = std::find_if(layers_.begin(), layers_.end(),
+                                     [&](const Layer& other) { return other.kind > layer.kind; });
+  layers_.insert(stronger, std::move(layer));
 }
 
 Built ConfigBuilder::finish() && {
@@ -56,6 +58,7 @@ Built ConfigBuilder::finish() && {
       take_entry(layer, entry, may_refer ? &*references : nullptr);
     }
   }
+  if (references) problems_.add(references->warnings());
   // They were kept weakest first.
   std::reverse(config_.kept_.begin(), config_.kept_.end());
   for (InheritedValue& inherited : inherited_) {

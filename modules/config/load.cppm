@@ -57,8 +57,9 @@ struct Built {
   Problems problems;
 };
 
-// Puts layers together, weakest first. Used once, by one thread. `surroundings` may be null when no
-// layer is a file or the command line; it must outlive the builder.
+// Puts layers together, by the order of their kinds; of two of one kind the later one is stronger.
+// Used once, by one thread. `surroundings` may be null when no layer is a file or the command line;
+// it must outlive the builder.
 class ConfigBuilder {
  public:
   ConfigBuilder(const DefinitionSet& definitions, LoadRules rules, Surroundings* surroundings);

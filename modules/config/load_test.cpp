@@ -131,6 +131,14 @@ TEST_F(Load, lets_the_stronger_source_win_and_remembers_them_all) {
   EXPECT_EQ(settings[4].text, "10");
 }
 
+TEST_F(Load, puts_layers_in_order_by_itself) {
+  EXPECT_EQ(number(config({layer_of(SourceKind::per_broker, {{"lowest", "14"}}),
+                           layer_of(SourceKind::command_line, {{"lowest", "12"}}),
+                           file_layer("lowest=11")}),
+                   "lowest"),
+            14);
+}
+
 TEST_F(Load, names_file_line_property_value_and_range_of_a_wrong_value) {
   EXPECT_EQ(problems({file_layer("# one\nmax.connections = -5\n")}),
             "error: server.properties:2: max.connections=-5: out of range; allowed: 0 or more\n");
@@ -317,6 +325,13 @@ TEST_F(Load, follows_references_through_the_providers_that_are_named) {
                       layer_of(SourceKind::command_line, {{"config.providers", "env"}})}),
             "error: server.properties:1: rack: reference ${file:/s:k}: no config provider has this "
             "name; known: env\n");
+}
+
+TEST_F(Load, passes_on_the_warnings_of_files_that_references_read) {
+  surroundings_.files["/s"] = "k=blue\nk=green\n";
+  const Built built = build({file_layer("rack=${file:/s:k}")});
+  EXPECT_EQ(built.problems.text(),
+            "warning: /s:2: k is set again; its value of line 1 is not used\n");
 }
 
 TEST_F(Load, does_not_follow_references_that_come_over_the_network) {

@@ -2,6 +2,8 @@ module;
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -48,23 +50,28 @@ std::string to_string(const Problem& problem) {
 }
 
 std::string printable(std::string_view word) {
-  const std::string_view kept = cut(word);
+  std::string_view rest = cut(word);
+  const bool is_cut = rest.size() < word.size();
+  const bool is_text = is_utf8(rest);
   std::string text;
-  text.reserve(kept.size());
-  for (std::size_t i = 0; i < kept.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(kept[i]);
-    const auto next = static_cast<unsigned char>(i + 1 < kept.size() ? kept[i + 1] : 0);
-    // The control characters above ASCII begin with c2, and terminals obey some of them.
-    if (byte < 0x20 || byte == 0x7f || (byte == 0xc2 && next >= 0x80 && next < 0xa0)) {
-      text += fmt::format("\\x{:02x}", byte);
-    } else if (i > 0 && byte >= 0x80 && byte < 0xa0 && kept[i - 1] == '\xc2') {
-      text += fmt::format("\\x{:02x}", byte);
+  while (!rest.empty()) {
+    const std::string_view before = rest;
+    const auto byte = static_cast<unsigned char>(rest.front());
+    std::uint32_t code_point = byte;
+    if (is_text) {
+      code_point = take_code_point(rest);
     } else {
-      text += kept[i];
+      rest.remove_prefix(1);
+    }
+    // Terminals obey the control characters above ASCII, too.
+    const bool is_control = code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0);
+    if (is_control || (!is_text && byte >= 0x80)) {
+      text += fmt::format("\\x{:02x}", code_point);
+    } else {
+      text += before.substr(0, before.size() - rest.size());
     }
   }
-  if (kept.size() < word.size()) text += "...";
-  return text;
+  return is_cut ? text + "..." : text;
 }
 
 void Problems::warn(Source source, std::string message) {

@@ -77,8 +77,8 @@ class Problems {
   std::size_t left_out_ = 0;
 };
 
-// A word from outside as it may stand in a message or on a terminal: control characters escaped,
-// cut at quoted_bytes_max.
+// A word from outside as it may stand in a message or on a terminal: control characters and
+// bytes that are no UTF-8 escaped, cut at quoted_bytes_max.
 [[nodiscard]] std::string printable(std::string_view word);
 
 // What stands in place of a secret, as in Kafka.

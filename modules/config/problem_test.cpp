@@ -68,8 +68,12 @@ TEST(Printable, escapes_what_a_terminal_would_obey) {
   EXPECT_EQ(printable("a\x1b[2Jb\n\x7f"), "a\\x1b[2Jb\\x0a\\x7f");
   EXPECT_EQ(printable("\xc2\x9b"
                       "31m"),
-            "\\xc2\\x9b31m");
+            "\\x9b31m");
   EXPECT_EQ(printable("Z\xc3\xbcrich \xe2\x82\xac"), "Z\xc3\xbcrich \xe2\x82\xac");
+}
+
+TEST(Printable, escapes_bytes_that_are_no_text) {
+  EXPECT_EQ(printable("a\xff\xc3"), "a\\xff\\xc3");
 }
 
 TEST(Printable, cuts_long_words_between_characters) {

@@ -22,7 +22,8 @@ auto refuse(std::string message) {
   return failure(std::move(message));
 }
 
-// As Kafka: whole folders are compared, after "." and ".." are taken out; links are not followed.
+// As Kafka: whole folders are compared by name, after "." and ".." are taken out. A link within an
+// allowed folder leads wherever it leads.
 bool is_allowed(const Provider& provider, std::string_view path) {
   if (provider.allowed_paths.empty()) return true;
   const auto asked = std::filesystem::path(path).lexically_normal();
@@ -127,6 +128,7 @@ References::Text References::from_file(std::string_view path, std::string_view k
     if (!text) return refuse(text.error());
     ParsedProperties parsed = parse_properties(**text, path);
     if (parsed.problems.has_errors()) return refuse(parsed.problems.as_error().message);
+    warnings_.add(parsed.problems);
     known = property_files_.emplace(std::string(path), std::move(parsed)).first;
   }
   for (const PropertyEntry& entry : known->second.entries) {

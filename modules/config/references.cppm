@@ -103,6 +103,9 @@ class References {
   // The error says which reference failed and why; it never repeats what was read.
   [[nodiscard]] Result<Resolved, std::string> resolve(std::string_view value);
 
+  // Of the property files that were read.
+  [[nodiscard]] const Problems& warnings() const { return warnings_; }
+
  private:
   using Text = Result<std::string, std::string>;
 
@@ -116,6 +119,7 @@ class References {
   Surroundings& surroundings_;
   std::map<std::string, std::string, std::less<>> files_;
   std::map<std::string, ParsedProperties, std::less<>> property_files_;
+  Problems warnings_;
 };
 
 }  // namespace millrace::config

@@ -27,45 +27,54 @@ const ListenerAddress* find_listener(const std::vector<ListenerAddress>& listene
   return found == listeners.end() ? nullptr : &*found;
 }
 
-bool is_any_address(const std::string& host) {
-  return host == "0.0.0.0" || host == "::";
+// A part of a property's value, as it may be printed.
+std::string shown(const ServerConfig& config, PropertyId id, std::string_view part) {
+  return config.untyped().is_secret(id) ? std::string(hidden_text) : printable(part);
 }
 
 // Values that are right each for itself and do not fit together.
-void check_listeners(const ServerConfig& config, Problems& problems) {
-  const auto& listeners = config.get<"listeners">();
+void check_advertised(const ServerConfig& config, Problems& problems) {
   const auto advertised = config.get<"advertised.listeners">();
-  if (advertised) {
-    const Source source = config.source<"advertised.listeners">();
-    for (const ListenerAddress& address : *advertised) {
-      if (find_listener(listeners, address.listener) == nullptr) {
-        problems.fail(source, fmt::format("advertised.listeners has {}, which listeners has not",
-                                          address.listener));
-      }
-      if (is_any_address(address.address.host) || address.address.host.empty()) {
-        problems.fail(source, fmt::format("advertised.listeners needs a host for {} that clients "
-                                          "can connect to",
-                                          address.listener));
-      }
+  if (!advertised) return;
+  const Source source = config.source<"advertised.listeners">();
+  for (const ListenerAddress& address : *advertised) {
+    const std::string name =
+        shown(config, id_of<ServerSet, "advertised.listeners">, address.listener);
+    if (find_listener(config.get<"listeners">(), address.listener) == nullptr) {
+      problems.fail(source,
+                    fmt::format("advertised.listeners has {}, which listeners has not", name));
+    }
+    const std::string& host = address.address.host;
+    if (host.empty() || host == "0.0.0.0" || host == "::") {
+      problems.fail(
+          source,
+          fmt::format("advertised.listeners needs a host for {} that clients can connect to",
+                      name));
     }
   }
-  const auto inter_broker = config.get<"inter.broker.listener.name">();
-  if (inter_broker && find_listener(listeners, *inter_broker) == nullptr) {
-    problems.fail(
-        config.source<"inter.broker.listener.name">(),
-        fmt::format("inter.broker.listener.name={} is not in listeners", printable(*inter_broker)));
-  }
+}
+
+void check_inter_broker_listener(const ServerConfig& config, Problems& problems) {
+  const auto name = config.get<"inter.broker.listener.name">();
+  if (!name) return;
+  const auto advertised = config.get<"advertised.listeners">();
+  const auto& listeners = advertised ? *advertised : config.get<"listeners">();
+  if (find_listener(listeners, *name) != nullptr) return;
+  problems.fail(config.source<"inter.broker.listener.name">(),
+                fmt::format("inter.broker.listener.name={} is not in {}",
+                            shown(config, id_of<ServerSet, "inter.broker.listener.name">, *name),
+                            advertised ? "advertised.listeners" : "listeners"));
 }
 
 void check_security_protocols(const ServerConfig& config, Problems& problems) {
   constexpr Words protocols = {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"};
-  const Source source = config.source<"listener.security.protocol.map">();
+  const PropertyId id = id_of<ServerSet, "listener.security.protocol.map">;
   for (const NameValue& pair : config.get<"listener.security.protocol.map">()) {
-    if (!protocols.find(upper_case(pair.value))) {
-      problems.fail(source, fmt::format("listener.security.protocol.map has {} for {}; allowed: "
-                                        "PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL",
-                                        printable(pair.value), printable(pair.name)));
-    }
+    if (protocols.find(upper_case(pair.value))) continue;
+    problems.fail(config.source<"listener.security.protocol.map">(),
+                  fmt::format("listener.security.protocol.map has {} for {}; allowed: PLAINTEXT, "
+                              "SSL, SASL_PLAINTEXT, SASL_SSL",
+                              shown(config, id, pair.value), shown(config, id, pair.name)));
   }
 }
 
@@ -99,10 +108,15 @@ Result<WithWarnings<Typed>, Problems> finished(Built built) {
                              .warnings = std::move(built.problems)};
 }
 
-Result<WithWarnings<ServerConfig>, Problems> finish_server(ConfigBuilder builder) {
+Result<WithWarnings<ServerConfig>, Problems> finish_server(ConfigBuilder builder,
+                                                           Processes process) {
   auto loaded = finished<ServerConfig>(std::move(builder).finish());
   if (!loaded) return loaded;
-  check_listeners(loaded->config, loaded->warnings);
+  // A controller may share its file with a broker, but not the broker's listeners.
+  if (process == Processes::none || overlaps(process, Processes::broker)) {
+    check_advertised(loaded->config, loaded->warnings);
+    check_inter_broker_listener(loaded->config, loaded->warnings);
+  }
   check_security_protocols(loaded->config, loaded->warnings);
   if (loaded->warnings.has_errors()) return failure(std::move(loaded->warnings));
   return loaded;
@@ -117,18 +131,18 @@ Result<WithWarnings<ServerConfig>, Problems> load_server_config(const ServerArgu
   if (arguments.file) {
     const std::string& file = *arguments.file;
     const auto text = surroundings.read_file(file, file_bytes_max);
-    if (!text) {
+    if (text) {
+      ParsedProperties parsed = parse_properties(*text, file);
+      problems.add(parsed.problems);
+      builder.add(
+          Layer{.kind = SourceKind::file, .file = file, .entries = std::move(parsed.entries)});
+    } else {
       problems.fail({.kind = SourceKind::file, .file = file, .line = 0}, text.error().message);
-      return failure(std::move(problems));
     }
-    ParsedProperties parsed = parse_properties(*text, file);
-    problems.add(parsed.problems);
-    builder.add(
-        Layer{.kind = SourceKind::file, .file = file, .entries = std::move(parsed.entries)});
   }
   builder.add(parse_overrides(arguments.overrides, problems));
   builder.add(problems);
-  return finish_server(std::move(builder));
+  return finish_server(std::move(builder), arguments.rules.process);
 }
 
 Result<WithWarnings<ServerConfig>, Problems> make_server_config(std::vector<Layer> layers,
@@ -136,7 +150,7 @@ Result<WithWarnings<ServerConfig>, Problems> make_server_config(std::vector<Laye
                                                                 Surroundings* surroundings) {
   ConfigBuilder builder(ServerSet::definitions(), rules, surroundings);
   for (Layer& layer : layers) builder.add(std::move(layer));
-  return finish_server(std::move(builder));
+  return finish_server(std::move(builder), rules.process);
 }
 
 Result<WithWarnings<TopicConfig>, Problems> make_topic_config(const ServerConfig& server,

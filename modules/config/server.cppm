@@ -99,7 +99,7 @@ struct ServerArguments {
 [[nodiscard]] Result<WithWarnings<ServerConfig>, Problems> load_server_config(
     const ServerArguments& arguments, Surroundings& surroundings);
 
-// The same from layers, weakest first: for tests, and for settings of the running cluster.
+// The same from layers: for tests, and for settings of the running cluster.
 [[nodiscard]] Result<WithWarnings<ServerConfig>, Problems> make_server_config(
     std::vector<Layer> layers, const LoadRules& rules, Surroundings* surroundings);
 

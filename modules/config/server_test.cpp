@@ -101,9 +101,11 @@ TEST(ServerConfig, takes_settings_of_the_command_line_over_the_file) {
 TEST(ServerConfig, reports_a_file_that_cannot_be_read) {
   MemorySurroundings surroundings;
   const auto loaded =
-      load_server_config({.file = "/none", .overrides = {}, .rules = {}}, surroundings);
+      load_server_config({.file = "/none", .overrides = {"x=1"}, .rules = {}}, surroundings);
   ASSERT_FALSE(loaded);
-  EXPECT_EQ(loaded.error().text(), "error: /none: cannot open /none: no such file\n");
+  EXPECT_EQ(loaded.error().text(),
+            "error: /none: cannot open /none: no such file\n"
+            "error: command line: unknown property x\n");
 }
 
 TEST(ServerConfig, reports_malformed_lines_with_everything_else) {
@@ -139,6 +141,32 @@ TEST(ServerConfig, needs_the_inter_broker_listener_among_the_listeners) {
       problems("inter.broker.listener.name=INTERNAL"),
       "error: server.properties:1: inter.broker.listener.name=INTERNAL is not in listeners\n");
   EXPECT_EQ(problems("listeners=Internal://:1\ninter.broker.listener.name=internal"), "");
+}
+
+TEST(ServerConfig, needs_the_inter_broker_listener_among_those_that_are_advertised) {
+  EXPECT_EQ(problems("listeners=A://:1,B://:2\nadvertised.listeners=A://h:1\n"
+                     "inter.broker.listener.name=B"),
+            "error: server.properties:3: inter.broker.listener.name=B is not in "
+            "advertised.listeners\n");
+}
+
+TEST(ServerConfig, judges_listeners_of_clients_for_brokers_only) {
+  const std::string text =
+      "node.id=1\nlisteners=CONTROLLER://:9093\nadvertised.listeners=PLAINTEXT://h:9092\n"
+      "inter.broker.listener.name=INTERNAL\n";
+  EXPECT_TRUE(load(text, {}, Processes::controller));
+  EXPECT_FALSE(load(text, {}, Processes::broker));
+}
+
+TEST(ServerConfig, hides_parts_of_values_that_came_by_reference) {
+  for (const std::string_view line :
+       {"inter.broker.listener.name=${env:PASSWORD}",
+        "listeners=A://:1\nadvertised.listeners=${env:PASSWORD}://:1",
+        "listener.security.protocol.map=${env:PASSWORD}:${env:PASSWORD}"}) {
+    const std::string text = problems(std::string(line));
+    EXPECT_EQ(lower_case(text).find("hunter2"), std::string::npos) << text;
+    EXPECT_NE(text.find("[hidden]"), std::string::npos) << text;
+  }
 }
 
 TEST(ServerConfig, knows_the_four_security_protocols) {

@@ -120,9 +120,13 @@ std::vector<Setting> Config::settings(PropertyId id) const {
   return all;
 }
 
-std::string Config::printed(PropertyId id) const {
+bool Config::is_secret(PropertyId id) const {
   const Kept* const kept = strongest(id);
-  if (kept != nullptr && kept->setting.is_secret) return std::string(hidden_text);
+  return definitions_[id].type == Type::password || (kept != nullptr && kept->setting.is_secret);
+}
+
+std::string Config::printed(PropertyId id) const {
+  if (is_set(id) && is_secret(id)) return std::string(hidden_text);
   return to_text(definitions_[id], value(id));
 }
 
@@ -131,13 +135,10 @@ std::vector<DescribedProperty> Config::describe() const {
   for (std::size_t i = 0; i < definitions_.definitions.size(); ++i) {
     const PropertyId id(static_cast<std::uint16_t>(i));
     const Definition& definition = definitions_[id];
-    const Kept* const kept = strongest(id);
-    const bool is_secret =
-        definition.type == Type::password || (kept != nullptr && kept->setting.is_secret);
     rows.push_back({.definition = &definition,
-                    .text = is_secret ? std::string() : to_text(definition, value(id)),
+                    .text = is_secret(id) ? std::string() : to_text(definition, value(id)),
                     .has_value = is_set(id),
-                    .is_secret = is_secret,
+                    .is_secret = is_secret(id),
                     .source = source(id).kind,
                     .settings = settings(id)});
   }

@@ -54,6 +54,8 @@ class Config {
   [[nodiscard]] Source source(PropertyId id) const;
   // All that was given, strongest first; the default, if there is one, is the last.
   [[nodiscard]] std::vector<Setting> settings(PropertyId id) const;
+  // Whether the value is a password or came by reference.
+  [[nodiscard]] bool is_secret(PropertyId id) const;
   // The value as text, "[hidden]" for a secret, "" without a value.
   [[nodiscard]] std::string printed(PropertyId id) const;
   // Every property in the order of the definitions.

@@ -17,6 +17,8 @@ using namespace millrace;
 using namespace millrace::config;
 
 constexpr std::string_view secret = "hunter2-correct-horse";
+// The same as a listener's name would be printed.
+constexpr std::string_view secret_name = "HUNTER2-CORRECT-HORSE";
 
 void read_back(const ParsedProperties& parsed) {
   std::string text;
@@ -55,6 +57,7 @@ std::vector<std::string> lines_of(std::string_view text) {
 void load(std::string_view text, const std::vector<PropertyEntry>& entries) {
   MemorySurroundings surroundings;
   surroundings.variables["SECRET"] = secret;
+  surroundings.variables["NAME"] = secret_name;
   surroundings.files["/f"] = text;
   surroundings.files["/s"] = "key=" + std::string(secret);
   surroundings.files["/d/key"] = secret;
@@ -73,8 +76,10 @@ void load(std::string_view text, const std::vector<PropertyEntry>& entries) {
   const auto overridden = load_server_config(arguments, surroundings);
   printed +=
       overridden ? everything_printed(overridden->config.untyped()) : overridden.error().text();
-  const bool is_known = text.find(secret.substr(0, 8)) != std::string_view::npos;
-  check(is_known || printed.find(secret) == std::string::npos, "a secret is never printed");
+  const bool is_printed = lower_case(printed).find(secret) != std::string::npos;
+  // A fuzzer that writes the secret itself proves nothing.
+  const bool is_known = lower_case(text).find(secret.substr(0, 8)) != std::string::npos;
+  check(is_known || !is_printed, "a secret is never printed");
 }
 
 }  // namespace
