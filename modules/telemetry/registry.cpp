@@ -23,7 +23,6 @@ import :text;
 namespace millrace::telemetry {
 namespace {
 
-constexpr std::size_t words_per_line = cache_line_bytes / sizeof(Word);
 static_assert(Word::is_always_lock_free);
 // A histogram's series take at most this much of a shard's memory.
 static_assert(histogram_series_max * Distribution::words(duration_scale) * sizeof(Word) <=
@@ -64,11 +63,16 @@ Error no_series(const Metric& metric, LabelValues values) {
 
 }  // namespace
 
+std::size_t ShardMemory::bytes_for(std::size_t count) {
+  return (count * sizeof(Word) + cache_line_bytes - 1) / cache_line_bytes * cache_line_bytes;
+}
+
 ShardMemory::Words ShardMemory::make_words(std::size_t count) {
-  const std::size_t lines = (count + words_per_line - 1) / words_per_line;
-  void* memory = ::operator new(lines * cache_line_bytes, std::align_val_t{cache_line_bytes});
+  const std::size_t bytes = bytes_for(count);
+  void* const memory = ::operator new(bytes, std::align_val_t{cache_line_bytes});
   Word* const words = static_cast<Word*>(memory);
-  std::uninitialized_value_construct_n(words, lines * words_per_line);
+  std::uninitialized_value_construct_n(words, bytes / sizeof(Word));
+  bytes_ += bytes;
   return Words(words);
 }
 
@@ -93,6 +97,7 @@ Word* ShardMemory::allocate(std::size_t count) {
 void ShardMemory::give_back(Word* words, std::size_t count) noexcept {
   if (count > 1) {
     separate_.erase(words);
+    bytes_ -= bytes_for(count);
   } else {
     unused_.push_back(words);  // there is room: it came from here
   }
@@ -270,6 +275,13 @@ Result<Distribution> Registry::read_distribution(Metric& metric, LabelValues lab
   const Series* series = find_series(metric, label_values);
   if (series == nullptr) return failure(no_series(metric, label_values));
   return combined_distribution(*series);
+}
+
+std::size_t Registry::memory_bytes() const {
+  const std::scoped_lock lock(state_->mutex);
+  std::size_t bytes = 0;
+  for (const ShardMemory& memory : state_->memory) bytes += memory.bytes();
+  return bytes;
 }
 
 std::uint32_t Registry::shard_count() const {

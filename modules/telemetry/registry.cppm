@@ -76,6 +76,10 @@ class Registry {
 
   [[nodiscard]] std::uint32_t shard_count() const;
 
+  // What the numbers of all shards take, used or kept to be used again; names and labels come on
+  // top.
+  [[nodiscard]] std::size_t memory_bytes() const;
+
   // A table of all metrics in Markdown, ordered by name: name, type, labels, help.
   [[nodiscard]] std::string documentation() const;
 

@@ -60,6 +60,25 @@ TEST(RegistrySeries, a_gauge_forgets_the_shard_that_gave_it_up) {
   EXPECT_EQ(family->read({"in"}).value(), 1) << "and begins anew";
 }
 
+TEST(RegistrySeries, the_memory_of_a_series_that_ended_is_used_again) {
+  Registry registry(1);
+  const auto counters = registry.add<Counter>(requests);
+  const auto sizes =
+      registry.add<Histogram>({.name = "size_bytes", .help = "Help.", .labels = {"topic"}});
+  std::size_t bytes_with_one = 0;
+  for (int i = 0; i < 5000; ++i) {
+    Counter counter = counters->of(first, {std::to_string(i)});
+    Histogram histogram = sizes->of(first, {std::to_string(i)});
+    ASSERT_EQ(counter.value(), 0u) << "of what ended before, nothing is left";
+    ASSERT_EQ(histogram.value().count(), 0u);
+    counter.add();
+    histogram.record(1);
+    if (i == 0) bytes_with_one = registry.memory_bytes();
+    ASSERT_EQ(registry.memory_bytes(), bytes_with_one);
+  }
+  EXPECT_LT(registry.memory_bytes(), bytes_with_one) << "a histogram's memory goes to the heap";
+}
+
 TEST(RegistrySeries, a_moved_handle_goes_on_and_the_old_one_is_nothing) {
   Registry registry(1);
   const auto family = registry.add<Counter>(requests);

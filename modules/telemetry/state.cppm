@@ -31,6 +31,8 @@ class ShardMemory {
   // Zeroed.
   [[nodiscard]] Word* allocate(std::size_t count);
   void give_back(Word* words, std::size_t count) noexcept;
+  // What was taken from the heap for words.
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
   struct Free {
@@ -41,11 +43,13 @@ class ShardMemory {
   using Words = std::unique_ptr<Word[], Free>;
   static constexpr std::size_t slab_words = 512;
 
-  [[nodiscard]] static Words make_words(std::size_t count);
+  [[nodiscard]] static std::size_t bytes_for(std::size_t count);
+  [[nodiscard]] Words make_words(std::size_t count);
 
   std::vector<Words> slabs_;         // of single words
   std::vector<Word*> unused_;        // single words that are to be had
   std::map<Word*, Words> separate_;  // those of histograms
+  std::size_t bytes_ = 0;
 };
 
 // The numbers that one shard adds to a series. It keeps them while the series lives, with or
