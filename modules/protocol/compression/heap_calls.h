@@ -9,4 +9,16 @@ namespace compression_test {
 // them.
 std::uint64_t heap_calls();
 
+// While it lives, this thread gets `granted` further allocations and then none. Sanitizers do not
+// let it: there `possible` is false and nothing fails.
+class HeapExhaustion {
+ public:
+  static const bool possible;
+
+  explicit HeapExhaustion(std::uint64_t granted);
+  HeapExhaustion(const HeapExhaustion&) = delete;
+  HeapExhaustion& operator=(const HeapExhaustion&) = delete;
+  ~HeapExhaustion();
+};
+
 }  // namespace compression_test

@@ -1,4 +1,4 @@
-// What a decompressor holds of the system's memory: by what there is, not by what an input claims.
+// What is held of the system's memory: by what there is, not by what an input claims.
 #include <gtest/gtest.h>
 #include <zstd.h>
 
@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "heap_calls.h"
 #include "test_support.h"
 
 import millrace.base;
@@ -98,4 +99,69 @@ TEST(DecompressionMemory, is_given_back_above_what_may_be_retained) {
   EXPECT_GE(decompressor.memory_bytes(), 6 * mebibyte);
   EXPECT_EQ(decompressed_size(decompressor, Codec::gzip, small, {}).value(), 1'000u);
   EXPECT_LT(decompressor.memory_bytes(), mebibyte);
+}
+
+TEST(DecompressionMemory, that_is_not_there_is_an_error_and_can_be_there_later) {
+  if (!HeapExhaustion::possible) GTEST_SKIP() << "a sanitizer owns the heap";
+  const Bytes data = log_lines(100'000);
+  const std::string golden = std::string(MILLRACE_SOURCE_DIR) + "/tests/golden/data/compression/";
+  struct Case {
+    Codec codec;
+    Bytes input;
+  };
+  const std::vector<Case> cases = {
+      {Codec::gzip, compressed("gzip", data)},
+      {Codec::snappy, compressed("snappy", data)},
+      {Codec::snappy, compressed("raw snappy", data)},
+      {Codec::lz4, compressed("lz4", data)},
+      {Codec::zstd, compressed("zstd", data)},
+      {Codec::zstd, file_bytes(golden + "zstd-lines-stream.bin")},
+  };
+  for (const Case& each : cases) {
+    std::uint64_t granted = 0;
+    bool enough = false;
+    for (; !enough; ++granted) {
+      Decompressor decompressor;
+      CompressionResult<std::uint64_t> size = std::uint64_t{0};
+      {
+        const HeapExhaustion exhaustion(granted);
+        size = decompressed_size(decompressor, each.codec, each.input, {});
+      }
+      enough = size.has_value();
+      if (!enough) EXPECT_EQ(name_of(size.error().fault), "memory_exhausted");
+      EXPECT_TRUE(decompressed_size(decompressor, each.codec, each.input, {}).has_value())
+          << name_of(each.codec) << " after " << granted;
+    }
+    EXPECT_GE(granted, 2u) << name_of(each.codec) << ": some memory is needed";
+  }
+}
+
+TEST(CompressionMemory, that_is_not_there_is_an_error_and_can_be_there_later) {
+  if (!HeapExhaustion::possible) GTEST_SKIP() << "a sanitizer owns the heap";
+  const Bytes data = log_lines(200'000);
+  const ByteView pieces[] = {ByteView(data).first(100), ByteView(data).subspan(100)};
+  Bytes output(400'000);
+  for (const CompressionOptions& options :
+       {CompressionOptions(Codec::gzip), CompressionOptions(Codec::snappy),
+        CompressionOptions(Codec::lz4),
+        CompressionOptions::with_level(Codec::lz4, CompressionLevel(5)).value(),
+        CompressionOptions(Codec::zstd)}) {
+    std::uint64_t granted = 0;
+    bool enough = false;
+    for (; !enough; ++granted) {
+      Compressor compressor;
+      CompressionResult<std::size_t> size = std::size_t{0};
+      {
+        const HeapExhaustion exhaustion(granted);
+        size = compressor.compress(options, pieces, output);
+      }
+      enough = size.has_value();
+      if (!enough) EXPECT_EQ(name_of(size.error().fault), "memory_exhausted");
+      size = compressor.compress(options, pieces, output);
+      ASSERT_TRUE(size.has_value()) << name_of(options.codec()) << " after " << granted;
+      EXPECT_EQ(outcome_of(name_of(options.codec()), ByteView(output).first(*size)).size(),
+                data.size() + 2);
+    }
+    EXPECT_GE(granted, 2u) << name_of(options.codec()) << ": some memory is needed";
+  }
 }
