@@ -230,7 +230,8 @@ void Contents::zero(std::uint64_t position, std::uint64_t length) {
 void Contents::set_size(std::uint64_t size) {
   if (size == size_) return;
   const std::uint64_t old = size_;
-  if (size < old) zero(size, old - size);
+  // To the end of the last page: what follows the end is zeros already, and the page is then free.
+  if (size < old) zero(size, (old / page_size + 1) * page_size - size);
   if (old != durable_size_ && storage_.random.chance(write_back_chance)) durable_size_ = old;
   size_ = size;
   if (!mappings_.empty()) update_mappings(size, old > size ? old - size : 0);

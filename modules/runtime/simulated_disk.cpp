@@ -111,8 +111,9 @@ std::optional<std::string> SimulatedDisk::contents(std::string_view path) const 
 }
 
 std::string SimulatedDisk::dump() const {
-  std::string text = formatted("simulated disk, {} steps, {} power cuts, {} faults\n", steps_,
-                               power_cuts_, faults_.injected());
+  std::string text =
+      formatted("simulated disk: {} steps, {} power cuts, {} faults, {} changes of names pending\n",
+                steps_, power_cuts_, faults_.injected(), tree_.pending());
   dump_entries(*tree_.root(), 1, text);
   return text;
 }

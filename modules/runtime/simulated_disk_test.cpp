@@ -320,6 +320,45 @@ TEST(SimulatedDisk, a_move_between_directories_needs_both_synced_and_is_never_ha
   EXPECT_EQ(outcomes(make, move_and_remove, shown), Outcomes{"two "});
 }
 
+TEST(SimulatedDisk, directories_never_end_up_inside_each_other) {
+  const auto make = [](Machine& m) {
+    m.make_directory("/a");
+    m.make_directory("/a/b");
+    m.write("/a/file", 0, "in a");
+    m.write("/a/b/file", 0, "in b");
+  };
+  const auto swap = [](Machine& m) {
+    m.rename("/a/b", "/b");
+    m.rename("/a", "/b/a");
+  };
+  const auto shown = [](const SimulatedDisk& disk) {
+    std::string text;
+    for (const char* path : {"/a/file", "/a/b/file", "/b/file", "/b/a/file"}) {
+      if (disk.contents(path)) text += std::string(path) + ' ';
+    }
+    return text;
+  };
+  EXPECT_EQ(outcomes(make, swap, shown),
+            (Outcomes{"/a/file /a/b/file ", "/a/file /b/file ", "/b/file /b/a/file "}));
+  // Nothing leaks without a power cut either.
+  Machine machine(1);
+  make(machine);
+  machine.disk.sync_all();
+  swap(machine);
+}
+
+TEST(SimulatedDisk, changes_of_names_that_are_never_synced_do_not_pile_up) {
+  Machine machine(1);
+  for (int i = 0; i < 30'000; ++i) {
+    machine.close(machine.open("/file"));
+    machine.remove("/file");
+  }
+  const std::string dump = machine.disk.dump();
+  EXPECT_NE(dump.find(" 10000 changes of names pending"), std::string::npos) << dump;
+  machine.write("/file", 0, "text");
+  EXPECT_EQ(machine.disk.contents("/file"), "text");
+}
+
 TEST(SimulatedDisk, nothing_is_lost_when_only_the_process_dies) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     Machine machine(seed);

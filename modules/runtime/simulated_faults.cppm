@@ -24,11 +24,11 @@ struct PlannedFault {
 
   IoKind kind = IoKind::write;
   IoFault fault = IoFault::failed;
-  std::string path_part;    // only paths that contain this
-  std::uint64_t after = 0;  // this many of them succeed first
-  std::uint64_t times = 1;  // then this many fail
+  std::string path_part = {};  // only paths that contain this
+  std::uint64_t after = 0;     // this many of them succeed first
+  std::uint64_t times = 1;     // then this many fail
   // For writes: how many bytes are in the file all the same; chosen at random if it is not said.
-  std::optional<std::size_t> done;
+  std::optional<std::size_t> done = std::nullopt;
 };
 
 // How likely an operation fails that no plan names.

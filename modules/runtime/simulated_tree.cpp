@@ -34,9 +34,10 @@ Tree::Tree(Storage& storage)
   root_->links_durable = 1;
 }
 
-// Changes hold directories, and so pending ones go first.
+// As of now a directory can be inside one that, durably, is inside it. Once the two agree nothing
+// holds itself.
 Tree::~Tree() {
-  pending_.clear();
+  for (const auto& [number, change] : pending_) undo(change);
 }
 
 Place Tree::find(std::string_view path) const {
@@ -94,10 +95,19 @@ void Tree::record(Change change) {
     Entry& entry = change.directory[i]->entries[change.name[i]];
     change.before[i] = std::exchange(entry.last_change, number);
     if (i == 0 || change.directory[0] != change.directory[1]) {
-      change.directory[i]->changes.push_back(number);
+      std::vector<std::uint64_t>& changes = change.directory[i]->changes;
+      changes.push_back(number);
+      if (changes.size() > 2 * changes_max) {
+        std::erase_if(changes, [this](std::uint64_t n) { return !pending_.contains(n); });
+      }
     }
   }
+  const bool moves = change.directory[1] != nullptr && change.directory[0] != change.directory[1];
+  if (moves && change.node->kind == EntryKind::directory) {
+    change.before[2] = std::exchange(last_directory_move_, number);
+  }
   pending_.emplace(number, std::move(change));
+  if (pending_.size() > changes_max) commit(pending_.begin()->first);
 }
 
 NodePtr Tree::make(const Place& place, EntryKind kind) {

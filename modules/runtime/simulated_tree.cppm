@@ -19,6 +19,8 @@ import :simulated_contents;
 
 namespace millrace::simulated {
 
+inline constexpr std::size_t changes_max = 10'000;
+
 struct Node;
 using NodePtr = std::shared_ptr<Node>;
 
@@ -54,7 +56,8 @@ struct Place {
 
 // Names change at once and become durable when their directory is synced. Every change survives a
 // power cut or not on its own, except that changes of the same name survive in their order, and
-// that a rename is one change of two names. A rename from one directory to another is durable when
+// that a rename is one change of two names. The oldest become durable by themselves once there are
+// more than changes_max. A rename from one directory to another is durable when
 // both are synced. Functions give an errno, 0 for success.
 class Tree {
  public:
@@ -77,6 +80,9 @@ class Tree {
 
   [[nodiscard]] const NodePtr& root() const { return root_; }
 
+  // How many changes of names are not durable.
+  [[nodiscard]] std::size_t pending() const { return pending_.size(); }
+
   // Called whenever handles or links change: a file without either takes no space.
   static void update_counted(Node& node);
   [[nodiscard]] static bool has_entries(const Node& directory);
@@ -86,7 +92,9 @@ class Tree {
     std::array<NodePtr, 2> directory;  // the second of a rename only
     std::array<std::string, 2> name;
     NodePtr node;  // what the (second) name leads to afterwards; null for a removal
-    std::array<std::uint64_t, 2> before{};  // the changes of these names that came before
+    // What this builds on: the changes of these names that came before and, for a directory that
+    // moves to another one, the last such move; else two could end up inside each other.
+    std::array<std::uint64_t, 3> before{};
     std::array<bool, 2> synced{};
   };
 
@@ -102,6 +110,7 @@ class Tree {
   Storage& storage_;
   NodePtr root_;
   std::uint64_t change_count_ = 0;
+  std::uint64_t last_directory_move_ = 0;
   std::map<std::uint64_t, Change> pending_;
 };
 

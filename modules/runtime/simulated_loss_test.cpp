@@ -1,0 +1,203 @@
+// Random changes and a power cut, held against a plain model of what may be left.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// This one imports the module: it comes after all that includes standard headers.
+#include "simulated_machine.hpp"
+
+namespace millrace {
+namespace {
+
+constexpr std::size_t sector = 512;
+constexpr std::size_t whole_file = 1'000'000;
+
+// All that a file has been since it was last synced; the last is what it is now.
+using Versions = std::vector<std::string>;
+
+void overwrite(std::string& text, std::uint64_t position, std::string_view with) {
+  if (with.empty()) return;
+  if (text.size() < position + with.size()) text.resize(position + with.size(), '\0');
+  text.replace(position, with.size(), with);
+}
+
+// One random change of the file, in the machine and in the model.
+void change(Machine& machine, FileHandle file, Versions& versions, Random& random) {
+  std::string next = versions.back();
+  const std::uint64_t position = random.below(12'000);
+  const std::size_t length = random.below(random.chance(0.2) ? 6000 : 300);
+  switch (random.below(10)) {
+    case 0: {
+      next.resize(position, '\0');
+      const auto done = machine.wait([&] { return machine.files().set_size(file, position); });
+      EXPECT_TRUE(done);
+      break;
+    }
+    case 1: {
+      for (std::size_t i = position; i < std::min(next.size(), position + length); ++i) {
+        next[i] = '\0';
+      }
+      const auto done = machine.wait([&] { return machine.files().punch(file, position, length); });
+      EXPECT_TRUE(done);
+      break;
+    }
+    case 2: {
+      EXPECT_TRUE(machine.wait([&] { return machine.files().sync_data(file); }));
+      versions = {next};
+      return;
+    }
+    default: {
+      const std::string text(length, static_cast<char>('a' + random.below(26)));
+      const std::uint64_t at = random.chance(0.7) ? next.size() : position;
+      overwrite(next, at, text);
+      machine.write(file, at, text);
+    }
+  }
+  versions.push_back(std::move(next));
+}
+
+// A sector of a version: zeros behind its end, and no more than the file kept.
+std::string sector_of(const std::string& text, std::size_t at, std::size_t size) {
+  std::string part = at < text.size() ? text.substr(at, sector) : std::string();
+  part.resize(std::min(sector, size - at), '\0');
+  return part;
+}
+
+bool may_be_left(const Versions& versions, const std::string& left) {
+  const auto [least, most] = std::minmax_element(
+      versions.begin(), versions.end(),
+      [](const std::string& a, const std::string& b) { return a.size() < b.size(); });
+  if (left.size() < least->size() || left.size() > most->size()) return false;
+  for (std::size_t at = 0; at < left.size(); at += sector) {
+    const std::string part = left.substr(at, sector);
+    if (std::none_of(versions.begin(), versions.end(), [&](const std::string& version) {
+          return sector_of(version, at, left.size()) == part;
+        })) {
+      return false;
+    }
+  }
+  return true;
+}
+
+TEST(SimulatedLoss, every_sector_that_is_left_is_one_that_was_there_since_the_last_sync) {
+  for (std::uint64_t seed = 0; seed < 1500; ++seed) {
+    Random random(seed);
+    Machine machine(seed, {.slow = 0.05});
+    const FileHandle file = machine.open("/file");
+    machine.sync_directory("/");
+    Versions versions = {""};
+    for (std::uint64_t i = random.below(25); i > 0; --i) {
+      change(machine, file, versions, random);
+      if (!random.chance(0.3)) continue;
+      EXPECT_TRUE(machine.read(file, 0, whole_file) == versions.back()) << "seed " << seed;
+    }
+    machine.power_cut(seed);
+    const std::string left = machine.disk.contents("/file").value();
+    EXPECT_TRUE(may_be_left(versions, left)) << "seed " << seed << '\n' << machine.disk.dump();
+    const FileHandle again = machine.open("/file");
+    EXPECT_TRUE(machine.read(again, 0, whole_file) == left) << "seed " << seed;
+  }
+}
+
+TEST(SimulatedLoss, mapped_memory_follows_every_change) {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    Random random(seed);
+    Machine machine(seed);
+    const FileHandle file = machine.open("/file");
+    Versions versions = {""};
+    machine.write(file, 0, std::string(100, 'x'));
+    versions.back() = std::string(100, 'x');
+    const auto mapping = machine.files().map(file, 100);
+    ASSERT_TRUE(mapping);
+    for (int i = 0; i < 30; ++i) {
+      change(machine, file, versions, random);
+      std::string expected = versions.back().substr(0, 100);
+      expected.resize(100, '\0');
+      ASSERT_EQ(as_text(*mapping), expected) << "seed " << seed;
+    }
+    machine.files().unmap(*mapping);
+  }
+}
+
+// The names of one directory, each leading to a file that is told by its contents.
+using Names = std::map<std::string, std::string>;
+
+struct NameModel {
+  std::vector<Names> states = {{}};  // since the directory was last synced
+  std::set<std::string> moved_only;  // files of the first state that were renamed at most
+  int made = 0;
+};
+
+void change_names(Machine& machine, NameModel& model, Random& random) {
+  constexpr std::array<const char*, 4> all = {"/a", "/b", "/c", "/d"};
+  Names next = model.states.back();
+  const std::string name = all[random.below(all.size())];
+  const std::string other = all[random.below(all.size())];
+  switch (random.below(5)) {
+    case 0:
+      machine.sync_directory("/");
+      model.states = {next};
+      model.moved_only.clear();
+      for (const auto& [entry, contents] : next) model.moved_only.insert(contents);
+      return;
+    case 1:
+      if (!next.contains(name)) return;
+      machine.remove(name);
+      model.moved_only.erase(next[name]);
+      next.erase(name);
+      break;
+    case 2:
+      if (next.contains(name)) return;
+      next[name] = "file " + std::to_string(model.made++);
+      machine.write(name, 0, next[name]);
+      machine.sync(name);
+      break;
+    default:
+      if (!next.contains(name) || name == other) return;
+      machine.rename(name, other);
+      if (next.contains(other)) model.moved_only.erase(next[other]);
+      next[other] = next[name];
+      next.erase(name);
+  }
+  model.states.push_back(std::move(next));
+}
+
+std::string value_or_none(const Names& names, const std::string& name) {
+  const auto found = names.find(name);
+  return found == names.end() ? "none" : found->second;
+}
+
+TEST(SimulatedLoss, every_name_leads_to_what_it_led_to_since_the_last_sync_and_renames_are_whole) {
+  for (std::uint64_t seed = 0; seed < 3000; ++seed) {
+    Random random(seed);
+    Machine machine(seed);
+    NameModel model;
+    for (std::uint64_t i = random.below(20); i > 0; --i) change_names(machine, model, random);
+    machine.power_cut(seed);
+    std::map<std::string, int> found;
+    for (const std::string name : {"/a", "/b", "/c", "/d"}) {
+      const std::string left = machine.disk.contents(name).value_or("none");
+      EXPECT_TRUE(
+          std::any_of(model.states.begin(), model.states.end(),
+                      [&](const Names& state) { return value_or_none(state, name) == left; }))
+          << "seed " << seed << ": " << name << " is " << left;
+      ++found[left];
+    }
+    for (const std::string& file : model.moved_only) {
+      EXPECT_EQ(found[file], 1) << "seed " << seed << ": " << file << '\n' << machine.disk.dump();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace millrace
