@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <utility>
 #include <vector>
@@ -71,6 +72,8 @@ TEST(Distribution, what_is_past_the_scale_is_given_as_the_maximum) {
   EXPECT_EQ(two.quantile(0.9), past);
   EXPECT_EQ(two.counts_up_to_bounds().back(), 1u);
   EXPECT_EQ(two.count(), 2u);
+  const std::uint64_t largest = std::numeric_limits<std::uint64_t>::max();
+  EXPECT_EQ(of({largest}).quantile(0.5), largest);
 }
 
 TEST(Distribution, a_value_on_a_bound_counts_below_it_and_one_above_does_not) {

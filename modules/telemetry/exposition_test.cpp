@@ -194,6 +194,14 @@ TEST(Exposition, long_label_values_are_cut_between_characters) {
   EXPECT_EQ(ExpositionParser(exposition_text(registry)).metrics().at("x").samples.size(), 1u);
 }
 
+TEST(Exposition, a_label_value_of_the_longest_length_is_whole) {
+  Registry registry(1);
+  const auto family = registry.add<Gauge>({.name = "x", .help = "Help.", .labels = {"client_id"}});
+  const std::string whole = std::string(label_value_bytes_max - 3, '"') + "\xe2\x82\xac";
+  const Gauge gauge = family->of(first, {whole});
+  EXPECT_EQ(ExpositionParser(exposition_text(registry)).value("x", {{"client_id", whole}}), "0");
+}
+
 TEST(Exposition, the_order_is_that_of_names_and_labels) {
   Registry registry(1);
   std::vector<Gauge> gauges;

@@ -1,7 +1,9 @@
 module;
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -67,9 +69,10 @@ void skip_field(std::string_view& rest) {
   rest.remove_prefix(std::min(rest.find(' '), rest.size()));
 }
 
+// Newer kernels tell how many descriptors there are as the size of their folder. Older ones, and
+// whoever brings a /proc of their own, have them counted.
 Result<std::uint64_t> count_descriptors(const std::string& proc) {
   const std::string path = proc + "/self/fd";
-  // Newer kernels tell it as the size of the folder.
   struct stat attributes{};
   if (::stat(path.c_str(), &attributes) != 0) return failure(io_error(path, errno));
   if (proc == proc_default && attributes.st_size > 0) {
@@ -81,9 +84,13 @@ Result<std::uint64_t> count_descriptors(const std::string& proc) {
        !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     ++count;
   }
-  if (error) return failure(io_error(path, error.value()));
-  // On /proc, the one that the iteration itself uses is not ours.
-  return proc == proc_default ? count - 1 : count;
+  struct statfs mounted{};
+  if (error || ::statfs(path.c_str(), &mounted) != 0) {
+    return failure(io_error(path, error ? error.value() : errno));
+  }
+  // The kernel counts the descriptor through which the folder was read.
+  const bool is_of_kernel = mounted.f_type == PROC_SUPER_MAGIC;
+  return is_of_kernel && count > 0 ? count - 1 : count;
 }
 
 Duration from_ticks(std::uint64_t ticks) {

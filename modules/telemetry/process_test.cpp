@@ -174,6 +174,17 @@ TEST(ProcessMetrics, of_this_process_are_plausible) {
   EXPECT_GE(std::stoull(shown(registry, "process_threads")), 1u);
 }
 
+TEST(ProcessMetrics, descriptors_are_counted_where_the_kernel_does_not_tell) {
+  Registry registry(1);
+  auto metrics = ProcessMetrics::create(registry, shard);
+  ASSERT_TRUE(metrics->sample());
+  const std::string told = shown(registry, "process_open_fds");
+  // By another name: its size is not asked for.
+  auto counting = ProcessMetrics::create(registry, shard, "/proc/");
+  ASSERT_TRUE(counting->sample());
+  EXPECT_EQ(shown(registry, "process_open_fds"), told);
+}
+
 TEST(BuildInfo, is_a_gauge_of_1) {
   Registry registry(1);
   const auto gauge = publish_build(registry, shard, {.version = "1.2.3", .revision = "abc"});

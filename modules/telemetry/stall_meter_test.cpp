@@ -85,6 +85,18 @@ TEST(StallMeter, a_peak_is_shown_for_at_least_a_period) {
   }
 }
 
+TEST(StallMeter, a_peak_is_forgotten_after_two_periods_however_rare_turns_are) {
+  Loop loop;
+  loop.turn(milliseconds{900});
+  const MonotonicTime began = loop.clock.now();
+  loop.clock.advance(stall_period * 19 / 10);
+  loop.turn(milliseconds{1});
+  EXPECT_EQ(loop.meter.longest_of_late(), milliseconds{900});
+  loop.clock.advance(began + 2 * stall_period - loop.clock.now());
+  loop.turn(milliseconds{1});
+  EXPECT_EQ(loop.meter.longest_of_late(), milliseconds{1});
+}
+
 TEST(StallMeter, a_time_that_goes_back_is_a_turn_of_no_length) {
   Loop loop;
   const MonotonicTime before = loop.clock.now();
