@@ -26,7 +26,7 @@ struct MetaProperties {
   std::string cluster_id;
   BrokerId node_id = no_broker;
   // Not there in directories of Kafka before 3.7.
-  std::optional<Uuid> directory_id;
+  std::optional<Uuid> directory_id = std::nullopt;
 
   friend bool operator==(const MetaProperties&, const MetaProperties&) = default;
 };
