@@ -1,3 +1,4 @@
+// Also proves growing_index.cppm, search.cppm.
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 

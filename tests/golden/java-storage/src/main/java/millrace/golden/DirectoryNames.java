@@ -17,13 +17,13 @@ final class DirectoryNames {
 
     static void write(Path directory) throws Exception {
         Path file = directory.resolve("directory_names.tsv");
-        try (PrintStream out = new PrintStream(Files.newOutputStream(file), false,
-            StandardCharsets.UTF_8)) {
+        try (PrintStream out = new PrintStream(
+                     Files.newOutputStream(file), false, StandardCharsets.UTF_8)) {
             for (String name : names()) {
                 String read;
                 try {
                     TopicPartition partition =
-                        LocalLog.parseTopicPartitionName(new File("/logs/" + name));
+                            LocalLog.parseTopicPartitionName(new File("/logs/" + name));
                     read = partition.topic() + "\t" + partition.partition();
                 } catch (KafkaException refused) {
                     read = "refused\t-";
@@ -37,7 +37,7 @@ final class DirectoryNames {
     private static List<String> names() {
         List<String> names = new ArrayList<>();
         for (String topic : List.of("orders", "a.b", "a-b", "-", "a-1", "x.delete", "a-delete",
-            "a.b-delete", "a-1.b-delete", "t".repeat(249))) {
+                     "a.b-delete", "a-1.b-delete", "t".repeat(249))) {
             TopicPartition partition = new TopicPartition(topic, 11);
             names.add(LocalLog.logDirName(partition));
             for (String suffix : List.of("-delete", "-future", "-stray")) {
@@ -49,8 +49,9 @@ final class DirectoryNames {
             names.add(capped(LocalLog.logDeleteDirName(partition)));
             names.add(capped(LocalLog.logStrayDirName(partition)));
         }
-        names.addAll(List.of("orders", "orders-", "-1", "orders-x", "orders-1x", "orders-2147483648",
-            "orders-1.swap", "-delete", ".-delete", "orders-1.a-b-delete", "orders-1.a.b-delete"));
+        names.addAll(List.of("orders", "orders-", "-1", "orders-x", "orders-1x",
+                "orders-2147483648", "orders-1.swap", "-delete", ".-delete", "orders-1.a-b-delete",
+                "orders-1.a.b-delete"));
         return names;
     }
 

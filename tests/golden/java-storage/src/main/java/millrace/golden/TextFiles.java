@@ -42,44 +42,44 @@ final class TextFiles {
         offsets.put(new TopicPartition("t".repeat(249), 7), 1L);
         new OffsetCheckpointFile(fresh(text, "offset-checkpoint"), FAILURES).write(offsets);
         new OffsetCheckpointFile(fresh(text, "offset-checkpoint-no-entries"), FAILURES)
-            .write(Map.of());
+                .write(Map.of());
         // As its constructor leaves it until something is written.
         new OffsetCheckpointFile(fresh(text, "offset-checkpoint-empty"), FAILURES);
     }
 
     private static void writeEpochs(Path text) throws Exception {
         File file = fresh(text, "leader-epoch-checkpoint");
-        new LeaderEpochCheckpointFile(file, FAILURES).write(List.of(
-            new EpochEntry(0, 0), new EpochEntry(1, 17), new EpochEntry(5, 1000),
-            new EpochEntry(Integer.MAX_VALUE, Long.MAX_VALUE)));
+        new LeaderEpochCheckpointFile(file, FAILURES)
+                .write(List.of(new EpochEntry(0, 0), new EpochEntry(1, 17), new EpochEntry(5, 1000),
+                        new EpochEntry(Integer.MAX_VALUE, Long.MAX_VALUE)));
     }
 
     private static void writeMetadata(Path text) throws Exception {
         PartitionMetadataFile file =
-            new PartitionMetadataFile(fresh(text, "partition.metadata"), FAILURES);
+                new PartitionMetadataFile(fresh(text, "partition.metadata"), FAILURES);
         file.record(TOPIC_ID);
         file.maybeFlush();
     }
 
     private static void writeProperties(Path text) throws Exception {
         MetaProperties.Builder builder = new MetaProperties.Builder()
-            .setVersion(MetaPropertiesVersion.V1)
-            .setClusterId("MkU3OEVBNTcwNTJENDM2Qg")
-            .setNodeId(2147483647);
+                                                 .setVersion(MetaPropertiesVersion.V1)
+                                                 .setClusterId("MkU3OEVBNTcwNTJENDM2Qg")
+                                                 .setNodeId(2147483647);
         writeProperties(text, "meta.properties-without-directory", builder);
         writeProperties(text, "meta.properties", builder.setDirectoryId(DIRECTORY_ID));
         writeProperties(text, "meta.properties-escaped",
-            builder.setNodeId(0).setClusterId(" a=b:c#d!e\\f g\th"));
+                builder.setNodeId(0).setClusterId(" a=b:c#d!e\\f g\th"));
     }
 
     // With the date cut out, which is all that differs from run to run.
     private static void writeProperties(Path text, String name, MetaProperties.Builder builder)
-        throws Exception {
+            throws Exception {
         Path file = fresh(text, name).toPath();
-        PropertiesUtils.writePropertiesFile(
-            builder.build().toProperties(), file.toString(), false);
+        PropertiesUtils.writePropertiesFile(builder.build().toProperties(), file.toString(), false);
         List<String> lines = Files.readAllLines(file);
-        if (!lines.get(0).equals("#") || !lines.get(1).matches("#\\w+ \\w+ \\d+ [\\d:]+ \\w+ \\d+")) {
+        if (!lines.get(0).equals("#")
+                || !lines.get(1).matches("#\\w+ \\w+ \\d+ [\\d:]+ \\w+ \\d+")) {
             throw new IllegalStateException("not the comment of a date: " + lines);
         }
         lines.set(1, "#date");
@@ -90,7 +90,7 @@ final class TextFiles {
         CleanShutdownFileHandler handler = new CleanShutdownFileHandler(text.toString());
         handler.write(1234567890123L);
         Files.move(text.resolve(CleanShutdownFileHandler.CLEAN_SHUTDOWN_FILE_NAME),
-            fresh(text, "kafka_cleanshutdown").toPath());
+                fresh(text, "kafka_cleanshutdown").toPath());
     }
 
     private static File fresh(Path directory, String name) throws Exception {
