@@ -36,6 +36,7 @@ constexpr auto definitions = std::to_array<Definition>({
      .range = at_least(0),
      .change = Change::cluster_wide,
      .per_listener = true},
+    {.name = "max.rate", .type = Type::int32, .default_value = "7", .per_listener = true},
     {.name = "ssl.key.password", .type = Type::password, .default_value = Default::none()},
     {.name = "rack", .default_value = Default::none()},
     {.name = "log.retention.hours", .type = Type::int32, .default_value = "168"},
@@ -137,6 +138,15 @@ TEST_F(Load, puts_layers_in_order_by_itself) {
                            file_layer("lowest=11")}),
                    "lowest"),
             14);
+}
+
+TEST_F(Load, lets_the_later_of_two_files_win) {
+  Layer first = file_layer("lowest=11");
+  Layer second = file_layer("lowest=12");
+  second.file = "second.properties";
+  const Config loaded = config({first, second});
+  EXPECT_EQ(number(loaded, "lowest"), 12);
+  EXPECT_EQ(to_string(loaded.source(id_of_name("lowest"))), "second.properties:1");
 }
 
 TEST_F(Load, names_file_line_property_value_and_range_of_a_wrong_value) {
@@ -261,6 +271,7 @@ TEST_F(Load, takes_a_value_for_one_listener) {
   EXPECT_EQ(std::get<std::int64_t>(loaded.value(id, "Internal")), 6);
   EXPECT_EQ(std::get<std::int64_t>(loaded.value(id, "EXTERNAL")), 50);
   EXPECT_EQ(std::get<std::int64_t>(loaded.value(id)), 50);
+  EXPECT_EQ(std::get<std::int64_t>(loaded.value(id_of_name("max.rate"), "Internal")), 7);
 }
 
 TEST_F(Load, refuses_for_one_listener_what_is_for_all) {
@@ -350,7 +361,7 @@ TEST_F(Load, describes_every_property) {
   EXPECT_EQ(rows[2].text, "11");
   EXPECT_EQ(rows[2].source, SourceKind::file);
   EXPECT_EQ(rows[2].settings.size(), 2u);
-  EXPECT_FALSE(rows[6].has_value);
+  EXPECT_FALSE(rows[7].has_value);
 }
 
 TEST_F(Load, escapes_hostile_names_in_problems) {

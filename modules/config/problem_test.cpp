@@ -47,6 +47,7 @@ TEST(Problems, are_counted_beyond_their_limit_and_errors_push_warnings_out) {
   Problems problems;
   for (std::size_t i = 0; i < problems_max; ++i) problems.warn(line_of(1), "careful");
   problems.warn(line_of(2), "careful");
+  EXPECT_EQ(problems.list().back().source.line, 1u);
   problems.fail(line_of(3), "wrong");
   EXPECT_EQ(problems.list().size(), problems_max);
   EXPECT_EQ(problems.left_out(), 2u);
