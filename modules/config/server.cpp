@@ -127,22 +127,26 @@ Result<WithWarnings<ServerConfig>, Problems> finish_server(ConfigBuilder builder
 Result<WithWarnings<ServerConfig>, Problems> load_server_config(const ServerArguments& arguments,
                                                                 Surroundings& surroundings) {
   Problems problems;
-  ConfigBuilder builder(ServerSet::definitions(), arguments.rules, &surroundings);
+  LoadRules rules = arguments.rules;
+  Layer layer{.kind = SourceKind::file, .file = arguments.file.value_or(""), .entries = {}};
   if (arguments.file) {
-    const std::string& file = *arguments.file;
-    const auto text = surroundings.read_file(file, file_bytes_max);
+    const auto text = surroundings.read_file(layer.file, file_bytes_max);
     if (text) {
-      ParsedProperties parsed = parse_properties(*text, file);
+      ParsedProperties parsed = parse_properties(*text, layer.file);
       problems.add(parsed.problems);
-      builder.add(
-          Layer{.kind = SourceKind::file, .file = file, .entries = std::move(parsed.entries)});
+      layer.entries = std::move(parsed.entries);
     } else {
-      problems.fail({.kind = SourceKind::file, .file = file, .line = 0}, text.error().message);
+      problems.fail({.kind = SourceKind::file, .file = layer.file, .line = 0},
+                    text.error().message);
+      // What is required may well stand in that file.
+      rules.process = Processes::none;
     }
   }
+  ConfigBuilder builder(ServerSet::definitions(), rules, &surroundings);
+  if (arguments.file) builder.add(std::move(layer));
   builder.add(parse_overrides(arguments.overrides, problems));
   builder.add(problems);
-  return finish_server(std::move(builder), arguments.rules.process);
+  return finish_server(std::move(builder), rules.process);
 }
 
 Result<WithWarnings<ServerConfig>, Problems> make_server_config(std::vector<Layer> layers,

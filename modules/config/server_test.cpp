@@ -101,7 +101,10 @@ TEST(ServerConfig, takes_settings_of_the_command_line_over_the_file) {
 TEST(ServerConfig, reports_a_file_that_cannot_be_read) {
   MemorySurroundings surroundings;
   const auto loaded =
-      load_server_config({.file = "/none", .overrides = {"x=1"}, .rules = {}}, surroundings);
+      load_server_config({.file = "/none",
+                          .overrides = {"x=1"},
+                          .rules = {.process = Processes::broker, .allow_unknown_in_files = false}},
+                         surroundings);
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().text(),
             "error: /none: cannot open /none: no such file\n"
