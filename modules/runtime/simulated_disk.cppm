@@ -43,6 +43,7 @@ class SimulatedDisk {
   // says. A new SimulatedFileSystem finds what survived.
   void power_cut(std::uint64_t seed);
   // When the step of this number begins: it is then in flight, and may have happened, or in part.
+  // Not at all if the number is 0.
   void cut_power_at(std::uint64_t step, std::uint64_t seed);
   [[nodiscard]] std::uint64_t power_cuts() const { return power_cuts_; }
 

@@ -199,5 +199,86 @@ TEST(SimulatedLoss, every_name_leads_to_what_it_led_to_since_the_last_sync_and_r
   }
 }
 
+// Anything that may happen to a small tree of directories; most of it is refused for some reason.
+Task<void> disorder(FileSystem& files, Random& random, int steps) {
+  constexpr std::array<const char*, 3> names = {"/a", "/b", "/c"};
+  const auto path = [&] {
+    std::string text;
+    for (std::uint64_t depth = random.below(3) + 1; depth > 0; --depth) {
+      text += names[random.below(names.size())];
+    }
+    return text;
+  };
+  const std::string text(random.below(20'000), 'x');
+  const ByteView piece = as_bytes(text);
+  for (int i = 0; i < steps; ++i) {
+    const std::string from = path();
+    const std::string to = path();
+    switch (random.below(8)) {
+      case 0:
+      case 1:
+        static_cast<void>(co_await files.make_directory(from));
+        break;
+      case 2:
+      case 3: {
+        // Sometimes left open.
+        const auto file = co_await files.open(from, OpenMode::create);
+        if (!file) break;
+        static_cast<void>(co_await files.write(*file, random.below(9000), std::span(&piece, 1)));
+        if (random.chance(0.5)) static_cast<void>(co_await files.sync_data(*file));
+        if (random.chance(0.7)) static_cast<void>(co_await files.close(*file));
+        break;
+      }
+      case 4:
+        static_cast<void>(co_await files.rename(from, to));
+        break;
+      case 5:
+        static_cast<void>(co_await files.remove(from));
+        break;
+      case 6:
+        static_cast<void>(co_await files.remove_directory(from));
+        break;
+      default:
+        static_cast<void>(co_await files.sync_directory(random.chance(0.3) ? "/" : from));
+    }
+  }
+}
+
+Task<void> remove_all(FileSystem& files, std::string directory) {
+  const auto entries = co_await files.list(directory.empty() ? "/" : directory);
+  EXPECT_TRUE(entries);
+  if (!entries) co_return;
+  for (const DirectoryEntry& entry : *entries) {
+    const std::string path = directory + '/' + entry.name;
+    if (entry.kind == EntryKind::directory) {
+      co_await remove_all(files, path);
+      EXPECT_TRUE(co_await files.remove_directory(path));
+    } else {
+      EXPECT_TRUE(co_await files.remove(path));
+    }
+  }
+}
+
+TEST(SimulatedLoss, no_space_is_lost_by_anything_that_happens_to_a_tree) {
+  constexpr std::uint64_t capacity = 100 * 4096;
+  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+    Random random(seed);
+    Machine machine(seed, {.slow = 0.1});
+    machine.disk.set_capacity(capacity);
+    machine.disk.faults().rates = {.write = 0.02, .sync = 0.05, .change = 0.02};
+    for (int life = 0; life < 4; ++life) {
+      machine.disk.cut_power_at(machine.disk.steps() + random.below(60) + 1, random.next());
+      machine.run(disorder(machine.files(), random, 60));
+      if (random.chance(0.3)) machine.files().kill(random.next());
+      machine.start();
+    }
+    machine.disk.faults().clear();
+    machine.disk.cut_power_at(0, 0);
+    machine.run(remove_all(machine.files(), ""));
+    const auto free = machine.wait([&] { return machine.files().free_bytes("/"); });
+    EXPECT_EQ(free.value(), capacity) << "seed " << seed << '\n' << machine.disk.dump();
+  }
+}
+
 }  // namespace
 }  // namespace millrace
