@@ -49,13 +49,15 @@ void decode_message(benchmark::State& state, const Message& sample, std::int16_t
     arena.reset();
     check(decode(message, bytes, version, arena).has_value(), "the sample can be read");
   }
-  const bench::AllocationCounter allocations(state);
-  for (auto _ : state) {
-    arena.reset();
-    auto result = decode(message, bytes, version, arena);
-    benchmark::DoNotOptimize(result);
-    benchmark::DoNotOptimize(message);
-    benchmark::ClobberMemory();
+  {
+    const bench::AllocationCounter allocations(state);
+    for (auto _ : state) {
+      arena.reset();
+      auto result = decode(message, bytes, version, arena);
+      benchmark::DoNotOptimize(result);
+      benchmark::DoNotOptimize(message);
+      benchmark::ClobberMemory();
+    }
   }
   state.SetBytesProcessed(static_cast<std::int64_t>(bytes.size()) * state.iterations());
 }
@@ -66,15 +68,17 @@ void encode_message(benchmark::State& state, const Message& sample, std::int16_t
   check(size.has_value(), "the sample can be written");
   std::vector<std::byte> buffer(size->inline_bytes);
   std::vector<Splice> splices(size->splices);
-  const bench::AllocationCounter allocations(state);
-  for (auto _ : state) {
-    const Message* message = &sample;
-    benchmark::DoNotOptimize(message);
-    auto measured_size = measure(*message, version);
-    benchmark::DoNotOptimize(measured_size);
-    Writer writer(buffer, splices);
-    write(*message, version, writer);
-    benchmark::ClobberMemory();
+  {
+    const bench::AllocationCounter allocations(state);
+    for (auto _ : state) {
+      const Message* message = &sample;
+      benchmark::DoNotOptimize(message);
+      auto measured_size = measure(*message, version);
+      benchmark::DoNotOptimize(measured_size);
+      Writer writer(buffer, splices);
+      write(*message, version, writer);
+      benchmark::ClobberMemory();
+    }
   }
   state.SetBytesProcessed(static_cast<std::int64_t>(size->inline_bytes) * state.iterations());
 }
