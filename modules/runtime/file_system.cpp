@@ -47,6 +47,7 @@ IoFault fault_of(int error_number) {
       return IoFault::denied;
     case EMFILE:
     case ENFILE:
+    case ENOMEM:  // a shortage of this process or system like the others; the device is well
       return IoFault::too_many_open;
     case EWOULDBLOCK:
       return IoFault::locked;
@@ -56,8 +57,11 @@ IoFault fault_of(int error_number) {
     case EBUSY:
     case EINVAL:
     case EISDIR:
+    case ELOOP:
     case ENAMETOOLONG:
     case ENOTDIR:
+    case EOPNOTSUPP:
+    case EXDEV:
       return IoFault::invalid;
     default:
       return IoFault::failed;

@@ -2,6 +2,7 @@
 // a pool of threads, and a simulated disk. An operation is an object in the coroutine that awaits
 // it: starting one takes no memory, and it resumes on the shard that started it.
 module;
+#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -99,6 +100,15 @@ inline constexpr std::size_t io_kinds = static_cast<std::size_t>(IoKind::free_by
 // "write", "sync_data", ...: what IoError calls the operation.
 [[nodiscard]] const char* name_of(IoKind kind);
 
+// What an implementation notes about an operation while it holds it.
+struct IoHold {
+  class IoOperation* next = nullptr;
+  void* holder = nullptr;
+  std::size_t done = 0;  // bytes that are read or written already
+  int descriptor = -1;
+  Duration taken{};  // by the system call, where it is measured
+};
+
 // One operation from start to result. Made by the functions of FileSystem and awaited at once.
 class IoOperation {
  public:
@@ -128,6 +138,7 @@ class IoOperation {
   std::uint64_t value_ = 0;
   FileStatus status_;
   std::vector<DirectoryEntry> entries_;
+  IoHold hold_;
 
  protected:
   template <class T>

@@ -3,6 +3,7 @@
 export module millrace.runtime;
 
 export import millrace.base;
+export import :event_loop;
 export import :executor;
 export import :file_system;
 export import :random;
@@ -13,4 +14,5 @@ export import :simulated_faults;
 export import :simulated_file_system;
 export import :simulated_tree;
 export import :task;
+export import :thread_executor;
 export import :timer_heap;
