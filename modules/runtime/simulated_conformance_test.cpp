@@ -1,3 +1,5 @@
+// Also proves file_system.cpp, file_system_conformance.cpp, file_system_conformance_parallel.cpp,
+// file_system_conformance_paths.cpp.
 #include <gtest/gtest.h>
 
 #include <chrono>

@@ -1,3 +1,4 @@
+// Also proves random.cppm, timer_heap.cpp.
 #include <gtest/gtest.h>
 
 #include <algorithm>

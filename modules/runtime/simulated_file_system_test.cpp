@@ -1,3 +1,4 @@
+// Also proves simulated_operations.cpp.
 #include <gtest/gtest.h>
 
 #include <algorithm>

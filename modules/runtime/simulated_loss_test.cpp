@@ -1,4 +1,5 @@
 // Random changes and a power cut, held against a plain model of what may be left.
+// Also proves simulated_contents.cpp, simulated_tree.cpp.
 #include <gtest/gtest.h>
 
 #include <algorithm>

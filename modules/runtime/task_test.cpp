@@ -1,3 +1,4 @@
+// Also proves executor.cppm.
 #include <gtest/gtest.h>
 
 #include <coroutine>
