@@ -164,11 +164,15 @@ final class ProducerTraces {
             }
             case 3 -> new Sent(epoch, next + 1 + random.nextInt(3) & 0x7fffffff, count,
                 transactional);
-            case 4 -> new Sent((short) (epoch + 1), 0, count, transactional);
-            case 5 -> new Sent((short) (epoch + 1), 1 + random.nextInt(9), count, transactional);
+            case 4 -> new Sent(after(epoch), 0, count, transactional);
+            case 5 -> new Sent(after(epoch), 1 + random.nextInt(9), count, transactional);
             case 6 -> new Sent((short) Math.max(0, epoch - 1), next, count, transactional);
             default -> new Sent(epoch, entry == null ? start() : next, count, transactional);
         };
+    }
+
+    private static short after(short epoch) {
+        return (short) Math.min(Short.MAX_VALUE, epoch + 1);
     }
 
     // Often so that the sequence wraps soon.
