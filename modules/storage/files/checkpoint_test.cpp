@@ -1,3 +1,4 @@
+// Also proves text.cpp.
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
@@ -48,6 +49,12 @@ TEST(OffsetCheckpoint, reads_what_kafka_writes) {
   // Kafka makes an empty file until there is something to write.
   EXPECT_EQ(golden("text/offset-checkpoint-empty"), "");
   EXPECT_TRUE(parse_offset_checkpoint("", "F").value().empty());
+}
+
+TEST(OffsetCheckpoint, looks_as_the_example_of_its_page) {
+  const std::vector<PartitionOffset> entries = {entry("orders", 0, 17),
+                                                entry("__consumer_offsets", 49, 1234)};
+  EXPECT_EQ(format_offset_checkpoint(entries), "0\n2\norders 0 17\n__consumer_offsets 49 1234\n");
 }
 
 TEST(OffsetCheckpoint, names_the_line_that_is_wrong) {

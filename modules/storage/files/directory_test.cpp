@@ -64,6 +64,14 @@ TEST(MetaProperties, bears_the_date_as_java_writes_it) {
                   .starts_with("#\n#Thu Jan 01 00:00:00 UTC 1970\n"));
 }
 
+TEST(MetaProperties, looks_as_the_example_of_its_page) {
+  MetaProperties properties = sample();
+  properties.node_id = BrokerId(3);
+  EXPECT_EQ(format_meta_properties(properties, now),
+            "#\n#Tue Jul 01 09:05:07 UTC 2025\nnode.id=3\ndirectory.id=b0Tz-k4YQ1uCq2eJ_gYV7w\n"
+            "version=1\ncluster.id=MkU3OEVBNTcwNTJENDM2Qg\n");
+}
+
 TEST(MetaProperties, reads_what_kafka_writes) {
   EXPECT_EQ(parse_meta_properties(golden("text/meta.properties"), "F").value(), sample());
   EXPECT_EQ(parse_meta_properties(golden("text/meta.properties-without-directory"), "F").value(),

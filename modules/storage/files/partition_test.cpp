@@ -95,6 +95,11 @@ TEST(LeaderEpochCheckpoint, is_that_of_kafka_byte_for_byte) {
   EXPECT_TRUE(parse_leader_epoch_checkpoint("0\n0\n", "F").value().empty());
 }
 
+TEST(LeaderEpochCheckpoint, looks_as_the_example_of_its_page) {
+  const std::vector<EpochEntry> entries = {entry(0, 0), entry(1, 17), entry(5, 1000)};
+  EXPECT_EQ(format_leader_epoch_checkpoint(entries), "0\n3\n0 0\n1 17\n5 1000\n");
+}
+
 TEST(LeaderEpochCheckpoint, names_the_line_that_is_wrong) {
   EXPECT_EQ(epochs_problem("7\n0\n"), "F, line 1: version 7 is not known");
   EXPECT_EQ(epochs_problem("0\n1\n"), "F, line 3: entry 0 of 1 is cut off");

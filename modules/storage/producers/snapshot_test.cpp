@@ -70,6 +70,21 @@ TEST(ProducerSnapshot, is_that_of_kafka_byte_for_byte) {
   EXPECT_EQ(text_of({}), golden("snapshots/none.snapshot"));
 }
 
+TEST(ProducerSnapshot, looks_as_the_example_of_its_page) {
+  const Entries entries = {{.producer = ProducerId(1),
+                            .epoch = ProducerEpoch(3),
+                            .last_sequence = Sequence(2'147'483'647),
+                            .last_offset = Offset(2000),
+                            .timestamp = Timestamp(1'700'000'000'000),
+                            .transaction_start = Offset(2000)}};
+  constexpr unsigned char example[] = {
+      0x00, 0x01, 0xda, 0xcc, 0xfc, 0x07, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00,
+      0x00, 0x00, 0x00, 0x01, 0x00, 0x03, 0x7f, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00,
+      0x00, 0x00, 0x07, 0xd0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x8b, 0xcf, 0xe5,
+      0x68, 0x00, 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x07, 0xd0};
+  EXPECT_EQ(text_of(entries), std::string(reinterpret_cast<const char*>(example), sizeof example));
+}
+
 TEST(ProducerSnapshot, reads_what_kafka_writes) {
   const std::string some = golden("snapshots/some.snapshot");
   EXPECT_EQ(parse_producer_snapshot(as_bytes(some), "F").value(), sample());
