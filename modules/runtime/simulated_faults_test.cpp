@@ -205,6 +205,25 @@ TEST(SimulatedFaults, a_sync_after_a_failed_one_does_not_save_what_was_given_up)
   EXPECT_EQ(seen, (std::set<std::string>{"old>old", "new>old", "new>new"}));
 }
 
+TEST(SimulatedFaults, what_a_failed_sync_gave_up_is_lost_by_every_power_cut) {
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    std::set<std::string> left;
+    for (std::uint64_t cut = 0; cut < 8; ++cut) {
+      Machine machine(seed);
+      machine.write("/file", 0, "old");
+      machine.disk.sync_all();
+      const FileHandle file = machine.open("/file");
+      machine.write(file, 0, "new");
+      machine.disk.faults().plan({.kind = IoKind::sync_data});
+      EXPECT_FALSE(try_sync(machine, file));
+      EXPECT_TRUE(try_sync(machine, file));
+      machine.power_cut(cut);
+      left.insert(*machine.disk.contents("/file"));
+    }
+    EXPECT_EQ(left.size(), 1) << "seed " << seed;
+  }
+}
+
 TEST(SimulatedFaults, a_write_after_a_failed_sync_can_be_made_durable) {
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
     Machine machine(seed);
