@@ -158,7 +158,7 @@ ProducerBatch any_batch(const ProducerStates& states, std::int64_t offset) {
   const std::int64_t producer = *rc::gen::inRange<std::int64_t>(0, 4);
   const ProducerState* const known = states.find(ProducerId(producer));
   const auto last = known != nullptr ? known->last_batch() : std::nullopt;
-  const std::int64_t next = last ? last->last_sequence.value() + 1 : 0;
+  const std::int64_t next = last ? std::int64_t{last->last_sequence.value()} + 1 : 0;
   const std::int64_t around =
       next + *rc::gen::weightedElement<std::int64_t>({{8, 0}, {1, 1}, {1, -1}, {1, -2}, {1, -3}});
   const std::int32_t start = *rc::gen::element(0, 0, 5, 2'147'483'646);
