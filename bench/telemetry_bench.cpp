@@ -27,7 +27,7 @@ constexpr ShardIndex shard{0};
 
 template <class Handle>
 Handle handle(Registry& registry, std::string_view name) {
-  return *registry.add<Handle>({.name = name, .help = "For the benchmark."}, shard);
+  return registry.add<Handle>({.name = name, .help = "For the benchmark."}, shard).value();
 }
 
 void counter_add(benchmark::State& state) {
@@ -87,7 +87,7 @@ BENCHMARK(quantile)->Name("distribution/quantile");
 
 void turn(benchmark::State& state) {
   Registry registry(1);
-  StallMeter meter(*StallMetrics::create(registry, shard));
+  StallMeter meter(StallMetrics::create(registry, shard).value());
   ManualClock clock;
   for (auto _ : state) {
     meter.turn_began(clock.now());
@@ -101,10 +101,12 @@ BENCHMARK(turn)->Name("stall_meter/turn");
 // A handle is made and given up while the metric has this many series.
 void make_handle(benchmark::State& state) {
   Registry registry(1);
-  const auto family = *registry.add<Counter>({.name = "bench_total",
-                                              .help = "For the benchmark.",
-                                              .labels = {"topic", "partition"},
-                                              .series_max = series_per_metric_max});
+  const auto family = registry
+                          .add<Counter>({.name = "bench_total",
+                                         .help = "For the benchmark.",
+                                         .labels = {"topic", "partition"},
+                                         .series_max = series_per_metric_max})
+                          .value();
   std::vector<Counter> kept;
   for (int i = 0; i < state.range(0); ++i) {
     kept.push_back(family.of(shard, {"topic", std::to_string(i)}));
@@ -145,10 +147,12 @@ constexpr std::uint32_t exposed_shards = 8;
 
 template <class Handle>
 std::vector<Handle> on_all_shards(Registry& registry, std::string_view name, int series) {
-  const auto family = *registry.add<Handle>({.name = name,
-                                             .help = "For the benchmark.",
-                                             .labels = {"topic", "partition"},
-                                             .series_max = series_per_metric_max});
+  const auto family = registry
+                          .add<Handle>({.name = name,
+                                        .help = "For the benchmark.",
+                                        .labels = {"topic", "partition"},
+                                        .series_max = static_cast<std::size_t>(series)})
+                          .value();
   std::vector<Handle> handles;
   for (std::uint32_t at = 0; at < exposed_shards; ++at) {
     for (int i = 0; i < series; ++i) {
@@ -177,7 +181,7 @@ BENCHMARK(expose_histograms)->Name("exposition/357_histograms_of_8_shards");
 
 void sample_process(benchmark::State& state) {
   Registry registry(1);
-  auto metrics = *ProcessMetrics::create(registry, shard);
+  auto metrics = ProcessMetrics::create(registry, shard).value();
   for (auto _ : state) {
     if (!metrics.sample()) state.SkipWithError("/proc cannot be read");
   }

@@ -112,6 +112,7 @@ class HistogramScale {
   [[nodiscard]] static constexpr std::uint64_t lowest_at(std::size_t position) {
     if (position < 2 * sub_buckets) return position;
     const std::size_t shift = (position >> sub_bucket_bits) - 1;
+    // NOLINTNEXTLINE(clang-analyzer-core.BitwiseShift): positions end at position_count_max
     return ((position & (sub_buckets - 1)) + sub_buckets) << shift;
   }
 
