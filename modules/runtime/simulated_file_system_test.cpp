@@ -62,6 +62,21 @@ TEST(SimulatedFileSystem, ends_posted_operations_in_a_later_turn_in_any_order) {
   EXPECT_EQ(orders.size(), 6);
 }
 
+TEST(SimulatedFileSystem, a_posted_operation_has_its_effect_at_its_start_or_at_its_end) {
+  std::set<std::string> seen;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    Machine machine(seed, posted);
+    const FileHandle file = machine.open("/file");
+    TaskGroup group;
+    std::vector<std::string> ended;
+    group.start(write_digit(machine.files(), file, 0, ended));
+    seen.insert(machine.disk.contents("/file").value());
+    machine.executor.run_until_idle();
+    EXPECT_EQ(machine.disk.contents("/file"), "0");
+  }
+  EXPECT_EQ(seen, (std::set<std::string>{"", "0"}));
+}
+
 TEST(SimulatedFileSystem, slow_operations_take_simulated_time) {
   Machine machine(
       1, {.completion = SimulatedCompletion::immediate, .slow = 1, .slow_max = milliseconds(50)});
