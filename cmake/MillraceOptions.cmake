@@ -26,8 +26,8 @@ endif()
 if(MILLRACE_LTO)
   add_compile_options(-flto=thin)
   add_link_options(-flto=thin)
-  # lld reads bitcode from archives without an index. An llvm-ar of another version than the compiler's,
-  # which CMake may find, cannot read it; the plain ar does not try.
+  # lld reads bitcode from archives without an index. An llvm-ar of another version than the
+  # compiler's, which CMake may find, cannot read it; the plain ar does not try.
   find_program(MILLRACE_PLAIN_AR ar REQUIRED)
   set(CMAKE_AR ${MILLRACE_PLAIN_AR})
   set(CMAKE_RANLIB true)
