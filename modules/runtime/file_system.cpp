@@ -76,6 +76,8 @@ const char* name_of(IoKind kind) {
       return "close";
     case IoKind::read:
       return "read";
+    case IoKind::read_in:
+      return "read_in";
     case IoKind::write:
       return "write";
     case IoKind::sync_data:

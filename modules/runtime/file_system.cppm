@@ -79,6 +79,7 @@ enum class IoKind : std::uint8_t {
   open,            // path, mode -> value: handle
   close,           // file
   read,            // file, position, buffer -> value: bytes read, fewer only at the end of the file
+  read_in,         // file, position, length: what there is of it is in memory afterwards
   write,           // file, position, pieces; all or an error
   sync_data,       // file: its bytes and its size are durable afterwards
   set_size,        // file, position: the new size
@@ -91,7 +92,7 @@ enum class IoKind : std::uint8_t {
   remove_directory,  // path
   list,              // path -> entries
   sync_directory,    // path: what was made, renamed and removed in it is durable afterwards
-  lock,              // file: exclusively, or IoFault::locked at once; ends with the file
+  lock,              // file, writable: exclusively, or IoFault::locked at once; ends with the file
   free_bytes,        // path -> value: what an ordinary user may still write there
 };
 
@@ -106,7 +107,7 @@ struct IoHold {
   void* holder = nullptr;
   std::size_t done = 0;  // bytes that are read or written already
   int descriptor = -1;
-  Duration taken{};  // by the system call, where it is measured
+  Duration waited{};  // in a system call that put its thread to sleep, where it is measured
 };
 
 // One operation from start to result. Made by the functions of FileSystem and awaited at once.
@@ -206,6 +207,11 @@ class FileSystem {
   [[nodiscard]] auto close(FileHandle file) { return OnFile(*this, IoKind::close, file, 0, 0); }
   [[nodiscard]] auto read(FileHandle file, std::uint64_t position, MutableBytes buffer) {
     return Read(*this, file, position, buffer);
+  }
+  // Before sendfile of a range that may not be in memory: sendfile would wait for the disk. Ask for
+  // what is sent next, since memory that is short of room forgets it again.
+  [[nodiscard]] auto read_in(FileHandle file, std::uint64_t position, std::uint64_t length) {
+    return OnFile(*this, IoKind::read_in, file, position, length);
   }
   [[nodiscard]] auto write(FileHandle file, std::uint64_t position,
                            std::span<const ByteView> pieces) {

@@ -98,6 +98,7 @@ TEST_P(FileSystemConformance, a_closed_handle_is_invalid_for_every_operation) {
   ASSERT_TRUE(succeeds(close(file)));
   EXPECT_TRUE(fails_with(close(file), IoFault::invalid));
   EXPECT_TRUE(fails_with(read(file, 0, 1), IoFault::invalid));
+  EXPECT_TRUE(fails_with(read_in(file, 0, 1), IoFault::invalid));
   EXPECT_TRUE(fails_with(write(file, 0, "x"), IoFault::invalid));
   EXPECT_TRUE(fails_with(sync_data(file), IoFault::invalid));
   EXPECT_TRUE(fails_with(set_size(file, 0), IoFault::invalid));
@@ -162,6 +163,28 @@ TEST_P(FileSystemConformance, a_read_across_the_end_gives_what_is_there) {
   ASSERT_TRUE(succeeds(write(file, 0, "12345")));
   EXPECT_EQ(text(read(file, 3, 100)), "45");
   EXPECT_EQ(text(read(file, 0, 100'000)), "12345");
+  EXPECT_TRUE(succeeds(close(file)));
+}
+
+TEST_P(FileSystemConformance, reading_in_takes_any_range_and_changes_nothing) {
+  const FileHandle file = opened("file");
+  EXPECT_TRUE(succeeds(read_in(file, 0, 5)));
+  const std::string text(3'000'000, 'x');
+  ASSERT_TRUE(succeeds(write(file, 0, text)));
+  EXPECT_TRUE(succeeds(read_in(file, 0, text.size())));
+  EXPECT_TRUE(succeeds(read_in(file, 100, 0)));
+  EXPECT_TRUE(succeeds(read_in(file, 2'999'999, 1'000'000)));
+  EXPECT_TRUE(succeeds(read_in(file, 50'000'000, 1'000'000)));
+  EXPECT_TRUE(succeeds(read_in(file, 4097, ~std::uint64_t{0})));
+  EXPECT_EQ(file_size(file).value(), text.size());
+  EXPECT_TRUE(succeeds(close(file)));
+  EXPECT_TRUE(contents("file") == text);
+}
+
+TEST_P(FileSystemConformance, a_file_opened_for_reading_can_be_read_in) {
+  make_file("file", "text");
+  const FileHandle file = opened("file", OpenMode::read);
+  EXPECT_TRUE(succeeds(read_in(file, 0, 4)));
   EXPECT_TRUE(succeeds(close(file)));
 }
 

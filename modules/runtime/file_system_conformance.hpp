@@ -97,6 +97,9 @@ class FileSystemConformance : public testing::TestWithParam<FileSystemCase> {
     text.resize(*count);
     return text;
   }
+  IoResult<void> read_in(FileHandle file, std::uint64_t position, std::uint64_t length) {
+    return wait([&] { return files().read_in(file, position, length); });
+  }
   IoResult<void> sync_data(FileHandle file) {
     return wait([&] { return files().sync_data(file); });
   }

@@ -48,6 +48,7 @@ std::optional<SimulatedFaults::Injected> SimulatedFaults::at_random(IoKind kind,
   };
   switch (kind) {
     case IoKind::read:
+    case IoKind::read_in:
       return perhaps(rates.read, IoFault::failed);
     case IoKind::write: {
       const auto injected = perhaps(rates.write, IoFault::failed);

@@ -43,6 +43,7 @@ constexpr std::size_t places_max = std::size_t{1} << place_bits;
       return true;
     case IoKind::close:
     case IoKind::read:
+    case IoKind::read_in:
     case IoKind::status:
     case IoKind::file_size:
     case IoKind::list:

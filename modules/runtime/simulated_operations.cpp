@@ -65,6 +65,7 @@ void SimulatedFileSystem::perform(IoOperation& operation, const Fault& fault) {
   switch (operation.kind_) {
     case IoKind::close:
     case IoKind::read:
+    case IoKind::read_in:
     case IoKind::write:
     case IoKind::sync_data:
     case IoKind::set_size:
@@ -135,6 +136,8 @@ void SimulatedFileSystem::perform_on_file(IoOperation& operation, OpenFile& file
       return;
     case IoKind::read:
       operation.value_ = contents.read(operation.position_, operation.buffer_);
+      return;
+    case IoKind::read_in:
       return;
     case IoKind::write:
       write_pieces(operation, file, total_size(operation.pieces_));
