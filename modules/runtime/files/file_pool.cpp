@@ -1,0 +1,222 @@
+module;
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <condition_variable>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+module millrace.runtime.files;
+
+namespace millrace {
+FilePool::FilePool(const Clock& clock, std::size_t threads)
+    : clock_(clock), threads_wanted_(threads) {}
+
+Result<std::unique_ptr<FilePool>> FilePool::start(const Clock& clock, FilePoolOptions options) {
+  if (options.threads == 0 || options.threads > file_pool_threads_max) {
+    return failure(ErrorKind::invalid_argument, formatted("a file pool has 1 to {} threads, not {}",
+                                                          file_pool_threads_max, options.threads));
+  }
+  std::unique_ptr<FilePool> pool(new FilePool(clock, options.threads));
+  // Signals are for the threads that expect them.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int error = 0;
+  try {
+    for (std::size_t i = 0; i < options.threads; ++i) {
+      pool->threads_.emplace_back([raw = pool.get()] { raw->work(); });
+      pthread_setname_np(pool->threads_.back().native_handle(), "file-pool");
+    }
+  } catch (const std::system_error& refused) {
+    error = refused.code().value();
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error != 0) {
+    return failure(ErrorKind::io, formatted("thread {} of {} of the file pool: errno {}",
+                                            pool->threads_.size() + 1, options.threads, error));
+  }
+  return pool;
+}
+
+FilePool::~FilePool() {
+  check(users_ == 0, "a file pool outlives the file systems that use it");
+  stop();
+}
+
+void FilePool::stop() {
+  std::vector<std::thread> threads;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    threads.swap(threads_);
+  }
+  work_.notify_all();
+  for (std::thread& thread : threads) thread.join();
+}
+
+FilePool::LaneName FilePool::lane_of(const IoOperation& operation) {
+  switch (operation.kind_) {
+    case IoKind::open:
+    case IoKind::read:
+    case IoKind::read_in:
+    case IoKind::status:
+    case IoKind::file_size:
+    case IoKind::list:
+    case IoKind::lock:
+    case IoKind::free_bytes:
+      return reading;
+    default:
+      return operation.kind_ == files::write_back_kind ? write_back : changing;
+  }
+}
+
+bool FilePool::add(IoOperation& operation) {
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return false;
+    lanes_[lane_of(operation)].queue.add(operation);
+    wake = idle_ > 0;
+  }
+  if (wake) work_.notify_one();
+  return true;
+}
+
+bool FilePool::may_start(LaneName name) const {
+  if (lanes_[name].queue.empty()) return false;
+  const std::size_t quarter = threads_wanted_ / 4;
+  const std::size_t most = threads_wanted_ - quarter;
+  const std::size_t writing = lanes_[changing].running + lanes_[write_back].running;
+  switch (name) {
+    case reading:
+      return lanes_[reading].running < most;
+    case changing:
+      return writing < most;
+    case write_back:
+      return writing < most && lanes_[write_back].running < std::max<std::size_t>(1, quarter);
+  }
+  return false;
+}
+
+FilePool::Lane* FilePool::next_lane() {
+  for (std::size_t i = 1; i <= lane_count; ++i) {
+    const std::size_t candidate = (last_lane_ + i) % lane_count;
+    if (!may_start(static_cast<LaneName>(candidate))) continue;
+    last_lane_ = candidate;
+    return &lanes_[candidate];
+  }
+  return nullptr;
+}
+
+bool FilePool::empty() const {
+  return std::all_of(lanes_.begin(), lanes_.end(),
+                     [](const Lane& lane) { return lane.queue.empty(); });
+}
+
+void FilePool::perform(IoOperation& operation) const {
+  if (operation.kind_ != IoKind::write) return files::perform(operation);
+  const std::uint64_t asleep = files::times_asleep();
+  const MonotonicTime begin = clock_.now();
+  files::perform(operation);
+  const Duration taken = clock_.now() - begin;
+  if (files::times_asleep() != asleep) operation.hold_.waited = taken;
+}
+
+void FilePool::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    Lane* lane = next_lane();
+    if (lane == nullptr) {
+      if (stopping_ && empty()) break;
+      ++idle_;
+      work_.wait(lock);
+      --idle_;
+      continue;
+    }
+    ++lane->running;
+    IoOperation& operation = *lane->queue.take();
+    lock.unlock();
+    perform(operation);
+    static_cast<files::PoolQueue*>(operation.hold_.holder)->give_back(operation);
+    lock.lock();
+    --lane->running;
+  }
+  // Others may still wait for their kind of operation to be startable.
+  work_.notify_all();
+}
+
+}  // namespace millrace
+
+namespace millrace::files {
+
+PoolQueue::PoolQueue(FilePool& pool, Mailbox& mailbox, void* owner, Ended ended,
+                     std::size_t operations_max)
+    : pool_(pool),
+      mailbox_(mailbox),
+      owner_(owner),
+      ended_(ended),
+      operations_max_(operations_max),
+      take_back_(this, [](void* self) { static_cast<PoolQueue*>(self)->take_back(); }) {
+  const std::lock_guard lock(pool_.mutex_);
+  ++pool_.users_;
+}
+
+PoolQueue::~PoolQueue() {
+  check(waiting_.empty(), "a file system outlives its operations");
+  {
+    std::unique_lock lock(mutex_);
+    all_back_.wait(lock, [this] { return back_.size() == in_pool_; });
+  }
+  const std::lock_guard lock(pool_.mutex_);
+  --pool_.users_;
+}
+
+void PoolQueue::submit(IoOperation& operation) {
+  // A shard has few write-backs at a time, and nobody may be left to wait for them.
+  if (in_pool_ >= operations_max_ && operation.kind_ != write_back_kind) {
+    waiting_.add(operation);
+  } else {
+    hand_over(operation);
+  }
+}
+
+void PoolQueue::hand_over(IoOperation& operation) {
+  ++in_pool_;
+  operation.hold_.holder = this;
+  if (pool_.add(operation)) return;
+  perform(operation);
+  give_back(operation);
+}
+
+void PoolQueue::give_back(IoOperation& operation) {
+  const std::lock_guard lock(mutex_);
+  back_.add(operation);
+  // Under the lock: when the end of the queue has seen the last operation, nothing of this follows.
+  if (Callback* callback = take_back_.ask()) mailbox_.send(*callback);
+  all_back_.notify_one();
+}
+
+void PoolQueue::take_back() {
+  OperationQueue back;
+  {
+    const std::lock_guard lock(mutex_);
+    std::swap(back, back_);
+  }
+  in_pool_ -= back.size();
+  while (in_pool_ < operations_max_ && !waiting_.empty()) hand_over(*waiting_.take());
+  while (IoOperation* operation = back.take()) ended_(owner_, *operation);
+}
+
+}  // namespace millrace::files
