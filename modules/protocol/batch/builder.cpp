@@ -55,20 +55,28 @@ void BatchBuilder::start(const BatchOptions& options) {
   max_timestamp_ = no_timestamp;
 }
 
-std::size_t BatchBuilder::body_bytes_of(const RecordInput& record,
-                                        std::int32_t offset_delta) const {
+BatchBuilder::Fields BatchBuilder::fields_of(const RecordInput& record, std::int32_t offset_delta) {
+  Fields fields{offset_delta,
+                record.timestamp,
+                record.key,
+                record.value,
+                static_cast<std::int32_t>(record.headers.size()),
+                0};
+  for (const RecordHeader& header : record.headers) {
+    fields.header_bytes +=
+        nullable_size(as_bytes(header.key.empty() ? std::string_view("") : header.key)) +
+        nullable_size(header.value);
+  }
+  return fields;
+}
+
+std::size_t BatchBuilder::body_bytes_of(const Fields& record) const {
   const bool is_base = record_count_ == 0 && !options_.delete_horizon;
   const std::int64_t timestamp_delta =
       is_base ? 0 : delta_between(record.timestamp, base_timestamp_);
-  std::size_t size = sizeof(std::int8_t) + varlong_size(timestamp_delta) +
-                     varint_size(offset_delta) + nullable_size(record.key) +
-                     nullable_size(record.value) +
-                     varint_size(static_cast<std::int32_t>(record.headers.size()));
-  for (const RecordHeader& header : record.headers) {
-    size += nullable_size(as_bytes(header.key.empty() ? std::string_view("") : header.key)) +
-            nullable_size(header.value);
-  }
-  return size;
+  return sizeof(std::int8_t) + varlong_size(timestamp_delta) + varint_size(record.offset_delta) +
+         nullable_size(record.key) + nullable_size(record.value) +
+         varint_size(record.header_count) + record.header_bytes;
 }
 
 BatchResult<void> BatchBuilder::append(const RecordInput& record) {
@@ -77,11 +85,11 @@ BatchResult<void> BatchBuilder::append(const RecordInput& record) {
   return append_at(last_offset_delta_ + 1, record);
 }
 
-BatchResult<void> BatchBuilder::append_at(std::int32_t offset_delta, const RecordInput& record) {
+BatchResult<std::byte*> BatchBuilder::append_without_headers(const Fields& record) {
   check(open_, "records are appended between start() and finish()");
-  check(offset_delta > last_offset_delta_, "offsets rise within a batch");
+  check(record.offset_delta > last_offset_delta_, "offsets rise within a batch");
 
-  const std::size_t body_bytes = body_bytes_of(record, offset_delta);
+  const std::size_t body_bytes = body_bytes_of(record);
   // Larger bodies do not fit whatever their length field takes; so the cast below is safe.
   if (body_bytes > options_.batch_bytes_max) return batch_failure(BatchError::batch_full);
   const auto length = static_cast<std::int32_t>(body_bytes);
@@ -100,18 +108,34 @@ BatchResult<void> BatchBuilder::append_at(std::int32_t offset_delta, const Recor
   std::byte* at = write_varint(records_->data() + size_bytes_, length);
   *at++ = std::byte{0};
   at = write_varlong(at, delta_between(record.timestamp, base_timestamp_));
-  at = write_varint(at, offset_delta);
+  at = write_varint(at, record.offset_delta);
   at = write_nullable(at, record.key);
   at = write_nullable(at, record.value);
-  at = write_varint(at, static_cast<std::int32_t>(record.headers.size()));
+  at = write_varint(at, record.header_count);
+  size_bytes_ = size_after;
+  last_offset_delta_ = record.offset_delta;
+  ++record_count_;
+  return at;
+}
+
+BatchResult<void> BatchBuilder::append_at(std::int32_t offset_delta, const RecordInput& record) {
+  const auto headers = append_without_headers(fields_of(record, offset_delta));
+  if (!headers) return failure(headers.error());
+  std::byte* at = *headers;
   for (const RecordHeader& header : record.headers) {
     at = write_varint(at, static_cast<std::int32_t>(header.key.size()));
     at = write_bytes(at, as_bytes(header.key));
     at = write_nullable(at, header.value);
   }
-  size_bytes_ = size_after;
-  last_offset_delta_ = offset_delta;
-  ++record_count_;
+  return {};
+}
+
+BatchResult<void> BatchBuilder::append_copy(const RecordView& record) {
+  const auto headers =
+      append_without_headers({record.offset_delta, record.timestamp, record.key, record.value,
+                              record.headers.count(), record.headers.bytes().size()});
+  if (!headers) return failure(headers.error());
+  write_bytes(*headers, record.headers.bytes());
   return {};
 }
 
@@ -144,7 +168,7 @@ std::size_t BatchBuilder::size_bytes_estimate() const {
 
 bool BatchBuilder::would_fit(const RecordInput& record, std::size_t batch_bytes) const {
   if (last_offset_delta_ == std::numeric_limits<std::int32_t>::max()) return false;
-  const std::size_t body_bytes = body_bytes_of(record, last_offset_delta_ + 1);
+  const std::size_t body_bytes = body_bytes_of(fields_of(record, last_offset_delta_ + 1));
   const std::size_t size_after = size_bytes_ + unsigned_varint_size(2 * body_bytes) + body_bytes;
   return size_after <= options_.batch_bytes_max && estimate(size_after) <= batch_bytes;
 }
@@ -211,6 +235,19 @@ Buffer BatchBuilder::take_batch() {
   check(finished_bytes_ != 0, "a batch is taken after finish(), once");
   BatchStorage& storage = options_.compression.codec() == Codec::none ? *records_ : *compressed_;
   return storage.take(std::exchange(finished_bytes_, 0));
+}
+
+std::array<std::byte, record_batch_header_bytes> emptied_batch(const BatchHeader& original) {
+  BatchHeader header = original;
+  header.batch_length = batch_length_min;
+  header.attributes =
+      original.attributes.with(Codec::none).with(BatchAttributes::delete_horizon_bit, false);
+  header.base_timestamp = no_timestamp;
+  header.record_count = 0;
+  std::array<std::byte, record_batch_header_bytes> batch{};
+  write_batch_header(batch.data(), header);
+  store_big_endian(batch.data() + batch_layout::crc, compute_batch_crc(batch));
+  return batch;
 }
 
 }  // namespace millrace::protocol

@@ -1,5 +1,6 @@
 // Builds batches record by record.
 module;
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -60,6 +61,9 @@ class BatchBuilder {
   // The same at an offset of the caller's choice, above that of the record before: compaction keeps
   // offsets.
   BatchResult<void> append_at(std::int32_t offset_delta, const RecordInput& record);
+  // A record of another batch, at its offset delta there, with its headers copied as they are
+  // encoded.
+  BatchResult<void> append_copy(const RecordView& record);
   // As append, for a control batch.
   BatchResult<void> append_end_transaction_marker(ControlRecordType type, CoordinatorEpoch epoch,
                                                   Timestamp timestamp);
@@ -85,8 +89,20 @@ class BatchBuilder {
   [[nodiscard]] Buffer take_batch();
 
  private:
-  [[nodiscard]] std::size_t body_bytes_of(const RecordInput& record,
-                                          std::int32_t offset_delta) const;
+  // A record whose headers are encoded, or about to be.
+  struct Fields {
+    std::int32_t offset_delta = 0;
+    Timestamp timestamp;
+    ByteView key;
+    ByteView value;
+    std::int32_t header_count = 0;
+    std::size_t header_bytes = 0;
+  };
+
+  [[nodiscard]] static Fields fields_of(const RecordInput& record, std::int32_t offset_delta);
+  [[nodiscard]] std::size_t body_bytes_of(const Fields& record) const;
+  // Appends all but the headers; they belong where it says.
+  [[nodiscard]] BatchResult<std::byte*> append_without_headers(const Fields& record);
   [[nodiscard]] std::size_t estimate(std::size_t size_bytes) const;
   [[nodiscard]] BatchHeader header_of(std::size_t batch_bytes) const;
   // The batch with its records compressed and its header still to be written.
@@ -106,5 +122,10 @@ class BatchBuilder {
   Timestamp base_timestamp_;
   Timestamp max_timestamp_;
 };
+
+// The header of a batch that has lost all its records to compaction and stays for what it says:
+// offsets, epochs, sequences, transactional and control bits, the max timestamp. It names no codec.
+[[nodiscard]] std::array<std::byte, record_batch_header_bytes> emptied_batch(
+    const BatchHeader& original);
 
 }  // namespace millrace::protocol

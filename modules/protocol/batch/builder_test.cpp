@@ -231,3 +231,77 @@ TEST_F(BatchBuilderTest, offsets_must_rise) {
   ASSERT_TRUE(builder_.append_at(3, input("v")));
   EXPECT_DEATH(static_cast<void>(builder_.append_at(3, input("v"))), "offsets rise");
 }
+
+// What compaction does to a batch that loses records: the others are copied where they are.
+TEST_F(BatchBuilderTest, records_are_copied_at_their_offsets_with_their_headers) {
+  TestBatch original = small_batch(4);
+  original.records[1].headers = {{"trace", "7"}, {"", std::nullopt}, {"empty", ""}};
+  original.records[1].timestamp_delta = 70;
+  original.records[3].key = std::nullopt;
+  original.records[3].value = std::nullopt;
+  const Bytes bytes = encode_batch(original);
+  Decompressor decompressor;
+  RecordReader reader(decompressor);
+  ASSERT_TRUE(reader.open(*BatchView::parse(bytes)));
+  builder_.start({});
+  for (RecordView record; reader.next(record);) {
+    if (record.offset_delta % 2 == 1) {
+      ASSERT_TRUE(builder_.append_copy(record));
+    }
+  }
+  ASSERT_TRUE(reader.finish());
+  builder_.set_last_offset_delta(5);
+
+  TestBatch expected = original;
+  expected.records = {original.records[1], original.records[3]};
+  expected.base_timestamp = expected.max_timestamp = 1070;
+  expected.records[0].timestamp_delta = 0;
+  expected.records[1].timestamp_delta = -70;
+  expected.last_offset_delta = 5;
+  const auto built = builder_.finish();
+  EXPECT_EQ(Bytes(built->begin(), built->end()), encode_batch(expected));
+}
+
+TEST_F(BatchBuilderTest, a_copy_that_does_not_fit_leaves_the_batch_as_it_was) {
+  TestBatch original = small_batch(1);
+  original.records[0].headers = {{std::string(300, 'h'), std::nullopt}};
+  const Bytes bytes = encode_batch(original);
+  Decompressor decompressor;
+  RecordReader reader(decompressor);
+  ASSERT_TRUE(reader.open(*BatchView::parse(bytes)));
+  RecordView record;
+  ASSERT_TRUE(reader.next(record));
+  builder_.start({.batch_bytes_max = 300});
+  const auto refused = builder_.append_copy(record);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().error, BatchError::batch_full);
+  EXPECT_EQ(builder_.record_count(), 0);
+  EXPECT_TRUE(builder_.append(input("small")));
+}
+
+TEST_F(BatchBuilderTest, emptied_batch_keeps_what_the_header_says_of_offsets_and_producer) {
+  TestBatch original = small_batch(3);
+  original.base_offset = 70;
+  original.leader_epoch = 5;
+  original.attributes = 0x40 | 0x10 | 0x08 | 0x04;
+  original.max_timestamp = 2000;
+  original.producer_id = 9;
+  original.producer_epoch = 2;
+  original.base_sequence = 40;
+  original.payload = Bytes(10);
+  const auto emptied = emptied_batch(BatchView::parse(encode_batch(original))->header());
+
+  TestBatch expected = original;
+  expected.attributes = 0x10 | 0x08;
+  expected.base_timestamp = -1;
+  expected.record_count = 0;
+  expected.payload = Bytes();
+  EXPECT_EQ(Bytes(emptied.begin(), emptied.end()), encode_batch(expected));
+
+  Decompressor decompressor;
+  RecordReader reader(decompressor);
+  ASSERT_TRUE(reader.open(*BatchView::parse(emptied)));
+  RecordView record;
+  EXPECT_FALSE(reader.next(record));
+  EXPECT_TRUE(reader.finish());
+}
