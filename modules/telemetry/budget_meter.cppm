@@ -12,28 +12,27 @@ import :registry;
 
 export namespace millrace::telemetry {
 
-// Budgets are named in code; this bounds names times shards.
-inline constexpr std::size_t budget_series_max = 16 * 1024;
-
-// Shows how much of a budget is in use. The budget itself, with its rules, belongs to whoever owns
-// this, and tells it what happens; used on the shard that it was made for.
+// Shows how much of a budget is in use on one shard; what all shards tell of one budget is shown as
+// one series. The budget itself, with its rules, belongs to whoever owns this, and tells it what
+// happens; used on the shard that it was made for.
 class BudgetMeter {
  public:
-  // `budget` is the value of the label: "requests", "fetch".
+  // `budget` is the value of the label: "requests", "fetch". `limit` is that of all shards
+  // together.
   [[nodiscard]] static Result<BudgetMeter> create(Registry& registry, ShardIndex shard,
                                                   std::string_view budget, std::size_t limit);
 
   void limit_is(std::size_t bytes) { limit_.set(as_gauge(bytes)); }
-  void used_is(std::size_t bytes) {
-    used_.set(as_gauge(bytes));
-    highest_.raise_to(as_gauge(bytes));
-  }
+  // What is in use on this shard.
+  void used_is(std::size_t bytes) { used_.set(as_gauge(bytes)); }
+  // What all shards together have taken of the budget by now.
+  void taken_is(std::size_t bytes) { highest_.raise_to(as_gauge(bytes)); }
   // Something found no room and waits, or is turned away.
   void refused() { refusals_.add(); }
 
   [[nodiscard]] std::size_t limit() const { return as_bytes(limit_); }
   [[nodiscard]] std::size_t used() const { return as_bytes(used_); }
-  // The most that was ever in use.
+  // The most that was ever taken, as far as this shard saw it.
   [[nodiscard]] std::size_t highest() const { return as_bytes(highest_); }
   [[nodiscard]] std::uint64_t refusals() const { return refusals_.value(); }
 
