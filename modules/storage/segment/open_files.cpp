@@ -2,6 +2,7 @@ module;
 #include <coroutine>
 #include <cstddef>
 #include <list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,12 +18,7 @@ OpenFiles::~OpenFiles() {
 Task<StorageResult<OpenFiles::Lease>> OpenFiles::acquire(std::string path, OpenMode mode) {
   // Two that want the same file must not both open it.
   const auto guard = co_await opening_.lock();
-  if (const auto known = by_path_.find(path); known != by_path_.end()) {
-    const Place place = known->second;
-    entries_.splice(entries_.begin(), entries_, place);
-    ++place->leases;
-    co_return Lease(*this, place);
-  }
+  if (auto lease = acquire_open(path)) co_return std::move(*lease);
   auto opened = co_await files_.open(path, mode);
   if (!opened && opened.error().fault == IoFault::too_many_open) {
     co_await close_unused(0);
@@ -35,6 +31,15 @@ Task<StorageResult<OpenFiles::Lease>> OpenFiles::acquire(std::string path, OpenM
   Lease lease(*this, place);
   if (entries_.size() > open_max_) co_await close_unused(open_max_);
   co_return lease;
+}
+
+std::optional<OpenFiles::Lease> OpenFiles::acquire_open(std::string_view path) {
+  const auto known = by_path_.find(path);
+  if (known == by_path_.end()) return std::nullopt;
+  const Place place = known->second;
+  entries_.splice(entries_.begin(), entries_, place);
+  ++place->leases;
+  return Lease(*this, place);
 }
 
 Task<void> OpenFiles::forget(std::string path) {

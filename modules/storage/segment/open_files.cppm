@@ -3,6 +3,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -69,6 +70,9 @@ class OpenFiles {
   // The open file; it is opened in `mode` if it is not open.
   [[nodiscard]] Task<StorageResult<Lease>> acquire(std::string path,
                                                    OpenMode mode = OpenMode::read_write);
+
+  // The same, at once, if the file is open.
+  [[nodiscard]] std::optional<Lease> acquire_open(std::string_view path);
 
   // The path does not mean this file any more: it is to be removed, renamed or replaced. Who has a
   // lease keeps the file.

@@ -1,0 +1,425 @@
+module;
+#include <algorithm>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module millrace.storage.log;
+
+import :loader;
+
+namespace millrace::storage {
+
+using protocol::BatchHeader;
+using protocol::BatchView;
+
+Task<StorageResult<std::unique_ptr<Log>>> Log::open(LogContext& context, LogOpening opening) {
+  const bool clean = opening.clean;
+  std::unique_ptr<Log> log(new Log(context, std::move(opening)));
+  LogLoader loader(*log);
+  if (const auto loaded = co_await loader.load(clean); !loaded) {
+    co_await log->abandon();
+    co_return failure(loaded.error());
+  }
+  co_return std::move(log);
+}
+
+SegmentContext& LogLoader::context() const {
+  return log_.context_.segments;
+}
+
+Task<StorageResult<void>> LogLoader::load(bool clean) {
+  if (auto listed = co_await list(); !listed) co_return listed;
+  if (auto removed = co_await remove_leftovers(); !removed) co_return removed;
+  if (auto opened = co_await open_segments(); !opened) co_return opened;
+  if (auto loaded = co_await load_epochs(); !loaded) co_return loaded;
+  log_.start_ = std::max(log_.start_, log_.segments_.front()->base());
+  // A recovery point behind the beginning of the last segment was not written by a clean stop.
+  const bool plausible = log_.recovery_point_ > log_.active().base() ||
+                         (log_.recovery_point_ == log_.active().base() && log_.active().empty());
+  if (auto done = clean && plausible ? co_await trust() : co_await recover(); !done) co_return done;
+  log_.end_ = std::max(log_.end_, log_.active().base());
+  log_.start_ = std::min(log_.start_, log_.end_);
+  log_.flushed_end_ = log_.end_;
+  log_.high_watermark_ = log_.start_;
+  log_.roll_jitter_ = log_.next_jitter();
+  const bool cut = log_.epochs_.truncate_from_end(log_.end_);
+  if (log_.epochs_.truncate_from_start(log_.start_) || cut) {
+    if (auto saved = co_await log_.save_epochs(); !saved) co_return saved;
+  }
+  if (changed_names_) {
+    const auto synced = co_await context().files.sync_directory(log_.directory_);
+    if (!synced) co_return storage_failure(synced.error(), log_.directory_);
+  }
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> LogLoader::list() {
+  const auto entries = co_await context().files.list(log_.directory_);
+  if (!entries) co_return storage_failure(entries.error(), log_.directory_);
+  names_.clear();
+  for (const DirectoryEntry& entry : *entries) {
+    if (entry.kind == EntryKind::file) names_.push_back(entry.name);
+  }
+  std::sort(names_.begin(), names_.end());
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> LogLoader::remove(const std::string& name) {
+  changed_names_ = true;
+  co_return co_await remove_file_if_there(context().files, path_in(log_.directory_, name));
+}
+
+// What was going on when the process ended, as the names of the files tell. A log file with the
+// suffix `.swap` is complete, and so are its indexes: it takes its place. Without it, what was
+// cleaned is thrown away.
+Task<StorageResult<void>> LogLoader::remove_leftovers() {
+  std::vector<Offset> swaps;
+  for (const std::string& name : names_) {
+    const auto parsed = parse_segment_file_name(name);
+    if (parsed && parsed->stage == FileStage::swap && parsed->kind == SegmentFileKind::log) {
+      swaps.push_back(parsed->base_offset);
+    }
+  }
+  for (const std::string& name : std::vector<std::string>(names_)) {
+    const auto parsed = parse_segment_file_name(name);
+    const bool temporary = name.ends_with(temporary_suffix);
+    if (!temporary && (!parsed || parsed->stage == FileStage::current)) continue;
+    if (parsed && parsed->stage == FileStage::swap &&
+        std::find(swaps.begin(), swaps.end(), parsed->base_offset) != swaps.end()) {
+      continue;
+    }
+    if (auto removed = co_await remove(name); !removed) co_return removed;
+  }
+  for (const Offset base : swaps) {
+    if (auto finished = co_await finish_swap(base); !finished) co_return finished;
+  }
+  co_return co_await list();
+}
+
+// The offset behind the last batch of a log file.
+Task<StorageResult<Offset>> LogLoader::end_of(const std::string& path) {
+  const auto lease = co_await context().open_files.acquire(path);
+  if (!lease) co_return failure(lease.error());
+  const auto size = co_await context().files.file_size(lease->handle());
+  if (!size) co_return storage_failure(size.error(), path);
+  BatchWalker walker(context().files, context().buffers, lease->handle(), path, 0, *size);
+  Offset end{0};
+  for (;;) {
+    const auto place = co_await walker.next();
+    if (!place) co_return failure(place.error());
+    if (!*place) co_return StorageResult<Offset>(end);
+    end = (*place)->header.last_offset().next();
+  }
+}
+
+Task<StorageResult<void>> LogLoader::finish_swap(Offset base) {
+  const std::string log_name = segment_file_name(base, SegmentFileKind::log, FileStage::swap);
+  const auto end = co_await end_of(path_in(log_.directory_, log_name));
+  if (!end) co_return failure(end.error());
+  co_await context().open_files.forget(path_in(log_.directory_, log_name));
+  context().log.info("{}: the cleaned segment {} takes the place of what it was made from",
+                     log_.directory_, base.value());
+  for (const std::string& name : names_) {
+    const auto parsed = parse_segment_file_name(name);
+    if (!parsed || parsed->stage != FileStage::current ||
+        parsed->kind == SegmentFileKind::producer_snapshot || parsed->base_offset < base) {
+      continue;
+    }
+    if (parsed->base_offset != base && parsed->base_offset >= *end) continue;
+    if (auto removed = co_await remove(name); !removed) co_return removed;
+  }
+  // The log file at last: as long as it has the suffix this is done again.
+  for (const SegmentFileKind kind : {SegmentFileKind::offset_index, SegmentFileKind::time_index,
+                                     SegmentFileKind::transaction_index, SegmentFileKind::log}) {
+    if (kind == SegmentFileKind::log) {
+      const auto synced = co_await context().files.sync_directory(log_.directory_);
+      if (!synced) co_return storage_failure(synced.error(), log_.directory_);
+    }
+    const std::string from =
+        path_in(log_.directory_, segment_file_name(base, kind, FileStage::swap));
+    const std::string to = path_in(log_.directory_, segment_file_name(base, kind));
+    const auto renamed = co_await context().files.rename(from, to);
+    if (!renamed && renamed.error().fault != IoFault::not_found) {
+      co_return storage_failure(renamed.error(), from);
+    }
+  }
+  changed_names_ = true;
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> LogLoader::open_segments() {
+  std::map<Offset, SegmentSizes> found;
+  for (const std::string& name : names_) {
+    const auto parsed = parse_segment_file_name(name);
+    if (parsed && parsed->kind == SegmentFileKind::log)
+      found.emplace(parsed->base_offset, SegmentSizes());
+  }
+  // Records were deleted below the start before their segments were.
+  while (found.size() > 1 && std::next(found.begin())->first <= log_.start_) {
+    const Offset base = found.begin()->first;
+    found.erase(found.begin());
+    for (const SegmentFileKind kind :
+         {SegmentFileKind::log, SegmentFileKind::offset_index, SegmentFileKind::time_index,
+          SegmentFileKind::transaction_index}) {
+      if (auto removed = co_await remove(segment_file_name(base, kind)); !removed)
+        co_return removed;
+    }
+  }
+  for (const std::string& name : names_) {
+    const auto parsed = parse_segment_file_name(name);
+    if (!parsed || parsed->kind == SegmentFileKind::producer_snapshot) continue;
+    const auto segment = found.find(parsed->base_offset);
+    if (segment == found.end()) {
+      if (auto removed = co_await remove(name); !removed) co_return removed;
+      continue;
+    }
+    const std::string path = path_in(log_.directory_, name);
+    const auto status = co_await context().files.status(path);
+    if (!status) co_return storage_failure(status.error(), path);
+    SegmentSizes& sizes = segment->second;
+    if (parsed->kind == SegmentFileKind::log) sizes.log = status->size;
+    if (parsed->kind == SegmentFileKind::offset_index) sizes.offset_index = status->size;
+    if (parsed->kind == SegmentFileKind::time_index) sizes.time_index = status->size;
+    if (parsed->kind == SegmentFileKind::transaction_index) sizes.transaction_index = status->size;
+  }
+  const Timestamp now = context().executor.clock().wall_now();
+  for (const auto& [base, sizes] : found) {
+    log_.segments_.push_back(
+        std::make_shared<Segment>(context(), log_.directory_, base, now, sizes));
+  }
+  if (!log_.segments_.empty()) co_return StorageResult<void>();
+  log_.segments_.push_back(std::make_shared<Segment>(context(), log_.directory_, log_.start_, now));
+  log_.names_dirty_ = true;
+  co_return co_await log_.segments_.back()->create();
+}
+
+Task<StorageResult<void>> LogLoader::load_epochs() {
+  auto entries = co_await load_leader_epoch_checkpoint(context().files, log_.directory_);
+  if (entries) {
+    log_.epochs_ = LeaderEpochCache(std::move(*entries));
+    co_return StorageResult<void>();
+  }
+  if (entries.error().fault == StorageFault::not_found) co_return StorageResult<void>();
+  if (entries.error().fault != StorageFault::corrupt) co_return failure(entries.error());
+  context().log.warning("{}: it is made again from the log", entries.error().message);
+  for (const auto& segment : log_.segments_) {
+    const auto lease = co_await segment->open_log();
+    if (!lease) co_return failure(lease.error());
+    BatchScanner scanner(context().files, context().buffers, lease->handle(), segment->log_path(),
+                         0, segment->bytes(), ScanDepth::headers);
+    for (;;) {
+      const auto more = co_await scanner.fill();
+      if (!more) co_return failure(more.error());
+      if (!*more) break;
+      while (const auto scanned = scanner.next()) {
+        const BatchHeader& header = scanned->batch.header();
+        const auto latest = log_.epochs_.latest();
+        if (header.leader_epoch >= LeaderEpoch(0) &&
+            (!latest || header.leader_epoch > latest->epoch)) {
+          static_cast<void>(log_.epochs_.assign(header.leader_epoch, header.base_offset));
+        }
+      }
+      co_await yield(context().executor);
+    }
+  }
+  co_return co_await log_.save_epochs();
+}
+
+// After a clean stop: the recovery point is the end, and a snapshot has the producers as of then.
+Task<StorageResult<void>> LogLoader::trust() {
+  log_.end_ = log_.recovery_point_;
+  const auto from = co_await log_.restore_producers(log_.end_);
+  if (!from) co_return failure(from.error());
+  if (log_.snapshot_end_ == no_offset) co_return StorageResult<void>();
+  co_return co_await log_.replay_producers(*from, log_.end_);
+}
+
+// --- Recovery ---
+
+Task<StorageResult<void>> LogLoader::recover() {
+  const std::size_t first = log_.segment_index(log_.recovery_point_);
+  const Offset from = std::max(log_.recovery_point_, log_.segments_[first]->base());
+  const auto position = co_await start_of_scan(*log_.segments_[first], from);
+  if (!position) co_return failure(position.error());
+  const Offset scan_from = next_;
+  const auto snapshot = co_await log_.restore_producers(scan_from);
+  if (!snapshot) co_return failure(snapshot.error());
+  if (auto done = co_await log_.replay_producers(*snapshot, scan_from); !done) co_return done;
+  producers_from_ = std::max(*snapshot, scan_from);
+  static_cast<void>(log_.epochs_.truncate_from_end(scan_from));
+  if (const auto latest = log_.epochs_.latest()) epoch_ = latest->epoch;
+  for (std::size_t i = first; i < log_.segments_.size(); ++i) {
+    const Offset base = log_.segments_[i]->base();
+    // Compaction leaves gaps between segments; a crash leaves one where the end of a file was lost.
+    if (i > first && base != next_ && !(log_.config_.compacts && base > next_)) {
+      auto dropped = co_await drop_from(i, "the segment at offset " + std::to_string(base.value()) +
+                                               " does not follow the last one, which ends at " +
+                                               std::to_string(next_.value()));
+      if (!dropped) co_return dropped;
+      break;
+    }
+    next_ = std::max(next_, base);
+    const auto whole = co_await recover_segment(i, i == first ? *position : 0);
+    if (!whole) co_return failure(whole.error());
+    if (!*whole && i + 1 < log_.segments_.size()) {
+      auto dropped = co_await drop_from(i + 1, "the segment before them was cut");
+      if (!dropped) co_return dropped;
+    }
+  }
+  log_.end_ = next_;
+  if (auto saved = co_await log_.save_epochs(); !saved) co_return saved;
+  co_return co_await make_durable(first);
+}
+
+// Where the batch begins that the recovery point lies before, as the index says. What lies before
+// is durable, its index entries too; should they be wrong, the whole segment is scanned.
+Task<StorageResult<std::uint64_t>> LogLoader::start_of_scan(Segment& segment, Offset from) {
+  using Found = StorageResult<std::uint64_t>;
+  next_ = segment.base();
+  const auto from_the_beginning = [&]() -> Task<Found> {
+    next_ = segment.base();
+    auto cut = co_await segment.forget_indexes();
+    if (!cut) co_return failure(cut.error());
+    auto again = co_await segment.start_again_at(0, segment.base());
+    if (!again) co_return failure(again.error());
+    co_return Found(0);
+  };
+  if (from <= segment.base()) co_return co_await from_the_beginning();
+  const auto sane =
+      co_await segment.indexes_are_sane(Offset(std::numeric_limits<std::int64_t>::max()));
+  if (!sane) co_return failure(sane.error());
+  if (!*sane) co_return co_await from_the_beginning();
+  const std::uint64_t size = segment.bytes();
+  const auto place = co_await segment.find(from, size);
+  if (!place) {
+    if (place.error().fault != StorageFault::corrupt) co_return failure(place.error());
+    co_return co_await from_the_beginning();
+  }
+  std::uint64_t position = size;
+  Offset offset = from;
+  if (*place) {
+    position = (*place)->position;
+    offset = std::min(from, (*place)->header.base_offset);
+  } else {
+    // Nothing was written behind the recovery point; or what was before it is not there any more.
+    const auto last = co_await segment.find(from.plus(-1), size);
+    if (!last && last.error().fault != StorageFault::corrupt) co_return failure(last.error());
+    if (!last || !*last || (*last)->end() != size) co_return co_await from_the_beginning();
+  }
+  if (auto cut = co_await segment.cut_indexes(offset); !cut) co_return failure(cut.error());
+  if (auto again = co_await segment.start_again_at(position, offset); !again) {
+    if (again.error().fault != StorageFault::corrupt) co_return failure(again.error());
+    co_return co_await from_the_beginning();
+  }
+  next_ = segment.next_offset();
+  co_return Found(position);
+}
+
+bool LogLoader::follows(const BatchHeader& header, Offset base) const {
+  return header.base_offset >= next_ && header.last_offset() >= base &&
+         header.leader_epoch >= epoch_ &&
+         header.last_offset().since(base) <= std::numeric_limits<std::int32_t>::max();
+}
+
+void LogLoader::add(Segment& segment, const BatchView& batch) {
+  const BatchHeader& header = batch.header();
+  if (header.leader_epoch > epoch_) {
+    epoch_ = header.leader_epoch;
+    static_cast<void>(log_.epochs_.assign(epoch_, header.base_offset));
+  }
+  segment.added(header, log_.config_.index_interval_bytes);
+  next_ = header.last_offset().next();
+  if (header.base_offset < producers_from_) return;
+  const auto completed = add_to_producers(log_.producers_, batch, context().decompressor);
+  if (completed && completed->aborted) {
+    segment.add_aborted({completed->producer, completed->first_offset, completed->last_offset,
+                         completed->last_stable_offset});
+  }
+}
+
+// Checks the batches of a segment from a position on. False if it was cut.
+Task<StorageResult<bool>> LogLoader::recover_segment(std::size_t index, std::uint64_t position) {
+  using Whole = StorageResult<bool>;
+  const std::shared_ptr<Segment> segment = log_.segments_[index];
+  const auto lease = co_await segment->open_log();
+  if (!lease) co_return failure(lease.error());
+  const auto size = co_await context().files.file_size(lease->handle());
+  if (!size) co_return storage_failure(size.error(), segment->log_path());
+  if (position == 0) {
+    if (auto cut = co_await segment->forget_indexes(); !cut) co_return failure(cut.error());
+    if (auto again = co_await segment->start_again_at(0, segment->base()); !again) {
+      co_return failure(again.error());
+    }
+  }
+  BatchScanner scanner(context().files, context().buffers, lease->handle(), segment->log_path(),
+                       position, *size, ScanDepth::crc);
+  std::string reason;
+  while (reason.empty()) {
+    const auto more = co_await scanner.fill();
+    if (!more) co_return failure(more.error());
+    if (!*more) break;
+    while (const auto scanned = scanner.next()) {
+      const BatchHeader& header = scanned->batch.header();
+      if (!follows(header, segment->base())) {
+        reason = "the batch at offset " + std::to_string(header.base_offset.value()) +
+                 " of leader epoch " + std::to_string(header.leader_epoch.value()) +
+                 " cannot follow what is before it";
+        break;
+      }
+      add(*segment, scanned->batch);
+    }
+    if (segment->should_save_indexes()) {
+      if (auto saved = co_await segment->save_indexes(); !saved) co_return failure(saved.error());
+    }
+    co_await yield(context().executor);
+  }
+  log_.recovery_.scanned_bytes += segment->bytes() - position;
+  if (reason.empty() && scanner.end() != ScanEnd::complete) reason = scanner.reason();
+  if (segment->bytes() == *size) co_return Whole(true);
+  const std::uint64_t cut = *size - segment->bytes();
+  log_.recovery_.cut_bytes += cut;
+  context().log.warning("{} is cut by {} bytes at position {}: {}", segment->log_path(), cut,
+                        segment->bytes(), reason);
+  if (auto done = co_await segment->cut_back(); !done) co_return failure(done.error());
+  co_return Whole(false);
+}
+
+Task<StorageResult<void>> LogLoader::drop_from(std::size_t index, std::string reason) {
+  for (std::size_t i = index; i < log_.segments_.size(); ++i) {
+    log_.recovery_.cut_bytes += log_.segments_[i]->bytes();
+  }
+  const std::size_t count = log_.segments_.size() - index;
+  log_.recovery_.dropped_segments += count;
+  context().log.warning("{}: {} segments from offset {} on are dropped: {}", log_.directory_, count,
+                        log_.segments_[index]->base().value(), reason);
+  co_return co_await log_.remove_segments(index, count);
+}
+
+// What was found good is not looked at again after the next crash.
+Task<StorageResult<void>> LogLoader::make_durable(std::size_t first) {
+  if (auto removed = co_await log_.remove_snapshots_above(log_.end_); !removed) co_return removed;
+  for (std::size_t i = first; i < log_.segments_.size(); ++i) {
+    const std::shared_ptr<Segment> segment = log_.segments_[i];
+    // Found in the file is not yet written to the disk.
+    segment->set_log_dirty();
+    if (auto synced = co_await segment->sync_log(); !synced) co_return synced;
+    if (i + 1 < log_.segments_.size()) segment->finish();
+    if (auto synced = co_await segment->sync_indexes(); !synced) co_return synced;
+  }
+  log_.flushed_end_ = log_.end_;
+  auto settled =
+      co_await log_.settle_active(log_.active(), log_.end_, log_.producers_.snapshot_entries());
+  if (!settled) co_return settled;
+  co_return co_await log_.context_.keeper.save_recovery_point(log_);
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,66 @@
+// Opening the log of a partition: what its directory holds, put in order.
+module;
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+export module millrace.storage.log:loader;
+
+import millrace.base;
+import millrace.protocol.batch;
+import millrace.runtime;
+import millrace.storage.files;
+import millrace.storage.producers;
+import millrace.storage.segment;
+import :partition_log;
+
+namespace millrace::storage {
+
+// Fills a log from its directory; a local of Log::open().
+//
+// After a clean stop all files are believed and no record is read. Otherwise: what was being
+// written, replaced or removed when the process ended is finished or thrown away by the names of
+// the files; then every batch from the recovery point on is checked, the first one that is not
+// whole is cut off with all that follows, and the indexes, the producers and the leader epochs are
+// made again from what is left. What was found good is synced, and the recovery point moves to the
+// end.
+class LogLoader {
+ public:
+  explicit LogLoader(Log& log) : log_(log) {}
+
+  [[nodiscard]] Task<StorageResult<void>> load(bool clean);
+
+ private:
+  [[nodiscard]] Task<StorageResult<void>> list();
+  [[nodiscard]] Task<StorageResult<void>> remove_leftovers();
+  [[nodiscard]] Task<StorageResult<void>> finish_swap(Offset base);
+  [[nodiscard]] Task<StorageResult<Offset>> end_of(const std::string& path);
+  [[nodiscard]] Task<StorageResult<void>> open_segments();
+  [[nodiscard]] Task<StorageResult<void>> load_epochs();
+  [[nodiscard]] Task<StorageResult<void>> trust();
+  [[nodiscard]] Task<StorageResult<void>> recover();
+  [[nodiscard]] Task<StorageResult<std::uint64_t>> start_of_scan(Segment& segment, Offset from);
+  [[nodiscard]] Task<StorageResult<bool>> recover_segment(std::size_t index,
+                                                          std::uint64_t position);
+  [[nodiscard]] bool follows(const protocol::BatchHeader& header, Offset base) const;
+  void add(Segment& segment, const protocol::BatchView& batch);
+  [[nodiscard]] Task<StorageResult<void>> drop_from(std::size_t index, std::string reason);
+  [[nodiscard]] Task<StorageResult<void>> make_durable(std::size_t first);
+  [[nodiscard]] Task<StorageResult<void>> remove(const std::string& name);
+  [[nodiscard]] SegmentContext& context() const;
+
+  Log& log_;
+  std::vector<std::string> names_;
+  bool changed_names_ = false;
+  // Recovery: where the next batch may begin at the earliest, and of which epoch it is at least.
+  Offset next_;
+  LeaderEpoch epoch_ = no_leader_epoch;
+  // Producers are added from here on: what lies before is in the snapshot.
+  Offset producers_from_;
+};
+
+}  // namespace millrace::storage

@@ -1,0 +1,290 @@
+module;
+#include <algorithm>
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+module millrace.storage.log;
+
+namespace millrace::storage {
+
+Log::Log(LogContext& context, LogOpening opening)
+    : context_(context),
+      partition_(std::move(opening.partition)),
+      directory_(std::move(opening.directory)),
+      config_(opening.config),
+      producers_(context.producers),
+      start_(opening.log_start),
+      recovery_point_(opening.recovery_point),
+      writer_start_(*this),
+      deletions_(context.segments.executor, context.segments.log) {}
+
+Log::~Log() {
+  check(closed_ && background_.running() == 0, "a log is closed before it goes");
+}
+
+StorageResult<void> Log::usable() const {
+  if (closed_) return storage_failure(StorageFault::invalid, directory_ + " is closed");
+  if (offline_) return storage_failure(StorageFault::offline, directory_ + " is offline");
+  return {};
+}
+
+StorageError Log::noted(StorageError error) {
+  if (error.fault == StorageFault::offline && !offline_) {
+    offline_ = true;
+    context_.segments.log.error("{} goes offline: {}", directory_, error.message);
+    context_.keeper.went_offline(*this, error);
+  }
+  return error;
+}
+
+std::uint64_t Log::size_bytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& segment : segments_) sum += segment->bytes();
+  return sum;
+}
+
+void Log::set_high_watermark(Offset offset) {
+  check(offset <= end_, "the high watermark is at most the end of the log");
+  high_watermark_ = offset;
+  producers_.high_watermark_moved(offset);
+}
+
+Offset Log::last_stable_offset() const {
+  const auto unstable = producers_.first_unstable_offset();
+  return unstable ? std::min(*unstable, high_watermark_) : high_watermark_;
+}
+
+void Log::expire_producers() {
+  static_cast<void>(producers_.remove_expired(context_.segments.executor.clock().wall_now(),
+                                              config_.producer_expiration.count()));
+}
+
+// The segment that holds the offset, or would.
+std::size_t Log::segment_index(Offset offset) const {
+  const auto after =
+      std::upper_bound(segments_.begin(), segments_.end(), offset,
+                       [](Offset wanted, const auto& segment) { return wanted < segment->base(); });
+  return after == segments_.begin() ? 0 : static_cast<std::size_t>(after - segments_.begin()) - 1;
+}
+
+Offset Log::segment_end(std::size_t index) const {
+  return index + 1 < segments_.size() ? segments_[index + 1]->base() : end_;
+}
+
+// --- Rolling ---
+
+Task<StorageResult<void>> Log::roll() {
+  const auto guard = co_await changes_.lock();
+  if (auto usable_now = usable(); !usable_now) co_return usable_now;
+  if (active().empty()) co_return StorageResult<void>();
+  auto done = co_await roll_locked(end_);
+  if (!done) co_return failure(noted(done.error()));
+  co_return done;
+}
+
+// `base` is the end of the log, or, if the last segment is empty, behind it: the next batch lies so
+// far away that the empty segment could not hold it.
+Task<StorageResult<void>> Log::roll_locked(Offset base) {
+  const Timestamp now = context_.segments.executor.clock().wall_now();
+  auto segment = std::make_shared<Segment>(context_.segments, directory_, base, now);
+  if (auto created = co_await segment->create(); !created) co_return created;
+  names_dirty_ = true;
+  changed_ = true;
+  const std::shared_ptr<Segment> sealed = segments_.back();
+  segments_.push_back(std::move(segment));
+  roll_jitter_ = next_jitter();
+  if (sealed->empty()) co_return co_await remove_segments(segments_.size() - 2, 1);
+  sealed->finish();
+  unsettled_.push_back({sealed, end_, producers_.snapshot_entries()});
+  start_settling();
+  co_return StorageResult<void>();
+}
+
+// Spreads the rolls of partitions that were made at the same time; the same for every life of a
+// partition's segment.
+Milliseconds Log::next_jitter() const {
+  if (config_.segment_jitter_max.count() <= 0) return Milliseconds(0);
+  Random random(static_cast<std::uint64_t>(end_.value()) * 0x9e3779b97f4a7c15u +
+                static_cast<std::uint64_t>(partition_.partition.value()) +
+                std::hash<std::string>{}(partition_.topic));
+  return Milliseconds(random.below(static_cast<std::uint64_t>(config_.segment_jitter_max.count())));
+}
+
+// --- Making durable ---
+
+Task<StorageResult<void>> Log::flush() {
+  const auto guard = co_await changes_.lock();
+  if (auto usable_now = usable(); !usable_now) co_return usable_now;
+  auto done = co_await flush_locked();
+  if (!done) co_return failure(noted(done.error()));
+  co_return done;
+}
+
+Task<StorageResult<void>> Log::flush_locked() {
+  const Offset end = end_;
+  if (flushed_end_ == end && !names_dirty_) co_return StorageResult<void>();
+  std::size_t first = segments_.size();
+  while (first > 0 && (segments_[first - 1]->log_dirty() || first == segments_.size())) --first;
+  // From the oldest on: what is durable has no gap.
+  for (std::size_t i = first; i < segments_.size(); ++i) {
+    const std::shared_ptr<Segment> segment = segments_[i];
+    if (auto synced = co_await segment->sync_log(); !synced) co_return synced;
+  }
+  if (names_dirty_) {
+    names_dirty_ = false;
+    const auto synced = co_await context_.segments.files.sync_directory(directory_);
+    if (!synced) {
+      co_return storage_failure(StorageFault::offline, describe(synced.error(), directory_));
+    }
+  }
+  flushed_end_ = std::max(flushed_end_, end);
+  unflushed_records_ = 0;
+  co_return StorageResult<void>();
+}
+
+void Log::start_settling() {
+  if (settling_started_) return;
+  settling_started_ = true;
+  background_.start(settle());
+}
+
+// Makes what was rolled durable, so that a start after a crash need not read it.
+Task<void> Log::settle() {
+  while (!unsettled_.empty() && !offline_) {
+    const auto guard = co_await settling_.lock();
+    if (unsettled_.empty()) break;
+    const auto done = co_await settle_first();
+    if (done) continue;
+    const StorageError error = noted(done.error());
+    // With space the next roll, or closing, goes on with it.
+    context_.segments.log.warning("{}: a segment that was rolled is not durable yet: {}",
+                                  directory_, error.message);
+    break;
+  }
+  settling_started_ = false;
+}
+
+Task<StorageResult<void>> Log::settle_first() {
+  // A copy: the list grows when the log rolls meanwhile.
+  const Unsettled first = unsettled_.front();
+  if (auto synced = co_await first.segment->sync_log(); !synced) co_return synced;
+  if (auto saved = co_await save_producer_snapshot(context_.segments.files, directory_, first.end,
+                                                   first.producers);
+      !saved) {
+    co_return saved;
+  }
+  snapshot_end_ = std::max(snapshot_end_, first.end);
+  if (auto synced = co_await first.segment->sync_indexes(); !synced) co_return synced;
+  const auto synced = co_await context_.segments.files.sync_directory(directory_);
+  if (!synced) {
+    co_return storage_failure(StorageFault::offline, describe(synced.error(), directory_));
+  }
+  flushed_end_ = std::max(flushed_end_, first.end);
+  recovery_point_ = std::max(recovery_point_, first.end);
+  unsettled_.erase(unsettled_.begin());
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> Log::checkpoint() {
+  if (!config_.flushes() || recovery_point_ == end_) co_return StorageResult<void>();
+  std::vector<ProducerSnapshotEntry> producers;
+  std::shared_ptr<Segment> segment;
+  Offset end;
+  {
+    const auto guard = co_await changes_.lock();
+    if (auto usable_now = usable(); !usable_now) co_return usable_now;
+    if (const auto flushed = co_await flush_locked(); !flushed) {
+      co_return failure(noted(flushed.error()));
+    }
+    producers = producers_.snapshot_entries();
+    segment = segments_.back();
+    end = end_;
+  }
+  const auto guard = co_await settling_.lock();
+  // What was rolled before comes first, and what was cut meanwhile does not count.
+  if (!unsettled_.empty() || end > end_ || segment != segments_.back()) {
+    co_return StorageResult<void>();
+  }
+  auto done = co_await settle_active(*segment, end, std::move(producers));
+  if (!done) co_return failure(noted(done.error()));
+  co_return done;
+}
+
+Task<StorageResult<void>> Log::settle_active(Segment& segment, Offset end,
+                                             std::vector<ProducerSnapshotEntry> producers) {
+  const Offset before = snapshot_end_;
+  if (before != end) {
+    if (auto saved = co_await save_producer_snapshot(context_.segments.files, directory_, end,
+                                                     std::move(producers));
+        !saved) {
+      co_return saved;
+    }
+    snapshot_end_ = end;
+  }
+  if (auto synced = co_await segment.sync_indexes(); !synced) co_return synced;
+  const auto synced = co_await context_.segments.files.sync_directory(directory_);
+  if (!synced) {
+    co_return storage_failure(StorageFault::offline, describe(synced.error(), directory_));
+  }
+  recovery_point_ = std::max(recovery_point_, end);
+  // Those at the beginning of a segment stay as long as it does.
+  if (before > segment.base() && before != end) co_return co_await remove_snapshot(before);
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> Log::save_epochs() {
+  const std::vector<EpochEntry> entries(epochs_.entries().begin(), epochs_.entries().end());
+  co_return co_await save_leader_epoch_checkpoint(context_.segments.files, directory_, entries);
+}
+
+// --- Ending ---
+
+Task<StorageResult<void>> Log::close() {
+  StorageResult<void> done;
+  {
+    const auto guard = co_await changes_.lock();
+    // Those that were asked for before are still written.
+    while (first_waiting_ != nullptr) co_await write_group();
+    if (changed_ && !offline_) done = co_await settle_all();
+    closed_ = true;
+  }
+  co_await abandon();
+  if (!done) co_return failure(noted(done.error()));
+  co_return done;
+}
+
+Task<StorageResult<void>> Log::settle_all() {
+  if (auto flushed = co_await flush_locked(); !flushed) co_return flushed;
+  const auto guard = co_await settling_.lock();
+  while (!unsettled_.empty()) {
+    if (auto settled = co_await settle_first(); !settled) co_return settled;
+  }
+  // An empty segment has nothing to finish, but its index files are made.
+  if (!active().prepared()) {
+    if (auto prepared = co_await active().prepare(); !prepared) co_return prepared;
+  }
+  active().finish();
+  co_return co_await settle_active(active(), end_, producers_.snapshot_entries());
+}
+
+Task<void> Log::abandon() {
+  closed_ = true;
+  co_await background_.wait();
+  co_await deletions_.finish();
+  for (const auto& segment : segments_) {
+    co_await context_.segments.open_files.forget(segment->log_path());
+    for (const SegmentFileKind kind : {SegmentFileKind::offset_index, SegmentFileKind::time_index,
+                                       SegmentFileKind::transaction_index}) {
+      co_await context_.segments.open_files.forget(segment->path(kind));
+    }
+  }
+}
+
+}  // namespace millrace::storage

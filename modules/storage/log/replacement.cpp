@@ -1,0 +1,119 @@
+module;
+#include <algorithm>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+module millrace.storage.log;
+
+namespace millrace::storage {
+
+namespace {
+
+// The log file comes last: as long as it has its old name, everything is as before.
+constexpr SegmentFileKind indexes_then_log[] = {
+    SegmentFileKind::offset_index, SegmentFileKind::time_index, SegmentFileKind::transaction_index,
+    SegmentFileKind::log};
+
+Task<StorageResult<void>> rename_all(SegmentContext& context, const std::string& directory,
+                                     Offset base, FileStage from, FileStage to) {
+  for (const SegmentFileKind kind : indexes_then_log) {
+    if (kind == SegmentFileKind::log) {
+      // Names reach the disk in any order unless they are made to keep one.
+      const auto synced = co_await context.files.sync_directory(directory);
+      if (!synced) co_return storage_failure(synced.error(), directory);
+    }
+    const std::string old_path = path_in(directory, segment_file_name(base, kind, from));
+    const std::string new_path = path_in(directory, segment_file_name(base, kind, to));
+    co_await context.open_files.forget(old_path);
+    const auto renamed = co_await context.files.rename(old_path, new_path);
+    const bool needed = kind == SegmentFileKind::log;
+    if (!renamed && (needed || renamed.error().fault != IoFault::not_found)) {
+      co_return storage_failure(renamed.error(), old_path);
+    }
+  }
+  const auto synced = co_await context.files.sync_directory(directory);
+  if (!synced) co_return storage_failure(synced.error(), directory);
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<SegmentSizes>> sizes_of(FileSystem& files, const std::string& directory,
+                                           Offset base) {
+  SegmentSizes sizes;
+  for (const SegmentFileKind kind : indexes_then_log) {
+    const std::string path = path_in(directory, segment_file_name(base, kind));
+    const auto status = co_await files.status(path);
+    if (!status && status.error().fault == IoFault::not_found && kind != SegmentFileKind::log) {
+      continue;
+    }
+    if (!status) co_return storage_failure(status.error(), path);
+    if (kind == SegmentFileKind::log) sizes.log = status->size;
+    if (kind == SegmentFileKind::offset_index) sizes.offset_index = status->size;
+    if (kind == SegmentFileKind::time_index) sizes.time_index = status->size;
+    if (kind == SegmentFileKind::transaction_index) sizes.transaction_index = status->size;
+  }
+  co_return sizes;
+}
+
+}  // namespace
+
+Task<StorageResult<void>> Log::replace_segments(std::vector<std::shared_ptr<Segment>> replaced) {
+  const auto guard = co_await changes_.lock();
+  if (auto usable_now = usable(); !usable_now) co_return usable_now;
+  const auto first =
+      std::search(segments_.begin(), segments_.end(), replaced.begin(), replaced.end());
+  const bool there = !replaced.empty() && first != segments_.end() &&
+                     segments_.end() - first > std::ssize(replaced);
+  if (!there) {
+    co_return storage_failure(StorageFault::invalid,
+                              directory_ + ": the segments to be replaced are not there any more");
+  }
+  const std::size_t index = static_cast<std::size_t>(first - segments_.begin());
+  if (segment_end(index + replaced.size() - 1) > recovery_point_) {
+    co_return storage_failure(StorageFault::invalid,
+                              directory_ + ": the segments to be replaced are not durable yet");
+  }
+  auto done = co_await replace_locked(index, std::move(replaced));
+  if (!done) co_return failure(noted(done.error()));
+  co_return done;
+}
+
+Task<StorageResult<void>> Log::replace_locked(std::size_t index,
+                                              std::vector<std::shared_ptr<Segment>> replaced) {
+  const auto settling = co_await settling_.lock();
+  const Offset base = replaced.front()->base();
+  SegmentContext& context = context_.segments;
+  // From here on a start finishes the replacement.
+  if (auto ready =
+          co_await rename_all(context, directory_, base, FileStage::cleaned, FileStage::swap);
+      !ready) {
+    co_return ready;
+  }
+  changed_ = true;
+  ++version_;
+  positions_.clear();
+  for (const auto& old : replaced) {
+    if (auto renamed = co_await old->rename_to_deleted(); !renamed) co_return renamed;
+  }
+  if (auto taken =
+          co_await rename_all(context, directory_, base, FileStage::swap, FileStage::current);
+      !taken) {
+    co_return taken;
+  }
+  const auto sizes = co_await sizes_of(context.files, directory_, base);
+  if (!sizes) co_return failure(sizes.error());
+  auto segment = std::make_shared<Segment>(context, directory_, base,
+                                           context.executor.clock().wall_now(), *sizes);
+  const auto place = segments_.begin() + static_cast<std::ptrdiff_t>(index);
+  segments_.erase(place + 1, place + std::ssize(replaced));
+  segments_[index] = std::move(segment);
+  for (auto& old : replaced) deletions_.add(std::move(old), config_.file_delete_delay);
+  co_return StorageResult<void>();
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,101 @@
+module;
+#include <algorithm>
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+module millrace.storage.log;
+
+namespace millrace::storage {
+
+Task<StorageResult<void>> Log::delete_below(Offset offset) {
+  const auto guard = co_await changes_.lock();
+  if (auto usable_now = usable(); !usable_now) co_return usable_now;
+  if (offset > high_watermark_) {
+    co_return storage_failure(StorageFault::invalid, "offset " + std::to_string(offset.value()) +
+                                                         " is above the high watermark, " +
+                                                         std::to_string(high_watermark_.value()));
+  }
+  if (offset <= start_) co_return StorageResult<void>();
+  auto done = co_await move_start(offset);
+  if (!done) co_return failure(noted(done.error()));
+  co_return done;
+}
+
+// First the log says where it begins, then what lies before goes: whatever of that a crash leaves
+// is removed when the log is opened.
+Task<StorageResult<void>> Log::move_start(Offset offset) {
+  const auto settling = co_await settling_.lock();
+  changed_ = true;
+  start_ = offset;
+  producers_.log_start_moved(offset);
+  if (auto saved = co_await context_.keeper.save_log_start(*this); !saved) co_return saved;
+  if (epochs_.truncate_from_start(offset)) {
+    if (auto saved = co_await save_epochs(); !saved) co_return saved;
+  }
+  std::size_t count = 0;
+  while (count + 1 < segments_.size() && segment_end(count) <= offset) ++count;
+  if (count == 0) co_return StorageResult<void>();
+  const Offset first_kept = segments_[count]->base();
+  std::erase_if(unsettled_, [&](const Unsettled& waiting) { return waiting.end <= first_kept; });
+  if (auto removed = co_await remove_segments(0, count); !removed) co_return removed;
+  const auto snapshots = co_await snapshot_offsets();
+  if (!snapshots) co_return failure(snapshots.error());
+  for (const Offset snapshot : *snapshots) {
+    if (snapshot >= first_kept || snapshot == snapshot_end_) continue;
+    if (auto removed = co_await remove_snapshot(snapshot); !removed) co_return removed;
+  }
+  // What was removed before it was durable need not become so.
+  if (recovery_point_ < first_kept) recovery_point_ = first_kept;
+  co_return StorageResult<void>();
+}
+
+// How many segments, from the oldest on, retention does not keep.
+Task<StorageResult<std::size_t>> Log::retention_count() {
+  const Timestamp now = context_.segments.executor.clock().wall_now();
+  std::uint64_t size = size_bytes();
+  std::size_t count = 0;
+  for (; count < segments_.size(); ++count) {
+    const std::shared_ptr<Segment> segment = segments_[count];
+    // What is not replicated stays, and an empty last segment is no reason to make another one.
+    if (segment_end(count) > high_watermark_ || segment->empty()) break;
+    bool goes = segment_end(count) <= start_;
+    if (!goes && config_.deletes && config_.retention_bytes) {
+      goes = size - segment->bytes() >= *config_.retention_bytes;
+    }
+    if (!goes && config_.deletes && config_.retention) {
+      const auto largest = co_await segment->largest_timestamp();
+      if (!largest) co_return failure(largest.error());
+      const Timestamp youngest =
+          largest->timestamp >= Timestamp(0) ? largest->timestamp : segment->opened_at();
+      goes = now.since(youngest) > config_.retention->count();
+    }
+    if (!goes) break;
+    size -= segment->bytes();
+  }
+  co_return StorageResult<std::size_t>(count);
+}
+
+Task<StorageResult<std::size_t>> Log::apply_retention() {
+  const auto guard = co_await changes_.lock();
+  if (const auto usable_now = usable(); !usable_now) co_return failure(usable_now.error());
+  const auto count = co_await retention_count();
+  if (!count) co_return failure(noted(count.error()));
+  if (*count == 0) co_return StorageResult<std::size_t>(0);
+  if (*count == segments_.size()) {
+    if (const auto rolled = co_await roll_locked(end_); !rolled) {
+      co_return failure(noted(rolled.error()));
+    }
+  }
+  const Offset start = std::max(start_, segments_[*count]->base());
+  if (const auto moved = co_await move_start(start); !moved) {
+    co_return failure(noted(moved.error()));
+  }
+  co_return StorageResult<std::size_t>(*count);
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,183 @@
+module;
+#include <algorithm>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+module millrace.storage.log;
+
+namespace millrace::storage {
+
+using protocol::BatchHeader;
+
+namespace {
+
+// Passes batches of a segment that end at or after `from` and begin before `to` to `use`, until it
+// says that it is enough.
+template <class Use>
+Task<StorageResult<void>> for_each_batch(SegmentContext& context, Segment& segment, Offset from,
+                                         Offset to, Use use) {
+  const auto first = co_await segment.find(from, segment.bytes());
+  if (!first) co_return failure(first.error());
+  if (!*first) co_return StorageResult<void>();
+  const auto lease = co_await segment.open_log();
+  if (!lease) co_return failure(lease.error());
+  BatchScanner scanner(context.files, context.buffers, lease->handle(), segment.log_path(),
+                       (*first)->position, segment.bytes(), ScanDepth::headers);
+  for (;;) {
+    const auto more = co_await scanner.fill();
+    if (!more) co_return failure(more.error());
+    if (!*more) break;
+    while (const auto scanned = scanner.next()) {
+      if (scanned->batch.header().base_offset >= to) co_return StorageResult<void>();
+      use(scanned->batch);
+    }
+    co_await yield(context.executor);
+  }
+  if (scanner.end() != ScanEnd::complete) {
+    co_return storage_failure(StorageFault::corrupt, segment.log_path() + ": " + scanner.reason());
+  }
+  co_return StorageResult<void>();
+}
+
+}  // namespace
+
+std::optional<CompletedTransaction> add_to_producers(ProducerStates& producers,
+                                                     const protocol::BatchView& batch,
+                                                     protocol::Decompressor& decompressor) {
+  const BatchHeader& header = batch.header();
+  if (!header.has_producer_id()) return std::nullopt;
+  if (!header.attributes.is_control()) {
+    // A batch that compaction left empty still says where its producer was.
+    producers.update(producer_batch(header));
+    return std::nullopt;
+  }
+  const auto marker = transaction_marker(batch, decompressor);
+  return marker ? producers.update(*marker) : std::nullopt;
+}
+
+Task<StorageResult<std::vector<Offset>>> Log::snapshot_offsets() {
+  const auto entries = co_await context_.segments.files.list(directory_);
+  if (!entries) co_return storage_failure(entries.error(), directory_);
+  std::vector<Offset> offsets;
+  for (const DirectoryEntry& entry : *entries) {
+    const auto name = parse_segment_file_name(entry.name);
+    if (name && name->kind == SegmentFileKind::producer_snapshot &&
+        name->stage == FileStage::current) {
+      offsets.push_back(name->base_offset);
+    }
+  }
+  std::sort(offsets.begin(), offsets.end());
+  co_return offsets;
+}
+
+Task<StorageResult<void>> Log::remove_snapshot(Offset offset) {
+  co_return co_await remove_file_if_there(
+      context_.segments.files,
+      path_in(directory_, segment_file_name(offset, SegmentFileKind::producer_snapshot)));
+}
+
+Task<StorageResult<void>> Log::remove_snapshots_above(Offset offset) {
+  const auto snapshots = co_await snapshot_offsets();
+  if (!snapshots) co_return failure(snapshots.error());
+  bool removed = false;
+  for (const Offset snapshot : *snapshots) {
+    if (snapshot <= offset) continue;
+    if (auto gone = co_await remove_snapshot(snapshot); !gone) co_return gone;
+    removed = true;
+  }
+  if (snapshot_end_ > offset) snapshot_end_ = no_offset;
+  if (!removed) co_return StorageResult<void>();
+  const auto synced = co_await context_.segments.files.sync_directory(directory_);
+  if (!synced) {
+    co_return storage_failure(StorageFault::offline, describe(synced.error(), directory_));
+  }
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<Offset>> Log::restore_producers(Offset at_most) {
+  const auto snapshots = co_await snapshot_offsets();
+  if (!snapshots) co_return failure(snapshots.error());
+  producers_.clear();
+  for (auto it = snapshots->rbegin(); it != snapshots->rend(); ++it) {
+    if (*it > at_most) continue;
+    const auto entries = co_await load_producer_snapshot(context_.segments.files, directory_, *it);
+    if (entries) {
+      producers_.restore(*entries, context_.segments.executor.clock().wall_now(),
+                         config_.producer_expiration.count());
+      snapshot_end_ = *it;
+      co_return StorageResult<Offset>(*it);
+    }
+    if (entries.error().fault == StorageFault::offline) co_return failure(entries.error());
+    context_.segments.log.warning("{}; an older snapshot is used", entries.error().message);
+    if (const auto removed = co_await remove_snapshot(*it); !removed) {
+      co_return failure(removed.error());
+    }
+  }
+  snapshot_end_ = no_offset;
+  co_return StorageResult<Offset>(segments_.front()->base());
+}
+
+Task<StorageResult<void>> Log::replay_producers(Offset from, Offset to) {
+  if (from >= to) co_return StorageResult<void>();
+  for (std::size_t i = segment_index(from); i < segments_.size(); ++i) {
+    const std::shared_ptr<Segment> segment = segments_[i];
+    if (segment->base() >= to) break;
+    const auto use = [&](const protocol::BatchView& batch) {
+      if (batch.header().base_offset < from) return;
+      static_cast<void>(add_to_producers(producers_, batch, context_.segments.decompressor));
+    };
+    auto done = co_await for_each_batch(context_.segments, *segment, from, to, use);
+    if (!done) co_return done;
+  }
+  co_return StorageResult<void>();
+}
+
+// Which transactions were aborted in a segment follows from its markers and from what was open when
+// it began.
+Task<StorageResult<void>> Log::rebuild_transactions(std::shared_ptr<Segment> segment) {
+  const auto snapshots = co_await snapshot_offsets();
+  if (!snapshots) co_return failure(snapshots.error());
+  ProducerBudget unlimited(std::numeric_limits<std::size_t>::max(),
+                           std::numeric_limits<std::size_t>::max());
+  ProducerStates producers(unlimited);
+  Offset from = segments_.front()->base();
+  for (auto it = snapshots->rbegin(); it != snapshots->rend(); ++it) {
+    if (*it > segment->base()) continue;
+    const auto entries = co_await load_producer_snapshot(context_.segments.files, directory_, *it);
+    if (!entries && entries.error().fault == StorageFault::offline) {
+      co_return failure(entries.error());
+    }
+    if (!entries) continue;
+    // Nobody expires: it is about the past.
+    producers.restore(*entries, Timestamp(0), std::numeric_limits<std::int64_t>::max());
+    from = *it;
+    break;
+  }
+  std::vector<AbortedTransaction> aborted;
+  const std::vector<std::shared_ptr<Segment>> segments(
+      segments_.begin() + static_cast<std::ptrdiff_t>(segment_index(from)), segments_.end());
+  for (const auto& each : segments) {
+    if (each->base() > segment->base()) break;
+    const auto use = [&](const protocol::BatchView& batch) {
+      if (batch.header().base_offset < from) return;
+      const auto completed = add_to_producers(producers, batch, context_.segments.decompressor);
+      if (completed && completed->aborted && each == segment) {
+        aborted.push_back({completed->producer, completed->first_offset, completed->last_offset,
+                           completed->last_stable_offset});
+      }
+    };
+    auto done = co_await for_each_batch(context_.segments, *each, from,
+                                        Offset(std::numeric_limits<std::int64_t>::max()), use);
+    if (!done) co_return done;
+  }
+  co_return co_await segment->set_aborted(aborted);
+}
+
+}  // namespace millrace::storage

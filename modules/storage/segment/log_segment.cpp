@@ -1,0 +1,234 @@
+module;
+#include <algorithm>
+#include <array>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+
+module millrace.storage.segment;
+
+namespace millrace::storage {
+
+using protocol::BatchHeader;
+
+namespace {
+
+// The numbers that a segment's indexes can hold.
+constexpr std::int64_t offset_span_max = std::numeric_limits<std::int32_t>::max();
+constexpr std::uint64_t position_max = std::numeric_limits<std::int32_t>::max();
+
+}  // namespace
+
+Segment::Segment(SegmentContext& context, const std::string& directory, Offset base, Timestamp now)
+    : context_(context),
+      directory_(directory),
+      log_path_(path_in(directory, segment_file_name(base, SegmentFileKind::log))),
+      base_(base),
+      opened_at_(now),
+      largest_{no_timestamp, base},
+      next_offset_(base),
+      prepared_(true),
+      largest_known_(true) {}
+
+Segment::Segment(SegmentContext& context, const std::string& directory, Offset base, Timestamp now,
+                 const SegmentSizes& sizes)
+    : Segment(context, directory, base, now) {
+  bytes_ = sizes.log;
+  synced_bytes_ = sizes.log;
+  prepared_ = sizes.log == 0;
+  largest_known_ = sizes.log == 0;
+  if (sizes.offset_index) offsets_.found(*sizes.offset_index);
+  if (sizes.time_index) times_.found(*sizes.time_index);
+  if (sizes.transaction_index) transactions_.found(*sizes.transaction_index);
+}
+
+std::string Segment::path(SegmentFileKind kind, FileStage stage) const {
+  return path_in(directory_, segment_file_name(base_, kind, stage));
+}
+
+Task<StorageResult<OpenFiles::Lease>> Segment::open_log() {
+  // Another segment may have the name by now.
+  if (removed_) co_return storage_failure(StorageFault::not_found, log_path_ + " was removed");
+  if (auto lease = context_.open_files.acquire_open(log_path_)) co_return std::move(*lease);
+  co_return co_await context_.open_files.acquire(log_path_);
+}
+
+Task<StorageResult<void>> Segment::create() {
+  const auto lease = co_await context_.open_files.acquire(log_path_, OpenMode::create);
+  if (!lease) co_return failure(lease.error());
+  // What an attempt that failed may have left.
+  const auto emptied = co_await context_.files.set_size(lease->handle(), 0);
+  if (!emptied) co_return storage_failure(emptied.error(), log_path_);
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> Segment::prepare() {
+  if (prepared_) co_return StorageResult<void>();
+  for (IndexFile* index : {&offsets_, &times_, &transactions_}) {
+    if (const auto done = co_await check_index(*index); !done) co_return failure(done.error());
+    if (auto done = co_await index->load_last(context_, path(index->kind())); !done) co_return done;
+  }
+  const auto lease = co_await open_log();
+  if (!lease) co_return failure(lease.error());
+  BatchWalker first(context_.files, context_.buffers, lease->handle(), log_path_, 0, bytes_);
+  const auto first_batch = co_await first.next();
+  if (!first_batch) co_return failure(first_batch.error());
+  if (*first_batch) first_timestamp_ = (*first_batch)->header.max_timestamp;
+  largest_ = TimeIndexView(times_.last_part(), base_).last();
+  const OffsetIndexView entries(offsets_.last_part(), base_);
+  const std::uint64_t from =
+      entries.entries() == 0 ? 0 : entries.entry(entries.entries() - 1).position;
+  BatchWalker walker(context_.files, context_.buffers, lease->handle(), log_path_, from, bytes_);
+  for (;;) {
+    const auto place = co_await walker.next();
+    if (!place) co_return failure(place.error());
+    if (!*place) break;
+    note_timestamp((*place)->header);
+  }
+  bytes_since_entry_ = bytes_ - from;
+  largest_known_ = true;
+  finished_ = false;
+  prepared_ = true;
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> Segment::write(std::span<const ByteView> pieces) {
+  const auto lease = co_await open_log();
+  if (!lease) co_return failure(lease.error());
+  const auto written = co_await context_.files.write(lease->handle(), bytes_, pieces);
+  if (!written) co_return storage_failure(written.error(), log_path_);
+  co_return StorageResult<void>();
+}
+
+void Segment::note_timestamp(const BatchHeader& header) {
+  if (bytes_ == 0) first_timestamp_ = header.max_timestamp;
+  if (header.max_timestamp > largest_.timestamp) {
+    largest_ = {header.max_timestamp, header.last_offset()};
+  }
+}
+
+void Segment::added(const BatchHeader& header, std::uint32_t index_interval_bytes) {
+  note_timestamp(header);
+  if (bytes_since_entry_ > index_interval_bytes) {
+    const OffsetPosition entry{header.last_offset(), static_cast<std::uint32_t>(bytes_)};
+    const bool fits = add_offset_entry(offsets_.growing(), base_, entry) &&
+                      add_time_entry(times_.growing(), base_, largest_);
+    check(fits, "a batch was asked for by can_hold() before it is added");
+    bytes_since_entry_ = 0;
+  }
+  bytes_ += header.size_bytes();
+  bytes_since_entry_ += header.size_bytes();
+  next_offset_ = header.last_offset().next();
+}
+
+void Segment::add_aborted(const AbortedTransaction& transaction) {
+  add_transaction_entry(transactions_.growing(), transaction);
+}
+
+Task<StorageResult<void>> Segment::cut_back() {
+  const auto lease = co_await open_log();
+  if (!lease) co_return failure(lease.error());
+  const auto cut = co_await context_.files.set_size(lease->handle(), bytes_);
+  if (!cut) co_return storage_failure(cut.error(), log_path_);
+  // What was cut must not come back under what is written next.
+  const auto synced = co_await context_.files.sync_data(lease->handle());
+  if (!synced) {
+    co_return storage_failure(StorageFault::offline, describe(synced.error(), log_path_));
+  }
+  synced_bytes_ = bytes_;
+  co_return StorageResult<void>();
+}
+
+bool Segment::can_hold(Offset last_offset, std::size_t bytes_before, std::size_t batch_bytes,
+                       std::uint64_t segment_bytes_max, std::uint64_t index_bytes_max) const {
+  const std::uint64_t size = bytes_ + bytes_before + batch_bytes;
+  if (size > position_max || last_offset.since(base_) > offset_span_max) return false;
+  if (bytes_ + bytes_before == 0) return true;
+  return size <= segment_bytes_max &&
+         (offsets_.entries() + 1) * offset_index_entry_bytes <= index_bytes_max &&
+         // The last entry of the time index comes when the segment is finished.
+         (times_.entries() + 2) * time_index_entry_bytes <= index_bytes_max;
+}
+
+bool Segment::should_save_indexes() const {
+  return offsets_.growing().unsaved().size() + times_.growing().unsaved().size() +
+             transactions_.growing().unsaved().size() >
+         unsaved_index_bytes_max;
+}
+
+Task<StorageResult<void>> Segment::save_indexes() {
+  const auto guard = co_await index_changes_.lock();
+  for (IndexFile* index : {&offsets_, &times_, &transactions_}) {
+    // Most segments have no transactions, and then no such file.
+    if (index == &transactions_ && index->entries() == 0) continue;
+    if (auto done = co_await index->save(context_, path(index->kind())); !done) co_return done;
+    if (finished_ && index->growing().unsaved().empty()) {
+      index->growing().drop_all();
+    } else {
+      index->growing().drop_saved();
+    }
+  }
+  co_return StorageResult<void>();
+}
+
+void Segment::finish() {
+  if (finished_ || !prepared_) return;
+  const bool fits = add_time_entry(times_.growing(), base_, largest_);
+  check(fits, "the last entry of a time index has its place kept");
+  finished_ = true;
+}
+
+Task<StorageResult<void>> Segment::sync_log() {
+  if (!log_dirty()) co_return StorageResult<void>();
+  const auto lease = co_await open_log();
+  if (!lease) co_return failure(lease.error());
+  const std::uint64_t written = bytes_;
+  const auto synced = co_await context_.files.sync_data(lease->handle());
+  if (!synced) {
+    co_return storage_failure(StorageFault::offline, describe(synced.error(), log_path_));
+  }
+  synced_bytes_ = std::max(synced_bytes_, std::min(written, bytes_));
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> Segment::sync_indexes() {
+  if (auto saved = co_await save_indexes(); !saved) co_return saved;
+  const auto guard = co_await index_changes_.lock();
+  for (IndexFile* index : {&offsets_, &times_, &transactions_}) {
+    if (auto synced = co_await index->sync(context_, path(index->kind())); !synced)
+      co_return synced;
+  }
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> Segment::rename_to_deleted() {
+  removed_ = true;
+  for (const SegmentFileKind kind :
+       {SegmentFileKind::log, SegmentFileKind::offset_index, SegmentFileKind::time_index,
+        SegmentFileKind::transaction_index}) {
+    const std::string from = path(kind);
+    co_await context_.open_files.forget(from);
+    const auto renamed = co_await context_.files.rename(from, path(kind, FileStage::deleted));
+    if (!renamed && renamed.error().fault != IoFault::not_found) {
+      co_return storage_failure(renamed.error(), from);
+    }
+  }
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> Segment::remove_deleted() {
+  for (const SegmentFileKind kind :
+       {SegmentFileKind::log, SegmentFileKind::offset_index, SegmentFileKind::time_index,
+        SegmentFileKind::transaction_index}) {
+    const auto removed =
+        co_await remove_file_if_there(context_.files, path(kind, FileStage::deleted));
+    if (!removed) co_return failure(removed.error());
+  }
+  co_return StorageResult<void>();
+}
+
+}  // namespace millrace::storage

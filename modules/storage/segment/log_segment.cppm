@@ -1,0 +1,191 @@
+// A segment: a log file of batches and its indexes.
+module;
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+export module millrace.storage.segment:log_segment;
+
+import millrace.base;
+import millrace.protocol.batch;
+import millrace.runtime;
+import millrace.storage.files;
+import millrace.storage.index;
+import :batch_walker;
+import :context;
+import :index_file;
+import :open_files;
+
+export namespace millrace::storage {
+
+// What the indexes of the active segment keep in memory before they are written to their files.
+inline constexpr std::size_t unsaved_index_bytes_max = 4 * kibibyte;
+inline constexpr std::uint32_t index_interval_bytes_default = 4096;
+
+// What is found of a segment when its directory is opened.
+struct SegmentSizes {
+  std::uint64_t log = 0;
+  // Nothing where there is no such file.
+  std::optional<std::uint64_t> offset_index = std::nullopt;
+  std::optional<std::uint64_t> time_index = std::nullopt;
+  std::optional<std::uint64_t> transaction_index = std::nullopt;
+};
+
+// A position between two batches, and the first offset behind it where that was seen.
+struct BatchBoundary {
+  std::uint64_t position = 0;
+  std::optional<Offset> next_offset = std::nullopt;
+};
+
+// The files of a partition from one base offset on. Owned by its log and by readers, which keep it
+// while they read; lives on the log's shard and goes before the log. The log sees to it that one at
+// a time changes it; reading goes on meanwhile. It says what failed and changes nothing then,
+// except where a function says so.
+class Segment {
+ public:
+  // `directory` is the log's and stays in place.
+  Segment(SegmentContext& context, const std::string& directory, Offset base, Timestamp now);
+  // A segment whose files are there; nothing of them has been read yet.
+  Segment(SegmentContext& context, const std::string& directory, Offset base, Timestamp now,
+          const SegmentSizes& sizes);
+
+  [[nodiscard]] Offset base() const { return base_; }
+  // Of whole batches in the log file.
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  [[nodiscard]] bool empty() const { return bytes_ == 0; }
+  [[nodiscard]] std::string path(SegmentFileKind kind, FileStage stage = FileStage::current) const;
+  [[nodiscard]] const std::string& log_path() const { return log_path_; }
+  // When this process made or opened it.
+  [[nodiscard]] Timestamp opened_at() const { return opened_at_; }
+  [[nodiscard]] const IndexFile& offset_index() const { return offsets_; }
+  [[nodiscard]] const IndexFile& time_index() const { return times_; }
+  [[nodiscard]] const IndexFile& transaction_index() const { return transactions_; }
+
+  // --- Appending: for the last segment of a log ---
+
+  // Makes the log file.
+  [[nodiscard]] Task<StorageResult<void>> create();
+  // Reads what appending has to know; before the first append to a segment that was opened.
+  [[nodiscard]] Task<StorageResult<void>> prepare();
+  [[nodiscard]] bool prepared() const { return prepared_; }
+  // Writes batches behind the last one. They belong to the segment when added() was called for each
+  // in order; after a failure cut_back() comes first.
+  [[nodiscard]] Task<StorageResult<void>> write(std::span<const ByteView> pieces);
+  void added(const protocol::BatchHeader& header, std::uint32_t index_interval_bytes);
+  void add_aborted(const AbortedTransaction& transaction);
+  // Removes what is in the file behind the last batch, durably.
+  [[nodiscard]] Task<StorageResult<void>> cut_back();
+
+  // Whether a batch of this size that ends at this offset still fits into format and limits, behind
+  // batches of `bytes_before` that are about to be written. A first batch may have any size.
+  [[nodiscard]] bool can_hold(Offset last_offset, std::size_t bytes_before, std::size_t batch_bytes,
+                              std::uint64_t segment_bytes_max, std::uint64_t index_bytes_max) const;
+  // The time that rolling by age counts from: of the first batch. Known when prepared.
+  [[nodiscard]] Timestamp first_timestamp() const { return first_timestamp_; }
+
+  // --- Saving ---
+
+  [[nodiscard]] bool should_save_indexes() const;
+  // Writes the entries that the index files lack.
+  [[nodiscard]] Task<StorageResult<void>> save_indexes();
+  // Nothing is appended any more: the time index gets its last entry.
+  void finish();
+  [[nodiscard]] bool log_dirty() const { return synced_bytes_ < bytes_; }
+  // What is in the file may not be on the disk.
+  void set_log_dirty() { synced_bytes_ = 0; }
+  [[nodiscard]] Task<StorageResult<void>> sync_log();
+  // Saves and syncs the indexes; after finish() they leave the memory.
+  [[nodiscard]] Task<StorageResult<void>> sync_indexes();
+
+  // --- Looking up ---
+
+  // The first batch that ends at or after the offset, of those before `end_position`; nothing if
+  // there is none.
+  [[nodiscard]] Task<StorageResult<std::optional<BatchPlace>>> find(Offset offset,
+                                                                    std::uint64_t end_position);
+  // Where a batch ends, as far behind `position` as `bytes_max` allows; `position` itself if the
+  // batch that begins there is larger.
+  [[nodiscard]] Task<StorageResult<BatchBoundary>> boundary(std::uint64_t position,
+                                                            std::uint64_t bytes_max,
+                                                            std::uint64_t end_position);
+  // The youngest timestamp and the last offset of the first batch that has it.
+  [[nodiscard]] Task<StorageResult<TimestampOffset>> largest_timestamp();
+  // The first record at or after `from` that is as young as that or younger, of the batches that
+  // begin below `to`.
+  [[nodiscard]] Task<StorageResult<std::optional<TimestampOffset>>> find_timestamp(
+      Timestamp timestamp, Offset from, Offset to);
+  // Adds the aborted transactions with records in [from, to); true if later segments have none.
+  [[nodiscard]] Task<StorageResult<bool>> collect_aborted(Offset from, Offset to,
+                                                          std::vector<AbortedTransaction>& found);
+  // All bytes of one batch.
+  [[nodiscard]] Task<StorageResult<Buffer>> read_batch(const BatchPlace& place);
+  [[nodiscard]] Task<StorageResult<OpenFiles::Lease>> open_log();
+
+  // --- Cutting, rebuilding, removing ---
+
+  // Removes the batches from this position on, where the batch begins that is at or after
+  // `offset`; durably. After a failure in the middle it is to be opened anew.
+  [[nodiscard]] Task<StorageResult<void>> truncate(std::uint64_t position, Offset offset);
+  // Forgets all index entries at or after the offset, as before adding the batches again.
+  [[nodiscard]] Task<StorageResult<void>> cut_indexes(Offset offset);
+  // Makes offset and time index again from the log file.
+  [[nodiscard]] Task<StorageResult<void>> rebuild_indexes(std::uint32_t index_interval_bytes);
+  // Whether the index files can be those of this log file, as far as they alone tell; maps them.
+  [[nodiscard]] Task<StorageResult<bool>> indexes_are_sane(Offset end);
+  // Forgets all index entries, whatever they are.
+  [[nodiscard]] Task<StorageResult<void>> forget_indexes();
+  // For recovery, which adds the batches from here on one by one: what lies behind is forgotten,
+  // not cut.
+  [[nodiscard]] Task<StorageResult<void>> start_again_at(std::uint64_t position, Offset offset);
+
+  // For recovery: these are all aborted transactions of the segment.
+  [[nodiscard]] Task<StorageResult<void>> set_aborted(
+      const std::vector<AbortedTransaction>& transactions);
+  // Appending goes on here after recovery or truncation.
+  void reopen() { finished_ = false; }
+  [[nodiscard]] Offset next_offset() const { return next_offset_; }
+
+  // Gives every file the suffix `.deleted`. Readers keep what they have open; who opens it now
+  // finds nothing.
+  [[nodiscard]] Task<StorageResult<void>> rename_to_deleted();
+  // Removes the files with that suffix.
+  [[nodiscard]] Task<StorageResult<void>> remove_deleted();
+
+ private:
+  template <class Search>
+  [[nodiscard]] Task<StorageResult<OffsetPosition>> search_offsets(Search search);
+  [[nodiscard]] Task<StorageResult<OffsetPosition>> floor_of(Offset offset);
+  [[nodiscard]] Task<StorageResult<OffsetPosition>> floor_of_position(std::uint64_t position);
+  [[nodiscard]] Task<StorageResult<void>> map_index(IndexFile& index);
+  [[nodiscard]] Task<StorageResult<void>> check_index(IndexFile& index);
+  [[nodiscard]] Task<StorageResult<std::optional<TimestampOffset>>> first_record_at(
+      const BatchPlace& place, Timestamp timestamp, Offset from);
+  void note_timestamp(const protocol::BatchHeader& header);
+
+  SegmentContext& context_;
+  const std::string& directory_;
+  std::string log_path_;
+  Offset base_;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t synced_bytes_ = 0;
+  std::uint64_t bytes_since_entry_ = 0;
+  Timestamp opened_at_;
+  Timestamp first_timestamp_ = no_timestamp;
+  TimestampOffset largest_;
+  Offset next_offset_;
+  bool prepared_ = false;
+  bool finished_ = false;
+  bool largest_known_ = false;
+  bool removed_ = false;
+  AsyncMutex index_changes_;
+  IndexFile offsets_{SegmentFileKind::offset_index, offset_index_entry_bytes};
+  IndexFile times_{SegmentFileKind::time_index, time_index_entry_bytes};
+  IndexFile transactions_{SegmentFileKind::transaction_index, transaction_index_entry_bytes};
+};
+
+}  // namespace millrace::storage

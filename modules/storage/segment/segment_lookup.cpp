@@ -1,0 +1,207 @@
+module;
+#include <algorithm>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+module millrace.storage.segment;
+
+namespace millrace::storage {
+
+using protocol::BatchView;
+using protocol::RecordReader;
+using protocol::RecordView;
+
+// Brings the entries that are in the file only into reach, checked.
+Task<StorageResult<void>> Segment::map_index(IndexFile& index) {
+  if (!index.checked()) co_return co_await check_index(index);
+  co_return co_await index.map(context_, path(index.kind()));
+}
+
+Task<StorageResult<OffsetPosition>> Segment::floor_of(Offset offset) {
+  for (;;) {
+    const OffsetIndexView last(offsets_.last_part(), base_);
+    if (last.entries() > 0 && last.entry(0).offset <= offset) co_return last.floor_of(offset);
+    if (offsets_.checked()) {
+      if (const auto first = offsets_.first_part()) {
+        co_return OffsetIndexView(*first, base_).floor_of(offset);
+      }
+    }
+    if (const auto done = co_await map_index(offsets_); !done) co_return failure(done.error());
+  }
+}
+
+Task<StorageResult<OffsetPosition>> Segment::floor_of_position(std::uint64_t position) {
+  const auto bounded = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(position, std::numeric_limits<std::uint32_t>::max()));
+  for (;;) {
+    const OffsetIndexView last(offsets_.last_part(), base_);
+    if (last.entries() > 0 && last.entry(0).position <= bounded) {
+      co_return last.floor_of_position(bounded);
+    }
+    if (offsets_.checked()) {
+      if (const auto first = offsets_.first_part()) {
+        co_return OffsetIndexView(*first, base_).floor_of_position(bounded);
+      }
+    }
+    if (const auto done = co_await map_index(offsets_); !done) co_return failure(done.error());
+  }
+}
+
+Task<StorageResult<std::optional<BatchPlace>>> Segment::find(Offset offset,
+                                                             std::uint64_t end_position) {
+  using Found = StorageResult<std::optional<BatchPlace>>;
+  const auto floor = co_await floor_of(offset);
+  if (!floor) co_return failure(floor.error());
+  if (floor->position >= end_position) co_return Found(std::nullopt);
+  const auto lease = co_await open_log();
+  if (!lease) co_return failure(lease.error());
+  BatchWalker walker(context_.files, context_.buffers, lease->handle(), log_path_, floor->position,
+                     end_position);
+  for (;;) {
+    auto place = co_await walker.next();
+    if (!place || !*place || (*place)->header.last_offset() >= offset) co_return place;
+  }
+}
+
+Task<StorageResult<BatchBoundary>> Segment::boundary(std::uint64_t position,
+                                                     std::uint64_t bytes_max,
+                                                     std::uint64_t end_position) {
+  using Found = StorageResult<BatchBoundary>;
+  if (bytes_max >= end_position - position) co_return Found(BatchBoundary{end_position});
+  const std::uint64_t limit = position + bytes_max;
+  const auto floor = co_await floor_of_position(limit);
+  if (!floor) co_return failure(floor.error());
+  BatchBoundary reached{std::max<std::uint64_t>(position, floor->position)};
+  const auto lease = co_await open_log();
+  if (!lease) co_return failure(lease.error());
+  BatchWalker walker(context_.files, context_.buffers, lease->handle(), log_path_, reached.position,
+                     end_position);
+  for (;;) {
+    const auto place = co_await walker.next();
+    if (!place) co_return failure(place.error());
+    if (!*place) co_return Found(reached);
+    reached.next_offset = (*place)->header.base_offset;
+    if ((*place)->end() > limit) co_return Found(reached);
+    reached = {(*place)->end()};
+  }
+}
+
+Task<StorageResult<TimestampOffset>> Segment::largest_timestamp() {
+  if (largest_known_) co_return largest_;
+  // Its last entry says it: the segment was finished when it was closed.
+  if (times_.entries() == 0) {
+    if (const auto done = co_await prepare(); !done) co_return failure(done.error());
+    co_return largest_;
+  }
+  if (const auto done = co_await check_index(times_); !done) co_return failure(done.error());
+  if (largest_known_) co_return largest_;
+  if (const auto done = co_await times_.load_last(context_, path(times_.kind())); !done) {
+    co_return failure(done.error());
+  }
+  largest_ = TimeIndexView(times_.last_part(), base_).last();
+  largest_known_ = true;
+  co_return largest_;
+}
+
+Task<StorageResult<std::optional<TimestampOffset>>> Segment::find_timestamp(Timestamp timestamp,
+                                                                            Offset from,
+                                                                            Offset to) {
+  using Found = StorageResult<std::optional<TimestampOffset>>;
+  const auto largest = co_await largest_timestamp();
+  if (!largest) co_return failure(largest.error());
+  if (largest->timestamp < timestamp) co_return Found(std::nullopt);
+  Offset known_older = base_;
+  for (;;) {
+    const TimeIndexView last(times_.last_part(), base_);
+    if (last.entries() > 0 && last.entry(0).timestamp <= timestamp) {
+      known_older = last.floor_of(timestamp).offset;
+      break;
+    }
+    const auto first = times_.checked() ? times_.first_part() : std::nullopt;
+    if (first) {
+      known_older = TimeIndexView(*first, base_).floor_of(timestamp).offset;
+      break;
+    }
+    if (const auto done = co_await map_index(times_); !done) co_return failure(done.error());
+  }
+  const auto floor = co_await floor_of(std::max(known_older, from));
+  if (!floor) co_return failure(floor.error());
+  const auto lease = co_await open_log();
+  if (!lease) co_return failure(lease.error());
+  BatchWalker walker(context_.files, context_.buffers, lease->handle(), log_path_, floor->position,
+                     bytes_);
+  for (;;) {
+    const auto place = co_await walker.next();
+    if (!place) co_return failure(place.error());
+    if (!*place || (*place)->header.base_offset >= to) co_return Found(std::nullopt);
+    if ((*place)->header.max_timestamp < timestamp || (*place)->header.last_offset() < from) {
+      continue;
+    }
+    const auto record = co_await first_record_at(**place, timestamp, from);
+    if (!record || *record) co_return record;
+  }
+}
+
+Task<StorageResult<std::optional<TimestampOffset>>> Segment::first_record_at(
+    const BatchPlace& place, Timestamp timestamp, Offset from) {
+  using Found = StorageResult<std::optional<TimestampOffset>>;
+  const auto bytes = co_await read_batch(place);
+  if (!bytes) co_return failure(bytes.error());
+  const auto batch = BatchView::parse(bytes->bytes());
+  if (!batch) {
+    co_return storage_failure(StorageFault::corrupt,
+                              log_path_ + ": " + protocol::sentence(batch.error()));
+  }
+  RecordReader reader(context_.decompressor);
+  if (const auto opened = reader.open(*batch); !opened) {
+    co_return storage_failure(StorageFault::corrupt,
+                              log_path_ + ": " + protocol::sentence(opened.error()));
+  }
+  for (RecordView record; reader.next(record);) {
+    if (record.timestamp >= timestamp && record.offset >= from) {
+      co_return Found(TimestampOffset{record.timestamp, record.offset});
+    }
+  }
+  if (const auto finished = reader.finish(); !finished) {
+    co_return storage_failure(StorageFault::corrupt,
+                              log_path_ + ": " + protocol::sentence(finished.error()));
+  }
+  co_return Found(std::nullopt);
+}
+
+Task<StorageResult<bool>> Segment::collect_aborted(Offset from, Offset to,
+                                                   std::vector<AbortedTransaction>& found) {
+  using Collected = StorageResult<bool>;
+  if (transactions_.entries() == 0) co_return Collected(false);
+  for (;;) {
+    const auto first = transactions_.checked() ? transactions_.first_part() : std::nullopt;
+    if (first) {
+      const bool decided = TransactionIndexView(*first).collect(from, to, found);
+      co_return Collected(decided ||
+                          TransactionIndexView(transactions_.last_part()).collect(from, to, found));
+    }
+    if (const auto done = co_await map_index(transactions_); !done) co_return failure(done.error());
+  }
+}
+
+Task<StorageResult<Buffer>> Segment::read_batch(const BatchPlace& place) {
+  const auto lease = co_await open_log();
+  if (!lease) co_return failure(lease.error());
+  Buffer buffer = context_.buffers.acquire(place.header.size_bytes());
+  const auto read = co_await context_.files.read(lease->handle(), place.position, buffer.bytes());
+  if (!read) co_return storage_failure(read.error(), log_path_);
+  if (*read != buffer.size()) {
+    co_return storage_failure(
+        StorageFault::corrupt,
+        log_path_ + " ends inside the batch at position " + std::to_string(place.position));
+  }
+  co_return buffer;
+}
+
+}  // namespace millrace::storage

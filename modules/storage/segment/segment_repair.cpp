@@ -1,0 +1,199 @@
+module;
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+module millrace.storage.segment;
+
+namespace millrace::storage {
+
+using protocol::BatchHeader;
+
+namespace {
+
+// No limit from outside: what a time index says of offsets is then checked against the format only.
+constexpr Offset any_end{std::numeric_limits<std::int64_t>::max()};
+
+}  // namespace
+
+// An index that cannot be that of the log is made again where that is possible from the segment
+// alone.
+Task<StorageResult<void>> Segment::check_index(IndexFile& index) {
+  if (index.checked()) co_return StorageResult<void>();
+  Result<void> sane;
+  if (index.entries() > 0) {
+    if (const auto done = co_await index.map(context_, path(index.kind())); !done) {
+      if (done.error().fault != StorageFault::corrupt) co_return failure(done.error());
+      sane = failure(ErrorKind::corrupt, done.error().message);
+    } else {
+      const ByteView bytes = index.first_part().value_or(ByteView());
+      if (&index == &offsets_) sane = OffsetIndexView(bytes, base_).check_against(bytes_);
+      if (&index == &times_) sane = TimeIndexView(bytes, base_).check_against(any_end);
+      if (&index == &transactions_) sane = TransactionIndexView(bytes).check_against(base_);
+    }
+  }
+  // An index without an entry in so large a segment is one that was lost.
+  const bool lost = index.entries() == 0 && &index == &offsets_ &&
+                    bytes_ > 4 * std::uint64_t{index_interval_bytes_default};
+  if (sane && !lost) {
+    index.set_checked();
+    co_return StorageResult<void>();
+  }
+  const std::string reason = lost ? "it has no entries" : sane.error().message;
+  if (&index == &transactions_) {
+    co_return storage_failure(StorageFault::corrupt, path(index.kind()) + ": " + reason);
+  }
+  context_.log.warning("{} is made again from the log: {}", path(index.kind()), reason);
+  co_return co_await rebuild_indexes(index_interval_bytes_default);
+}
+
+Task<StorageResult<bool>> Segment::indexes_are_sane(Offset end) {
+  using Sane = StorageResult<bool>;
+  for (IndexFile* index : {&offsets_, &times_, &transactions_}) {
+    if (index->entries() == 0) continue;
+    const auto mapped = co_await index->map(context_, path(index->kind()));
+    if (!mapped && mapped.error().fault == StorageFault::corrupt) co_return Sane(false);
+    if (!mapped) co_return failure(mapped.error());
+    const ByteView bytes = index->first_part().value_or(ByteView());
+    const auto sane = index == &offsets_ ? OffsetIndexView(bytes, base_).check_against(bytes_)
+                      : index == &times_ ? TimeIndexView(bytes, base_).check_against(end)
+                                         : TransactionIndexView(bytes).check_against(base_);
+    if (!sane) co_return Sane(false);
+    index->set_checked();
+  }
+  co_return Sane(true);
+}
+
+Task<StorageResult<void>> Segment::rebuild_indexes(std::uint32_t index_interval_bytes) {
+  const auto guard = co_await index_changes_.lock();
+  // Another one that waited may have found them rebuilt.
+  if (offsets_.checked() && times_.checked()) co_return StorageResult<void>();
+  for (IndexFile* index : {&offsets_, &times_}) {
+    if (auto cut = co_await index->keep(context_, path(index->kind()), 0); !cut) co_return cut;
+  }
+  const auto lease = co_await open_log();
+  if (!lease) co_return failure(lease.error());
+  GrowingIndex offsets(offset_index_entry_bytes);
+  GrowingIndex times(time_index_entry_bytes);
+  TimestampOffset largest{no_timestamp, base_};
+  std::uint64_t since_entry = 0;
+  BatchScanner scanner(context_.files, context_.buffers, lease->handle(), log_path_, 0, bytes_,
+                       ScanDepth::headers);
+  for (;;) {
+    const auto more = co_await scanner.fill();
+    if (!more) co_return failure(more.error());
+    if (!*more) break;
+    while (const auto scanned = scanner.next()) {
+      const BatchHeader& header = scanned->batch.header();
+      if (header.max_timestamp > largest.timestamp) {
+        largest = {header.max_timestamp, header.last_offset()};
+      }
+      if (since_entry > index_interval_bytes) {
+        const OffsetPosition entry{header.last_offset(),
+                                   static_cast<std::uint32_t>(scanned->position)};
+        if (!add_offset_entry(offsets, base_, entry) || !add_time_entry(times, base_, largest)) {
+          co_return storage_failure(StorageFault::corrupt,
+                                    log_path_ + " has offsets too far from its base");
+        }
+        since_entry = 0;
+      }
+      since_entry += header.size_bytes();
+    }
+    co_await yield(context_.executor);
+  }
+  if (scanner.end() != ScanEnd::complete) {
+    co_return storage_failure(StorageFault::corrupt, log_path_ + ": " + scanner.reason());
+  }
+  if (!add_time_entry(times, base_, largest)) {
+    co_return storage_failure(StorageFault::corrupt,
+                              log_path_ + " has offsets too far from its base");
+  }
+  offsets_.growing() = std::move(offsets);
+  times_.growing() = std::move(times);
+  largest_ = largest;
+  largest_known_ = true;
+  offsets_.set_checked();
+  times_.set_checked();
+  for (IndexFile* index : {&offsets_, &times_}) {
+    if (auto saved = co_await index->save(context_, path(index->kind())); !saved) co_return saved;
+  }
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> Segment::cut_indexes(Offset offset) {
+  const auto guard = co_await index_changes_.lock();
+  for (IndexFile* index : {&offsets_, &times_, &transactions_}) {
+    const auto count = [&](ByteView bytes) {
+      const Offset before = offset.plus(-1);
+      if (index == &offsets_) return OffsetIndexView(bytes, base_).entries_up_to(before);
+      if (index == &times_) return TimeIndexView(bytes, base_).entries_up_to(before);
+      return TransactionIndexView(bytes).entries_below(offset);
+    };
+    std::size_t kept = count(index->last_part());
+    if (kept > 0) {
+      kept += index->growing().first_in_memory();
+    } else if (index->growing().first_in_memory() > 0) {
+      if (auto mapped = co_await index->map(context_, path(index->kind())); !mapped) {
+        co_return mapped;
+      }
+      kept = count(index->first_part().value_or(ByteView()));
+    }
+    if (auto cut = co_await index->keep(context_, path(index->kind()), kept); !cut) co_return cut;
+    if (auto last = co_await index->load_last(context_, path(index->kind())); !last) co_return last;
+  }
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> Segment::forget_indexes() {
+  const auto guard = co_await index_changes_.lock();
+  for (IndexFile* index : {&offsets_, &times_, &transactions_}) {
+    if (auto cut = co_await index->keep(context_, path(index->kind()), 0); !cut) co_return cut;
+    index->set_checked();
+  }
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> Segment::start_again_at(std::uint64_t position, Offset offset) {
+  bytes_ = position;
+  next_offset_ = offset;
+  finished_ = false;
+  prepared_ = false;
+  largest_known_ = false;
+  bytes_since_entry_ = 0;
+  first_timestamp_ = no_timestamp;
+  largest_ = {no_timestamp, base_};
+  co_return co_await prepare();
+}
+
+Task<StorageResult<void>> Segment::set_aborted(
+    const std::vector<AbortedTransaction>& transactions) {
+  const auto guard = co_await index_changes_.lock();
+  const std::string file = path(transactions_.kind());
+  if (auto cut = co_await transactions_.keep(context_, file, 0); !cut) co_return cut;
+  for (const AbortedTransaction& transaction : transactions) add_aborted(transaction);
+  transactions_.set_checked();
+  co_return co_await transactions_.save(context_, file);
+}
+
+Task<StorageResult<void>> Segment::truncate(std::uint64_t position, Offset offset) {
+  if (auto cut = co_await cut_indexes(offset); !cut) co_return cut;
+  {
+    const auto lease = co_await open_log();
+    if (!lease) co_return failure(lease.error());
+    const auto cut = co_await context_.files.set_size(lease->handle(), position);
+    if (!cut) co_return storage_failure(cut.error(), log_path_);
+    // What was cut must not come back under what is written next.
+    const auto synced = co_await context_.files.sync_data(lease->handle());
+    if (!synced) {
+      co_return storage_failure(StorageFault::offline, describe(synced.error(), log_path_));
+    }
+  }
+  synced_bytes_ = position;
+  co_return co_await start_again_at(position, offset);
+}
+
+}  // namespace millrace::storage
