@@ -1,6 +1,5 @@
 // The conformance suite over both real file systems, on a disk and in memory, in place and not, and
-// with hardly any room in their queues. Also proves thread_pool_file_system.cppm, file_pool.cpp,
-// posix_file_system.cpp, io_uring_file_system.cpp.
+// with hardly any room in their queues.
 #include <gtest/gtest.h>
 
 #include <filesystem>

@@ -1,14 +1,41 @@
 // System calls that fail, are interrupted, stop half way or wait, when a test says so. The program
-// that links failing_calls.cpp has these in place of the C library's.
+// that links failing_calls.cpp has these in place of those of the C library and of liburing.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
-#include <functional>
+#include <cstdint>
 #include <mutex>
 
 namespace millrace {
+
+enum class Call : std::uint8_t {
+  open,
+  close,
+  pread,
+  preadv2,
+  pwritev,
+  fdatasync,
+  fsync,
+  sync_file_range,
+  ftruncate,
+  fallocate,
+  fcntl,
+  fstat,
+  stat,
+  statvfs,
+  rename,
+  unlink,
+  mkdir,
+  rmdir,
+  opendir,
+  readdir,
+  ring_submit,
+  ring_completion,  // one operation of a ring
+};
+inline constexpr std::size_t call_count = static_cast<std::size_t>(Call::ring_completion) + 1;
 
 // A door that holds callers up while it is closed.
 class Gate {
@@ -51,23 +78,33 @@ class FailingCalls {
   FailingCalls(const FailingCalls&) = delete;
   FailingCalls& operator=(const FailingCalls&) = delete;
 
-  // So many calls fail with EINTR first.
-  std::atomic<int> interruptions = 0;
+  // The next calls of this kind fail with this errno, or those after the next `after`.
+  void fail(Call call, int error_number, int times = 1, int after = 0);
+  // How many failures have not been seen yet.
+  [[nodiscard]] int left(Call call) { return state(call).failures; }
+  [[nodiscard]] std::size_t count(Call call) { return state(call).calls; }
+  // Calls of this kind pass through it. Not for completions.
+  [[nodiscard]] Gate& gate(Call call) { return state(call).gate; }
+
   // Reads and writes end after so many bytes.
   std::atomic<std::size_t> bytes_max = static_cast<std::size_t>(-1);
-  // These errors, each once.
-  std::atomic<int> write_error = 0;
-  std::atomic<int> sync_error = 0;
-  std::atomic<int> write_back_error = 0;
   // Writes sleep so long.
   std::atomic<int> write_milliseconds = 0;
-  // Syncs and write-backs wait here.
-  Gate sync_gate;
-  Gate write_back_gate;
 
-  std::atomic<std::size_t> writes = 0;
-  std::atomic<std::size_t> syncs = 0;
-  std::atomic<std::size_t> write_backs = 0;
+  // For the calls. Whether this one fails, with errno set.
+  [[nodiscard]] bool fails(Call call);
+
+ private:
+  struct State {
+    std::atomic<int> failures = 0;
+    std::atomic<int> before = 0;
+    std::atomic<int> error_number = 0;
+    std::atomic<std::size_t> calls = 0;
+    Gate gate;
+  };
+  [[nodiscard]] State& state(Call call) { return states_[static_cast<std::size_t>(call)]; }
+
+  std::array<State, call_count> states_;
 };
 
 }  // namespace millrace

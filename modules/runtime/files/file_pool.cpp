@@ -160,6 +160,14 @@ void FilePool::work() {
 }  // namespace millrace
 
 namespace millrace::files {
+namespace {
+
+// A shard has few write-backs at a time, and they may take long: others do not wait for them here.
+[[nodiscard]] bool is_counted(const IoOperation& operation) {
+  return operation.kind_ != write_back_kind;
+}
+
+}  // namespace
 
 PoolQueue::PoolQueue(FilePool& pool, Mailbox& mailbox, void* owner, Ended ended,
                      std::size_t operations_max)
@@ -184,8 +192,7 @@ PoolQueue::~PoolQueue() {
 }
 
 void PoolQueue::submit(IoOperation& operation) {
-  // A shard has few write-backs at a time, and nobody may be left to wait for them.
-  if (in_pool_ >= operations_max_ && operation.kind_ != write_back_kind) {
+  if (is_counted(operation) && counted_ == operations_max_) {
     waiting_.add(operation);
   } else {
     hand_over(operation);
@@ -194,6 +201,7 @@ void PoolQueue::submit(IoOperation& operation) {
 
 void PoolQueue::hand_over(IoOperation& operation) {
   ++in_pool_;
+  if (is_counted(operation)) ++counted_;
   operation.hold_.holder = this;
   if (pool_.add(operation)) return;
   perform(operation);
@@ -215,8 +223,13 @@ void PoolQueue::take_back() {
     std::swap(back, back_);
   }
   in_pool_ -= back.size();
-  while (in_pool_ < operations_max_ && !waiting_.empty()) hand_over(*waiting_.take());
-  while (IoOperation* operation = back.take()) ended_(owner_, *operation);
+  OperationQueue have_result;
+  while (IoOperation* operation = back.take()) {
+    if (is_counted(*operation)) --counted_;
+    have_result.add(*operation);
+  }
+  while (counted_ < operations_max_ && !waiting_.empty()) hand_over(*waiting_.take());
+  while (IoOperation* operation = have_result.take()) ended_(owner_, *operation);
 }
 
 }  // namespace millrace::files

@@ -27,7 +27,7 @@ export namespace millrace {
 inline constexpr std::size_t file_pool_threads_default = 16;
 inline constexpr std::size_t file_pool_threads_max = 512;
 
-// How many operations of one shard are in the pool. More of them wait in the shard, so that a
+// How many operations of one shard are in the pool, besides its early write-back. More of them wait in the shard, so that a
 // shard cannot keep the pool from others. This also bounds the queue of the pool: so many for each
 // shard.
 inline constexpr std::size_t file_pool_operations_per_shard_max = 256;
@@ -124,6 +124,7 @@ class PoolQueue {
   Ended ended_;
   std::size_t operations_max_;
   std::size_t in_pool_ = 0;
+  std::size_t counted_ = 0;  // those of them that count against operations_max
   OperationQueue waiting_;
   RecurringCallback take_back_;
 

@@ -249,12 +249,14 @@ void IoUringFileSystem::turn() {
 
 bool IoUringFileSystem::completed(IoOperation& operation, int result) {
   const bool again = result == -EINTR || result == -EAGAIN;
-  const bool is_sync = operation.kind_ == IoKind::sync_data;
-  if (result < 0 && !again) {
-    is_sync ? files::fail_sync(operation, -result) : files::fail(operation, -result);
+  if (operation.kind_ == IoKind::sync_data) {
+    if (result < 0) files::fail_sync(operation, -result);
     return true;
   }
-  if (is_sync && !again) return true;
+  if (result < 0 && !again) {
+    files::fail(operation, -result);
+    return true;
+  }
   if (!again) {
     operation.hold_.done += static_cast<std::size_t>(result);
     operation.value_ = operation.hold_.done;

@@ -166,7 +166,9 @@ void punch_file(IoOperation& operation) {
 
 void size_of_file(IoOperation& operation) {
   struct stat status{};
-  if (::fstat(operation.hold_.descriptor, &status) == -1) return fail(operation, errno);
+  if (uninterrupted([&] { return ::fstat(operation.hold_.descriptor, &status); }) == -1) {
+    return fail(operation, errno);
+  }
   operation.value_ = static_cast<std::uint64_t>(status.st_size);
 }
 
@@ -185,10 +187,9 @@ void lock_file(IoOperation& operation) {
 void write_back(WriteBackOperation& operation) {
   const auto call = [&](ByteRange range, unsigned flags) {
     if (range.length == 0) return true;
-    const int result = uninterrupted([&] {
-      return ::sync_file_range(operation.hold_.descriptor, static_cast<off_t>(range.position),
-                               static_cast<off_t>(range.length), flags);
-    });
+    const int result =
+        ::sync_file_range(operation.hold_.descriptor, static_cast<off_t>(range.position),
+                          static_cast<off_t>(range.length), flags);
     if (result == 0) return true;
     // Some file systems cannot; then the kernel writes back when it likes.
     if (errno != ENOSYS && errno != ESPIPE) fail(operation, errno);
@@ -200,7 +201,7 @@ void write_back(WriteBackOperation& operation) {
 
 void status_of(IoOperation& operation, const char* path) {
   struct stat status{};
-  if (::stat(path, &status) == -1) return fail(operation, errno);
+  if (uninterrupted([&] { return ::stat(path, &status); }) == -1) return fail(operation, errno);
   operation.status_.kind = kind_of(status.st_mode);
   operation.status_.size = static_cast<std::uint64_t>(status.st_size);
 }
@@ -223,8 +224,9 @@ void rename_path(IoOperation& operation, const char* path) {
 }
 
 void list_directory(IoOperation& operation, const char* path) {
-  DIR* directory = ::opendir(path);
-  if (directory == nullptr) return fail(operation, errno);
+  DIR* directory = nullptr;
+  const auto opened = [&] { return (directory = ::opendir(path)) == nullptr ? -1 : 0; };
+  if (uninterrupted(opened) == -1) return fail(operation, errno);
   for (;;) {
     errno = 0;
     const dirent* entry = ::readdir(directory);
@@ -244,7 +246,7 @@ void sync_path(IoOperation& operation, const char* path) {
   const int directory =
       uninterrupted([&] { return ::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
   if (directory == -1) return fail(operation, errno);
-  if (uninterrupted([&] { return ::fsync(directory); }) == -1) fail_sync(operation, errno);
+  if (::fsync(directory) == -1) fail_sync(operation, errno);
   ::close(directory);
 }
 
@@ -331,9 +333,7 @@ void perform(IoOperation& operation) {
     case IoKind::write:
       return write_file(operation);
     case IoKind::sync_data:
-      if (uninterrupted([&] { return ::fdatasync(operation.hold_.descriptor); }) == -1) {
-        fail_sync(operation, errno);
-      }
+      if (::fdatasync(operation.hold_.descriptor) == -1) fail_sync(operation, errno);
       return;
     case IoKind::set_size:
       return set_result(operation, uninterrupted([&] {

@@ -42,7 +42,8 @@ struct WriteBackOperation : IoOperation {
 // The result of the operation is this error.
 void fail(IoOperation& operation, int error_number);
 // The same when a call to sync has failed: the kernel forgets the pages that it could not write, so
-// bytes are lost whatever the errno is, also when only space was missing.
+// bytes are lost whatever the errno is, also when only space was missing or a signal came. Calling
+// again would succeed and tell nothing.
 void fail_sync(IoOperation& operation, int error_number);
 
 // As many pieces as fit into `vectors`, without their first `done` bytes. Returns their number.
