@@ -27,9 +27,9 @@ export namespace millrace {
 inline constexpr std::size_t file_pool_threads_default = 16;
 inline constexpr std::size_t file_pool_threads_max = 512;
 
-// How many operations of one shard are in the pool, besides its early write-back. More of them wait in the shard, so that a
-// shard cannot keep the pool from others. This also bounds the queue of the pool: so many for each
-// shard.
+// How many operations of one shard are in the pool, besides its early write-back. More of them wait
+// in the shard, so that a shard cannot keep the pool from others. This also bounds the queue of the
+// pool: so many for each shard.
 inline constexpr std::size_t file_pool_operations_per_shard_max = 256;
 
 struct FilePoolOptions {
