@@ -25,6 +25,8 @@ struct LogConfig {
   std::optional<Milliseconds> retention = std::chrono::hours(24 * 7);  // retention.ms
   std::optional<std::uint64_t> retention_bytes;                        // retention.bytes
   Milliseconds file_delete_delay = std::chrono::minutes(1);            // file.delete.delay.ms
+  Milliseconds delete_retention = std::chrono::hours(24);              // delete.retention.ms
+  double dirty_ratio_min = 0.5;                                        // min.cleanable.dirty.ratio
   // Whoever appends waits until so many records at the most are not on the disk; without a number,
   // for none.
   std::optional<std::uint64_t> flush_records;                 // flush.messages

@@ -44,6 +44,10 @@ StorageError Log::noted(StorageError error) {
   return error;
 }
 
+void Log::report(const StorageError& error) {
+  static_cast<void>(noted(error));
+}
+
 std::uint64_t Log::size_bytes() const {
   std::uint64_t sum = 0;
   for (const auto& segment : segments_) sum += segment->bytes();

@@ -122,6 +122,9 @@ class Log {
   void set_config(const LogConfig& config) { config_ = config; }
   [[nodiscard]] const RecoveryReport& recovery() const { return recovery_; }
   [[nodiscard]] bool offline() const { return offline_; }
+  // A failure that somebody else met in the files of this log: takes it offline if the device
+  // failed.
+  void report(const StorageError& error);
 
   // --- Where it begins and ends ---
 
@@ -138,6 +141,9 @@ class Log {
   // Read_committed readers get no further: no transaction is open below.
   [[nodiscard]] Offset last_stable_offset() const;
   [[nodiscard]] std::uint64_t size_bytes() const;
+  // Grows when anything but the end or the beginning of the log changes: records that were cut or
+  // compacted, which whoever goes through the segments must know.
+  [[nodiscard]] std::uint64_t version() const { return version_; }
   [[nodiscard]] std::span<const std::shared_ptr<Segment>> segments() const { return segments_; }
   [[nodiscard]] const LeaderEpochCache& epochs() const { return epochs_; }
   [[nodiscard]] const ProducerStates& producers() const { return producers_; }
