@@ -334,12 +334,7 @@ Task<StorageResult<void>> Log::write_staged(Group& group) {
   }
   StorageResult<void> done;
   if (!group.new_epochs.empty()) done = co_await save_epochs();
-  if (done) {
-    done = co_await active().write(group.pieces);
-    if (!done && done.error().fault == StorageFault::no_space) {
-      if (auto cut = co_await active().cut_back(); !cut) done = cut;
-    }
-  }
+  if (done) done = co_await active().write(group.pieces);
   if (!done) {
     // What the file says too much is put right by the next that is saved, or when it is opened.
     static_cast<void>(epochs_.truncate_from_end(end_));
@@ -359,8 +354,10 @@ Task<StorageResult<void>> Log::write_staged(Group& group) {
 }
 
 void Log::commit(Group& group) {
-  for (const BatchHeader& header : group.headers) {
+  for (std::size_t i = 0; i < group.headers.size(); ++i) {
+    const BatchHeader& header = group.headers[i];
     active().added(header, config_.index_interval_bytes);
+    tail_.add(header, group.pieces[i]);
     unflushed_records_ += static_cast<std::uint64_t>(std::max(header.record_count, 1));
   }
   std::vector<CompletedTransaction> completed;

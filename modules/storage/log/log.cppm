@@ -10,3 +10,4 @@ export import :deletions;
 export import :keeper;
 export import :partition_log;
 export import :position_cache;
+export import :tail;

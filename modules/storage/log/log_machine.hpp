@@ -66,6 +66,8 @@ struct Process {
   BufferPool buffers;
   protocol::Decompressor decompressor;
   ProducerBudget producers;
+  // Given to `context` by tests that want it: others read from files.
+  TailMemory tails{4 * tail_chunk_bytes};
   TestKeeper keeper;
   SegmentContext segments;
   LogContext context;

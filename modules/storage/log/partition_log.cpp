@@ -22,6 +22,7 @@ Log::Log(LogContext& context, LogOpening opening)
       producers_(context.producers),
       start_(opening.log_start),
       recovery_point_(opening.recovery_point),
+      tail_(context.tails),
       writer_start_(*this),
       deletions_(context.segments.executor, context.segments.log) {}
 
@@ -201,6 +202,7 @@ Task<StorageResult<void>> Log::checkpoint() {
   std::vector<ProducerSnapshotEntry> producers;
   std::shared_ptr<Segment> segment;
   Offset end;
+  std::uint64_t version = 0;
   {
     const auto guard = co_await changes_.lock();
     if (auto usable_now = usable(); !usable_now) co_return usable_now;
@@ -210,10 +212,11 @@ Task<StorageResult<void>> Log::checkpoint() {
     producers = producers_.snapshot_entries();
     segment = segments_.back();
     end = end_;
+    version = version_;
   }
   const auto guard = co_await settling_.lock();
   // What was rolled before comes first, and what was cut meanwhile does not count.
-  if (!unsettled_.empty() || end > end_ || segment != segments_.back()) {
+  if (!unsettled_.empty() || version != version_ || segment != segments_.back()) {
     co_return StorageResult<void>();
   }
   auto done = co_await settle_active(*segment, end, std::move(producers));

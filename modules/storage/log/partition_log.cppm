@@ -22,6 +22,7 @@ import :config;
 import :deletions;
 import :keeper;
 import :position_cache;
+import :tail;
 
 export namespace millrace::storage {
 
@@ -36,6 +37,8 @@ struct LogContext {
   SegmentContext segments;
   ProducerBudget& producers;
   DirectoryKeeper& keeper;
+  // Where the newest batches are kept for reading; without it all are read from files.
+  TailMemory* tails = nullptr;
 };
 
 // What is known of a log before it is opened.
@@ -67,16 +70,22 @@ struct ReadRequest {
   bool at_least_one_batch = true;
 };
 
-// Whole batches, one after the other in a file, which stays as it is as long as this lives. The
-// first one holds the offset that was asked for, or is the first after it.
+// Whole batches, one after the other, in memory or in a file. The first one holds the offset that
+// was asked for, or is the first after it. Both stay as they are as long as this lives; only when
+// the log is truncated below, the file becomes shorter.
 struct LogSlice {
   Offset base_offset = no_offset;  // of the first batch
-  std::uint64_t position = 0;
   std::uint64_t length = 0;
+  // In memory: the newest batches.
+  ByteView memory;
+  std::shared_ptr<const void> memory_owner;
+  // In a file, where `memory` is empty.
+  std::uint64_t position = 0;
   OpenFiles::Lease file;
   std::shared_ptr<Segment> segment;
 
   [[nodiscard]] bool empty() const { return length == 0; }
+  [[nodiscard]] bool in_memory() const { return !memory.empty(); }
 };
 
 enum class ReadFault : std::uint8_t {
@@ -238,7 +247,7 @@ class Log {
 
   // reading.cpp
   [[nodiscard]] Task<StorageResult<std::uint64_t>> end_position(std::shared_ptr<Segment> segment,
-                                                                Offset segment_end, Offset up_to);
+                                                                Offset up_to);
   [[nodiscard]] Task<StorageResult<std::optional<LogSlice>>> read_segment(
       std::shared_ptr<Segment> segment, Offset end_of_segment, ReadRequest request);
 
@@ -286,6 +295,7 @@ class Log {
   bool offline_ = false;
   bool closed_ = false;
   PositionCache positions_;
+  Tail tail_;
 
   AsyncMutex changes_;   // appends, rolls and cuts take turns
   AsyncMutex settling_;  // taken after changes_, if both are: one at a time makes files durable

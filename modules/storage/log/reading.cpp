@@ -3,6 +3,7 @@ module;
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,12 +33,11 @@ namespace {
 
 }  // namespace
 
-// Up to where a reader that may see records below `up_to` may read in this segment.
+// Up to where a reader that may see records below `up_to`, which lies in this segment, may read.
 Task<StorageResult<std::uint64_t>> Log::end_position(std::shared_ptr<Segment> segment,
-                                                     Offset segment_end, Offset up_to) {
+                                                     Offset up_to) {
   using Found = StorageResult<std::uint64_t>;
   const std::uint64_t bytes = segment->bytes();
-  if (up_to >= segment_end) co_return Found(bytes);
   const auto known = positions_.find(up_to);
   if (known && known->segment_base == segment->base()) co_return Found(known->position);
   const auto place = co_await segment->find(up_to, bytes);
@@ -55,6 +55,17 @@ Task<ReadResult<LogSlice>> Log::read(ReadRequest request) {
   }
   request.up_to = std::min(request.up_to, end_);
   if (request.offset >= request.up_to) co_return Read(LogSlice());
+  if (auto newest = tail_.find(request.offset, request.up_to, request.bytes_max)) {
+    if (newest->bytes.size() > request.bytes_max && !request.at_least_one_batch) {
+      co_return Read(LogSlice());
+    }
+    LogSlice slice;
+    slice.base_offset = newest->base_offset;
+    slice.length = newest->bytes.size();
+    slice.memory = newest->bytes;
+    slice.memory_owner = std::move(newest->owner);
+    co_return slice;
+  }
   const std::uint64_t version = version_;
   std::size_t index = segment_index(request.offset);
   for (;;) {
@@ -81,28 +92,36 @@ Task<StorageResult<std::optional<LogSlice>>> Log::read_segment(std::shared_ptr<S
                                                                Offset end_of_segment,
                                                                ReadRequest request) {
   using Found = StorageResult<std::optional<LogSlice>>;
-  const auto end = co_await end_position(segment, end_of_segment, request.up_to);
-  if (!end) co_return failure(end.error());
+  std::uint64_t end = segment->bytes();
+  if (request.up_to < end_of_segment) {
+    const auto found = co_await end_position(segment, request.up_to);
+    if (!found) co_return failure(found.error());
+    end = *found;
+  }
   LogSlice slice;
   std::optional<std::uint64_t> first_batch_bytes;
   const auto known = positions_.find(request.offset);
-  if (known && known->segment_base == segment->base() && known->position < *end) {
+  if (known && known->segment_base == segment->base() && known->position < end) {
     slice.base_offset = request.offset;
     slice.position = known->position;
   } else {
-    const auto place = co_await segment->find(request.offset, *end);
+    const auto place = co_await segment->find(request.offset, end);
     if (!place) co_return failure(place.error());
     if (!*place) co_return Found(std::nullopt);
     slice.base_offset = (*place)->header.base_offset;
     slice.position = (*place)->position;
     first_batch_bytes = (*place)->header.size_bytes();
   }
-  const auto boundary = co_await segment->boundary(slice.position, request.bytes_max, *end);
-  if (!boundary) co_return failure(boundary.error());
+  auto boundary = segment->boundary_by_index(slice.position, request.bytes_max, end);
+  if (!boundary) {
+    const auto found = co_await segment->boundary(slice.position, request.bytes_max, end);
+    if (!found) co_return failure(found.error());
+    boundary = *found;
+  }
   slice.length = boundary->position - slice.position;
   if (slice.length == 0 && request.at_least_one_batch) {
     if (!first_batch_bytes) {
-      const auto place = co_await segment->find(request.offset, *end);
+      const auto place = co_await segment->find(request.offset, end);
       if (!place) co_return failure(place.error());
       if (!*place) co_return Found(std::nullopt);
       first_batch_bytes = (*place)->header.size_bytes();
@@ -111,8 +130,12 @@ Task<StorageResult<std::optional<LogSlice>>> Log::read_segment(std::shared_ptr<S
   } else if (boundary->next_offset) {
     positions_.add(*boundary->next_offset, {segment->base(), boundary->position});
   }
-  auto lease = co_await segment->open_log();
-  if (!lease) co_return failure(lease.error());
+  auto lease = segment->open_log_now();
+  if (!lease) {
+    auto opened = co_await segment->open_log();
+    if (!opened) co_return failure(opened.error());
+    lease = std::move(*opened);
+  }
   slice.file = std::move(*lease);
   slice.segment = std::move(segment);
   co_return Found(std::move(slice));
@@ -121,6 +144,10 @@ Task<StorageResult<std::optional<LogSlice>>> Log::read_segment(std::shared_ptr<S
 Task<ReadResult<Buffer>> Log::load(const LogSlice& slice) {
   if (slice.empty()) co_return Buffer();
   Buffer buffer = context_.segments.buffers.acquire(static_cast<std::size_t>(slice.length));
+  if (slice.in_memory()) {
+    std::memcpy(buffer.data(), slice.memory.data(), slice.memory.size());
+    co_return buffer;
+  }
   const auto read =
       co_await context_.segments.files.read(slice.file.handle(), slice.position, buffer.bytes());
   if (!read) {

@@ -51,6 +51,7 @@ Task<StorageResult<void>> Log::truncate_locked(Offset offset) {
   changed_ = true;
   ++version_;
   positions_.clear();
+  tail_.clear();
   if (auto lowered = co_await lower_recovery_point(end); !lowered) co_return lowered;
   // A snapshot of what is cut would be believed after records took its place.
   if (auto removed = co_await remove_snapshots_above(end); !removed) co_return removed;
@@ -77,6 +78,7 @@ Task<StorageResult<void>> Log::restart_locked(Offset offset) {
   changed_ = true;
   ++version_;
   positions_.clear();
+  tail_.clear();
   // Until the old segments are gone for good they are the log, to be looked at from the beginning.
   auto lowered = co_await lower_recovery_point(std::min(segments_.front()->base(), offset));
   if (!lowered) co_return lowered;

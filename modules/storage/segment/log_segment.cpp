@@ -8,6 +8,7 @@ module;
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 module millrace.storage.segment;
 
@@ -50,10 +51,15 @@ std::string Segment::path(SegmentFileKind kind, FileStage stage) const {
   return path_in(directory_, segment_file_name(base_, kind, stage));
 }
 
+std::optional<OpenFiles::Lease> Segment::open_log_now() {
+  if (removed_) return std::nullopt;
+  return context_.open_files.acquire_open(log_path_);
+}
+
 Task<StorageResult<OpenFiles::Lease>> Segment::open_log() {
+  if (auto lease = open_log_now()) co_return std::move(*lease);
   // Another segment may have the name by now.
   if (removed_) co_return storage_failure(StorageFault::not_found, log_path_ + " was removed");
-  if (auto lease = context_.open_files.acquire_open(log_path_)) co_return std::move(*lease);
   co_return co_await context_.open_files.acquire(log_path_);
 }
 
@@ -97,11 +103,21 @@ Task<StorageResult<void>> Segment::prepare() {
 }
 
 Task<StorageResult<void>> Segment::write(std::span<const ByteView> pieces) {
-  const auto lease = co_await open_log();
-  if (!lease) co_return failure(lease.error());
+  auto lease = open_log_now();
+  if (!lease) {
+    auto opened = co_await open_log();
+    if (!opened) co_return failure(opened.error());
+    lease = std::move(*opened);
+  }
   const auto written = co_await context_.files.write(lease->handle(), bytes_, pieces);
-  if (!written) co_return storage_failure(written.error(), log_path_);
-  co_return StorageResult<void>();
+  if (written) co_return StorageResult<void>();
+  const StorageError error = storage_error(written.error(), log_path_);
+  if (error.fault == StorageFault::offline) co_return failure(error);
+  // A part may be in the file. Where it cannot be removed nothing can be appended any more.
+  if (const auto cut = co_await cut_back(); !cut) {
+    co_return storage_failure(StorageFault::offline, cut.error().message);
+  }
+  co_return failure(error);
 }
 
 void Segment::note_timestamp(const BatchHeader& header) {

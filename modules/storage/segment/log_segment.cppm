@@ -74,7 +74,7 @@ class Segment {
   [[nodiscard]] Task<StorageResult<void>> prepare();
   [[nodiscard]] bool prepared() const { return prepared_; }
   // Writes batches behind the last one. They belong to the segment when added() was called for each
-  // in order; after a failure cut_back() comes first.
+  // in order. After a failure nothing of them is in the file, or the fault is `offline`.
   [[nodiscard]] Task<StorageResult<void>> write(std::span<const ByteView> pieces);
   void added(const protocol::BatchHeader& header, std::uint32_t index_interval_bytes);
   void add_aborted(const AbortedTransaction& transaction);
@@ -113,6 +113,11 @@ class Segment {
   [[nodiscard]] Task<StorageResult<BatchBoundary>> boundary(std::uint64_t position,
                                                             std::uint64_t bytes_max,
                                                             std::uint64_t end_position);
+  // The same without looking at the file: nothing if the index alone does not lead to at least half
+  // of the bytes.
+  [[nodiscard]] std::optional<BatchBoundary> boundary_by_index(std::uint64_t position,
+                                                               std::uint64_t bytes_max,
+                                                               std::uint64_t end_position);
   // The youngest timestamp and the last offset of the first batch that has it.
   [[nodiscard]] Task<StorageResult<TimestampOffset>> largest_timestamp();
   // The first record at or after `from` that is as young as that or younger, of the batches that
@@ -125,6 +130,8 @@ class Segment {
   // All bytes of one batch.
   [[nodiscard]] Task<StorageResult<Buffer>> read_batch(const BatchPlace& place);
   [[nodiscard]] Task<StorageResult<OpenFiles::Lease>> open_log();
+  // The same, at once, if the file is open.
+  [[nodiscard]] std::optional<OpenFiles::Lease> open_log_now();
 
   // --- Cutting, rebuilding, removing ---
 
@@ -157,8 +164,14 @@ class Segment {
   [[nodiscard]] Task<StorageResult<void>> remove_deleted();
 
  private:
-  template <class Search>
-  [[nodiscard]] Task<StorageResult<OffsetPosition>> search_offsets(Search search);
+  // Around an offset: the last entry at or below it, and the one behind that.
+  struct Around {
+    OffsetPosition floor;
+    std::optional<OffsetPosition> next = std::nullopt;
+  };
+  // Nothing if the index must be mapped first.
+  [[nodiscard]] std::optional<Around> around_now(Offset offset);
+  [[nodiscard]] std::optional<OffsetPosition> floor_of_position_now(std::uint64_t position);
   [[nodiscard]] Task<StorageResult<OffsetPosition>> floor_of(Offset offset);
   [[nodiscard]] Task<StorageResult<OffsetPosition>> floor_of_position(std::uint64_t position);
   [[nodiscard]] Task<StorageResult<void>> map_index(IndexFile& index);

@@ -1,5 +1,6 @@
 module;
 #include <algorithm>
+#include <array>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -23,32 +24,49 @@ Task<StorageResult<void>> Segment::map_index(IndexFile& index) {
   co_return co_await index.map(context_, path(index.kind()));
 }
 
+std::optional<Segment::Around> Segment::around_now(Offset offset) {
+  const OffsetIndexView last(offsets_.last_part(), base_);
+  if (last.entries() > 0 && last.entry(0).offset <= offset) {
+    const std::size_t count = last.entries_up_to(offset);
+    Around around{last.entry(count - 1)};
+    if (count < last.entries()) around.next = last.entry(count);
+    return around;
+  }
+  const auto bytes = offsets_.checked() ? offsets_.first_part() : std::nullopt;
+  if (!bytes) return std::nullopt;
+  const OffsetIndexView first(*bytes, base_);
+  const std::size_t count = first.entries_up_to(offset);
+  Around around{count == 0 ? OffsetPosition{base_, 0} : first.entry(count - 1)};
+  if (count < first.entries()) {
+    around.next = first.entry(count);
+  } else if (last.entries() > 0) {
+    around.next = last.entry(0);
+  }
+  return around;
+}
+
+std::optional<OffsetPosition> Segment::floor_of_position_now(std::uint64_t position) {
+  const auto bounded = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(position, std::numeric_limits<std::uint32_t>::max()));
+  const OffsetIndexView last(offsets_.last_part(), base_);
+  if (last.entries() > 0 && last.entry(0).position <= bounded) {
+    return last.floor_of_position(bounded);
+  }
+  const auto first = offsets_.checked() ? offsets_.first_part() : std::nullopt;
+  if (!first) return std::nullopt;
+  return OffsetIndexView(*first, base_).floor_of_position(bounded);
+}
+
 Task<StorageResult<OffsetPosition>> Segment::floor_of(Offset offset) {
   for (;;) {
-    const OffsetIndexView last(offsets_.last_part(), base_);
-    if (last.entries() > 0 && last.entry(0).offset <= offset) co_return last.floor_of(offset);
-    if (offsets_.checked()) {
-      if (const auto first = offsets_.first_part()) {
-        co_return OffsetIndexView(*first, base_).floor_of(offset);
-      }
-    }
+    if (const auto around = around_now(offset)) co_return around->floor;
     if (const auto done = co_await map_index(offsets_); !done) co_return failure(done.error());
   }
 }
 
 Task<StorageResult<OffsetPosition>> Segment::floor_of_position(std::uint64_t position) {
-  const auto bounded = static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(position, std::numeric_limits<std::uint32_t>::max()));
   for (;;) {
-    const OffsetIndexView last(offsets_.last_part(), base_);
-    if (last.entries() > 0 && last.entry(0).position <= bounded) {
-      co_return last.floor_of_position(bounded);
-    }
-    if (offsets_.checked()) {
-      if (const auto first = offsets_.first_part()) {
-        co_return OffsetIndexView(*first, base_).floor_of_position(bounded);
-      }
-    }
+    if (const auto floor = floor_of_position_now(position)) co_return *floor;
     if (const auto done = co_await map_index(offsets_); !done) co_return failure(done.error());
   }
 }
@@ -56,17 +74,45 @@ Task<StorageResult<OffsetPosition>> Segment::floor_of_position(std::uint64_t pos
 Task<StorageResult<std::optional<BatchPlace>>> Segment::find(Offset offset,
                                                              std::uint64_t end_position) {
   using Found = StorageResult<std::optional<BatchPlace>>;
-  const auto floor = co_await floor_of(offset);
-  if (!floor) co_return failure(floor.error());
-  if (floor->position >= end_position) co_return Found(std::nullopt);
-  const auto lease = co_await open_log();
-  if (!lease) co_return failure(lease.error());
-  BatchWalker walker(context_.files, context_.buffers, lease->handle(), log_path_, floor->position,
-                     end_position);
+  auto around = around_now(offset);
+  while (!around) {
+    if (const auto done = co_await map_index(offsets_); !done) co_return failure(done.error());
+    around = around_now(offset);
+  }
+  if (around->floor.position >= end_position) co_return Found(std::nullopt);
+  auto lease = open_log_now();
+  if (!lease) {
+    auto opened = co_await open_log();
+    if (!opened) co_return failure(opened.error());
+    lease = std::move(*opened);
+  }
+  // Mostly the batch that the next entry is about holds the offset.
+  if (around->next && around->next->position + record_batch_header_bytes <= end_position) {
+    const std::uint64_t position = around->next->position;
+    std::array<std::byte, record_batch_header_bytes> bytes;
+    const auto read = co_await context_.files.read(lease->handle(), position, bytes);
+    if (!read) co_return storage_failure(read.error(), log_path_);
+    const auto header = protocol::read_batch_header(ByteView(bytes).first(*read));
+    if (header && header->base_offset <= offset && header->last_offset() == around->next->offset &&
+        position + header->size_bytes() <= end_position) {
+      co_return Found(BatchPlace{position, *header});
+    }
+  }
+  BatchWalker walker(context_.files, context_.buffers, lease->handle(), log_path_,
+                     around->floor.position, end_position);
   for (;;) {
     auto place = co_await walker.next();
     if (!place || !*place || (*place)->header.last_offset() >= offset) co_return place;
   }
+}
+
+std::optional<BatchBoundary> Segment::boundary_by_index(std::uint64_t position,
+                                                        std::uint64_t bytes_max,
+                                                        std::uint64_t end_position) {
+  if (bytes_max >= end_position - position) return BatchBoundary{end_position};
+  const auto floor = floor_of_position_now(position + bytes_max);
+  if (!floor || floor->position < position + bytes_max / 2) return std::nullopt;
+  return BatchBoundary{floor->position};
 }
 
 Task<StorageResult<BatchBoundary>> Segment::boundary(std::uint64_t position,

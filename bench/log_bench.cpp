@@ -1,0 +1,451 @@
+// What a log costs beside plain system calls in a loop: the floor. Real files, one thread.
+//   log_bench [--directory=PATH] [--rounds=N] [--only=TEXT] [--files=auto|io_uring|thread_pool]
+// Floor and log take turns; each line is the median of N rounds, after one that does not count:
+// memory that a virtual machine touches for the first time is slow. CPU time counts all threads.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+import millrace.runtime.files;
+import millrace.storage.log;
+
+namespace {
+
+using namespace millrace;
+using namespace millrace::storage;
+
+struct Settings {
+  std::string directory = "/var/tmp";
+  std::size_t rounds = 5;
+  std::string only;
+  std::string files = "auto";
+};
+
+struct Sample {
+  double wall_ns = 0;
+  double cpu_ns = 0;
+};
+
+[[nodiscard]] double cpu_ns() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto ns = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_usec) * 1e3;
+  };
+  return ns(usage.ru_utime) + ns(usage.ru_stime);
+}
+
+template <class Work>
+[[nodiscard]] Sample measured(const Clock& clock, Work work) {
+  const double cpu = cpu_ns();
+  const MonotonicTime begin = clock.now();
+  work();
+  const Duration wall = clock.now() - begin;
+  return {static_cast<double>(wall.count()), cpu_ns() - cpu};
+}
+
+[[nodiscard]] Sample median(std::vector<Sample> samples) {
+  const auto middle = [&](double Sample::* field) {
+    std::sort(samples.begin(), samples.end(),
+              [&](const Sample& a, const Sample& b) { return a.*field < b.*field; });
+    return samples[samples.size() / 2].*field;
+  };
+  return {middle(&Sample::wall_ns), middle(&Sample::cpu_ns)};
+}
+
+void must(bool succeeded, std::string_view what) {
+  if (succeeded) return;
+  std::fprintf(stderr, "%s\n", std::string(what).c_str());
+  std::exit(1);
+}
+
+class NoKeeper final : public DirectoryKeeper {
+ public:
+  Task<StorageResult<void>> save_recovery_point(const Log&) override {
+    co_return StorageResult<void>();
+  }
+  Task<StorageResult<void>> save_log_start(const Log&) override { co_return StorageResult<void>(); }
+  void went_offline(const Log&, const StorageError& error) override { must(false, error.message); }
+};
+
+class StandardError final : public LogSink {
+ public:
+  void write(LogLevel level, std::string_view, std::string_view message) override {
+    if (level >= LogLevel::warning) {
+      std::fprintf(stderr, "%.*s\n", static_cast<int>(message.size()), message.data());
+    }
+  }
+};
+
+// A batch of records of 100 bytes, as a producer sends it, of about this size.
+[[nodiscard]] std::vector<std::byte> make_batch(std::size_t bytes) {
+  BufferPool pool;
+  protocol::BatchStorage records(pool);
+  protocol::BatchStorage compressed(pool);
+  protocol::Compressor compressor;
+  protocol::BatchBuilder builder(records, compressed, compressor);
+  builder.start({});
+  const std::vector<std::byte> value(std::min<std::size_t>(100, bytes - 75), std::byte{0x61});
+  do {
+    protocol::RecordInput record;
+    record.value = value;
+    record.timestamp = Timestamp(1'700'000'000'000);
+    must(builder.append(record).has_value(), "append to batch");
+  } while (builder.size_bytes() + value.size() + 10 <= bytes);
+  const auto finished = builder.finish();
+  must(finished.has_value(), "finish batch");
+  return {finished->begin(), finished->end()};
+}
+
+class Bench {
+ public:
+  explicit Bench(Settings settings) : settings_(std::move(settings)) {
+    root_ = settings_.directory + "/millrace-log-bench-" + std::to_string(::getpid());
+    std::filesystem::create_directories(root_);
+    loop_ = std::move(ThreadExecutor::make(clock_).value());
+    pool_ = std::move(FilePool::start(clock_).value());
+    const auto setting = file_system_setting_from_string(settings_.files);
+    must(setting.has_value(), "--files is auto, io_uring or thread_pool");
+    const auto choice = choose_file_system(*setting);
+    must(choice.has_value(), "no such file system here");
+    std::printf("%s\n", choice->reason.c_str());
+    files_ = std::move(make_file_system(choice->kind, *loop_, *pool_).value());
+    open_files_.emplace(*files_);
+    mapped_files_.emplace(*files_, *open_files_);
+    segments_.emplace(SegmentContext{*loop_, *files_, *open_files_, *mapped_files_, buffers_,
+                                     decompressor_,
+                                     Logger(std::make_shared<StandardError>(), "bench")});
+    context_.emplace(LogContext{*segments_, producers_, keeper_});
+  }
+  ~Bench() {
+    loop_->run(close_files());
+    mapped_files_.reset();
+    open_files_.reset();
+    files_.reset();
+    pool_->stop();
+    std::filesystem::remove_all(root_);
+  }
+
+  void run();
+
+ private:
+  struct Appending {
+    std::size_t batch_bytes = 0;
+    std::size_t batches = 0;
+    std::size_t outstanding = 1;
+    std::size_t partitions = 1;
+    bool flush = false;
+  };
+
+  [[nodiscard]] bool wanted(std::string_view name) const {
+    return std::string(name).find(settings_.only) != std::string::npos;
+  }
+  [[nodiscard]] Task<void> close_files() { co_await open_files_->close_all(); }
+  [[nodiscard]] std::string partition_directory(std::size_t number) const {
+    return root_ + "/bench-" + std::to_string(number);
+  }
+  [[nodiscard]] std::unique_ptr<Log> open(std::size_t number, const LogConfig& config,
+                                          Offset recovery_point, bool clean);
+  void close(std::unique_ptr<Log> log) {
+    must(loop_->run(log->close()).has_value(), "close");
+    log.reset();
+  }
+  void remove(std::size_t number) { std::filesystem::remove_all(partition_directory(number)); }
+
+  void append_row(std::string_view name, const Appending& what);
+  [[nodiscard]] Sample append_floor(const Appending& what);
+  [[nodiscard]] Sample append_log(const Appending& what);
+  [[nodiscard]] Task<void> producer(std::vector<std::unique_ptr<Log>>& logs, const Appending& what,
+                                    std::size_t first);
+  void reading_rows();
+  [[nodiscard]] Task<void> fill(Log& log, std::uint64_t bytes);
+  [[nodiscard]] Task<void> find_ranges(Log& log, std::size_t count, bool sequential);
+  [[nodiscard]] Task<void> find_times(Log& log, std::size_t count);
+  [[nodiscard]] double crc_ns_per_gib();
+
+  Settings settings_;
+  SystemClock clock_;
+  std::string root_;
+  std::unique_ptr<ThreadExecutor> loop_;
+  std::unique_ptr<FilePool> pool_;
+  std::unique_ptr<PosixFileSystem> files_;
+  std::optional<OpenFiles> open_files_;
+  std::optional<MappedFiles> mapped_files_;
+  BufferPool buffers_;
+  protocol::Decompressor decompressor_;
+  ProducerBudget producers_;
+  NoKeeper keeper_;
+  std::optional<SegmentContext> segments_;
+  std::optional<LogContext> context_;
+};
+
+std::unique_ptr<Log> Bench::open(std::size_t number, const LogConfig& config, Offset recovery_point,
+                                 bool clean) {
+  std::filesystem::create_directories(partition_directory(number));
+  LogOpening opening;
+  opening.directory = partition_directory(number);
+  opening.partition = {"bench", PartitionIndex(static_cast<std::int32_t>(number))};
+  opening.config = config;
+  opening.recovery_point = recovery_point;
+  opening.clean = clean;
+  auto opened = loop_->run(Log::open(*context_, std::move(opening)));
+  must(opened.has_value(), opened ? "" : opened.error().message);
+  return std::move(*opened);
+}
+
+// --- Appending ---
+
+Sample Bench::append_floor(const Appending& what) {
+  std::vector<int> files;
+  for (std::size_t i = 0; i < what.partitions; ++i) {
+    files.push_back(::open((root_ + "/floor-" + std::to_string(i)).c_str(),
+                           O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  }
+  const std::vector<std::byte> batch = make_batch(what.batch_bytes);
+  std::uint32_t sum = 0;
+  const Sample sample = measured(clock_, [&] {
+    for (std::size_t i = 0; i < what.batches; ++i) {
+      sum ^= crc32c(batch);
+      const int file = files[i % files.size()];
+      must(::write(file, batch.data(), batch.size()) == std::ssize(batch), "write");
+      if (what.flush) must(::fdatasync(file) == 0, "fdatasync");
+    }
+  });
+  for (const int file : files) ::close(file);
+  for (std::size_t i = 0; i < what.partitions; ++i) {
+    std::filesystem::remove(root_ + "/floor-" + std::to_string(i));
+  }
+  must(sum != 1, "checksum");
+  return sample;
+}
+
+Task<void> Bench::producer(std::vector<std::unique_ptr<Log>>& logs, const Appending& what,
+                           std::size_t first) {
+  std::vector<std::byte> batch = make_batch(what.batch_bytes);
+  protocol::RecordReader reader(decompressor_);
+  protocol::ValidationOptions options;
+  options.timestamp_after_max = std::chrono::milliseconds::max();
+  for (std::size_t i = first; i < what.batches; i += what.outstanding) {
+    // As it came from the client: offsets from 0.
+    protocol::rewrite_base_offset_and_epoch(batch, Offset(0), no_leader_epoch);
+    const auto valid = protocol::validate_batch(batch, options, reader);
+    must(valid.has_value(), "validate");
+    const LeaderAppend append =
+        leader_append(batch, *valid, protocol::TimestampType::create_time, LeaderEpoch(0));
+    const auto appended = co_await logs[i % logs.size()]->append(append);
+    must(appended.has_value(), appended ? "" : appended.error().message);
+  }
+}
+
+Task<void> run_all(std::vector<Task<void>> tasks) {
+  TaskGroup group;
+  for (Task<void>& task : tasks) group.start(std::move(task));
+  co_await group.wait();
+}
+
+Sample Bench::append_log(const Appending& what) {
+  LogConfig config;
+  if (what.flush) config.flush_records = 1;
+  std::vector<std::unique_ptr<Log>> logs;
+  for (std::size_t i = 0; i < what.partitions; ++i) {
+    logs.push_back(open(i, config, Offset(0), false));
+  }
+  const Sample sample = measured(clock_, [&] {
+    std::vector<Task<void>> producers;
+    for (std::size_t i = 0; i < what.outstanding; ++i) {
+      producers.push_back(producer(logs, what, i));
+    }
+    loop_->run(run_all(std::move(producers)));
+  });
+  for (std::size_t i = 0; i < what.partitions; ++i) {
+    loop_->run(logs[i]->abandon());
+    logs[i].reset();
+    remove(i);
+  }
+  return sample;
+}
+
+void Bench::append_row(std::string_view name, const Appending& what) {
+  if (!wanted(name)) return;
+  std::vector<Sample> floor;
+  std::vector<Sample> ours;
+  for (std::size_t i = 0; i < settings_.rounds + 1; ++i) {
+    floor.push_back(append_floor(what));
+    ours.push_back(append_log(what));
+  }
+  floor.erase(floor.begin());
+  ours.erase(ours.begin());
+  const Sample f = median(floor);
+  const Sample o = median(ours);
+  const double count = static_cast<double>(what.batches);
+  const double bytes = count * static_cast<double>(what.batch_bytes);
+  std::printf(
+      "%-34s floor %8.0f/s %7.1f MB/s %6.2f CPU s/GB   log %8.0f/s %7.1f MB/s %6.2f CPU "
+      "s/GB   throughput x%.2f CPU x%.2f\n",
+      std::string(name).c_str(), count / f.wall_ns * 1e9, bytes / f.wall_ns * 1e3, f.cpu_ns / bytes,
+      count / o.wall_ns * 1e9, bytes / o.wall_ns * 1e3, o.cpu_ns / bytes, f.wall_ns / o.wall_ns,
+      o.cpu_ns / f.cpu_ns);
+  std::fflush(stdout);
+}
+
+// --- Reading and recovering ---
+
+constexpr std::string_view random_row = "read: offset to range, random";
+constexpr std::string_view row_row = "read: offset to range, in a row";
+constexpr std::string_view time_row = "read: time to offset";
+constexpr std::string_view recover_row = "recover 1 GB from the page cache";
+constexpr std::size_t reading_batch_bytes = 16 * kibibyte;
+
+Task<void> Bench::fill(Log& log, std::uint64_t bytes) {
+  std::vector<std::byte> batch = make_batch(reading_batch_bytes);
+  std::int64_t time = 0;
+  for (std::uint64_t written = 0; written < bytes; written += batch.size()) {
+    time += 10;
+    LeaderAppend append;
+    append.batch = batch;
+    append.epoch = LeaderEpoch(0);
+    // All records of a batch get its time.
+    append.must_rewrite_timestamps = true;
+    append.timestamp_type = protocol::TimestampType::log_append_time;
+    append.max_timestamp = Timestamp(time);
+    const auto appended = co_await log.append(append);
+    must(appended.has_value(), "append");
+  }
+  log.set_high_watermark(log.end());
+}
+
+Task<void> Bench::find_ranges(Log& log, std::size_t count, bool sequential) {
+  const std::uint64_t end = static_cast<std::uint64_t>(log.end().value());
+  Offset next{0};
+  for (std::size_t i = 0; i < count; ++i) {
+    const Offset offset =
+        sequential ? next : Offset(static_cast<std::int64_t>(i * 2654435761U % end));
+    const auto slice = co_await log.read({offset, log.end(), mebibyte, true});
+    must(slice.has_value() && !slice->empty(), "read");
+    // The batches are alike.
+    const std::uint64_t records =
+        static_cast<std::uint64_t>(end) * slice->length / log.size_bytes();
+    next = slice->base_offset.plus(static_cast<std::int64_t>(records));
+    if (next >= log.end()) next = Offset(0);
+  }
+}
+
+Task<void> Bench::find_times(Log& log, std::size_t count) {
+  const auto last = co_await log.find_max_timestamp();
+  must(last.has_value() && last->has_value(), "max timestamp");
+  const std::uint64_t end = static_cast<std::uint64_t>((*last)->timestamp.value());
+  for (std::size_t i = 0; i < count; ++i) {
+    const Timestamp time(static_cast<std::int64_t>(i * 2654435761U % end));
+    const auto found = co_await log.find_timestamp(time, log.end());
+    must(found.has_value() && found->has_value(), "find_timestamp");
+  }
+}
+
+double Bench::crc_ns_per_gib() {
+  std::vector<std::byte> block(mebibyte, std::byte{3});
+  std::uint32_t sum = 0;
+  const Sample sample = measured(clock_, [&] {
+    for (int i = 0; i < 1024; ++i) sum ^= crc32c(block);
+  });
+  must(sum != 1, "checksum");
+  return sample.wall_ns;
+}
+
+void Bench::reading_rows() {
+  if (!wanted(random_row) && !wanted(row_row) && !wanted(time_row) && !wanted(recover_row)) return;
+  constexpr std::uint64_t bytes = std::uint64_t{1000} * mebibyte;
+  auto log = open(0, {}, Offset(0), false);
+  loop_->run(fill(*log, bytes));
+  const auto each = [&](std::string_view name, std::size_t count, auto work) {
+    if (!wanted(name)) return;
+    loop_->run(work(count));
+    std::vector<Sample> samples;
+    for (std::size_t i = 0; i < settings_.rounds; ++i) {
+      samples.push_back(measured(clock_, [&] { loop_->run(work(count)); }));
+    }
+    std::printf("%-34s %8.0f ns each\n", std::string(name).c_str(),
+                median(samples).wall_ns / static_cast<double>(count));
+    std::fflush(stdout);
+  };
+  each(random_row, 100'000, [&](std::size_t count) { return find_ranges(*log, count, false); });
+  each(row_row, 100'000, [&](std::size_t count) { return find_ranges(*log, count, true); });
+  each(time_row, 20'000, [&](std::size_t count) { return find_times(*log, count); });
+  const Offset end = log->end();
+  close(std::move(log));
+  if (wanted(recover_row)) {
+    std::vector<Sample> samples;
+    double crc = 0;
+    for (std::size_t i = 0; i < settings_.rounds; ++i) {
+      crc += crc_ns_per_gib();
+      samples.push_back(measured(clock_, [&] {
+        auto recovered = open(0, {}, Offset(0), false);
+        must(recovered->end() == end, "recovered all");
+        loop_->run(recovered->abandon());
+      }));
+    }
+    const double gib = static_cast<double>(bytes) / static_cast<double>(1024 * mebibyte);
+    std::printf("%-34s %8.2f GB/s   CRC32C alone %.2f GB/s\n", std::string(recover_row).c_str(),
+                static_cast<double>(bytes) / median(samples).wall_ns,
+                static_cast<double>(1024 * mebibyte) * static_cast<double>(settings_.rounds) / crc);
+    std::printf("%-34s %8.3f s\n", "  each", median(samples).wall_ns / 1e9 / gib);
+  }
+  remove(0);
+}
+
+void Bench::run() {
+  append_row("append 16 KiB, 1 waiting", {16 * kibibyte, 32'768, 1, 1, false});
+  append_row("append 16 KiB, 16 waiting", {16 * kibibyte, 65'536, 16, 1, false});
+  append_row("append 200 B, 64 waiting", {200, 1'000'000, 64, 1, false});
+  append_row("append 200 B, 1 waiting", {200, 300'000, 1, 1, false});
+  append_row("commit 1 partition, 64 waiting", {1024, 4'096, 64, 1, true});
+  append_row("commit 64 partitions, 64 waiting", {1024, 4'096, 64, 64, true});
+  reading_rows();
+}
+
+[[nodiscard]] Settings parse(int count, char** arguments) {
+  Settings settings;
+  for (int i = 1; i < count; ++i) {
+    const std::string_view argument = arguments[i];
+    const auto value = [&](std::string_view name) -> std::optional<std::string> {
+      if (!argument.starts_with(name)) return std::nullopt;
+      return std::string(argument.substr(name.size()));
+    };
+    if (const auto directory = value("--directory=")) {
+      settings.directory = *directory;
+    } else if (const auto rounds = value("--rounds=")) {
+      settings.rounds = std::max<std::size_t>(1, std::stoul(*rounds));
+    } else if (const auto only = value("--only=")) {
+      settings.only = *only;
+    } else if (const auto files = value("--files=")) {
+      settings.files = *files;
+    } else {
+      must(false, "log_bench [--directory=PATH] [--rounds=N] [--only=TEXT] [--files=KIND]");
+    }
+  }
+  return settings;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  Bench bench(parse(count, arguments));
+  bench.run();
+  return 0;
+}
