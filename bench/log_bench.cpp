@@ -3,7 +3,6 @@
 // Floor and log take turns; each line is the median of N rounds, after one that does not count:
 // memory that a virtual machine touches for the first time is slow. CPU time counts all threads.
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,7 +13,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -23,12 +21,15 @@
 #include <utility>
 #include <vector>
 
+#include "real_logs.hpp"
+
 import millrace.runtime.files;
 import millrace.storage.log;
 
 namespace {
 
 using namespace millrace;
+using namespace millrace::bench;
 using namespace millrace::storage;
 
 struct Settings {
@@ -38,110 +39,10 @@ struct Settings {
   std::string files = "auto";
 };
 
-struct Sample {
-  double wall_ns = 0;
-  double cpu_ns = 0;
-};
-
-[[nodiscard]] double cpu_ns() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto ns = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_usec) * 1e3;
-  };
-  return ns(usage.ru_utime) + ns(usage.ru_stime);
-}
-
-template <class Work>
-[[nodiscard]] Sample measured(const Clock& clock, Work work) {
-  const double cpu = cpu_ns();
-  const MonotonicTime begin = clock.now();
-  work();
-  const Duration wall = clock.now() - begin;
-  return {static_cast<double>(wall.count()), cpu_ns() - cpu};
-}
-
-[[nodiscard]] Sample median(std::vector<Sample> samples) {
-  const auto middle = [&](double Sample::* field) {
-    std::sort(samples.begin(), samples.end(),
-              [&](const Sample& a, const Sample& b) { return a.*field < b.*field; });
-    return samples[samples.size() / 2].*field;
-  };
-  return {middle(&Sample::wall_ns), middle(&Sample::cpu_ns)};
-}
-
-void must(bool succeeded, std::string_view what) {
-  if (succeeded) return;
-  std::fprintf(stderr, "%s\n", std::string(what).c_str());
-  std::exit(1);
-}
-
-class NoKeeper final : public DirectoryKeeper {
- public:
-  Task<StorageResult<void>> save_recovery_point(const Log&) override {
-    co_return StorageResult<void>();
-  }
-  Task<StorageResult<void>> save_log_start(const Log&) override { co_return StorageResult<void>(); }
-  void went_offline(const Log&, const StorageError& error) override { must(false, error.message); }
-};
-
-class StandardError final : public LogSink {
- public:
-  void write(LogLevel level, std::string_view, std::string_view message) override {
-    if (level >= LogLevel::warning) {
-      std::fprintf(stderr, "%.*s\n", static_cast<int>(message.size()), message.data());
-    }
-  }
-};
-
-// A batch of records of 100 bytes, as a producer sends it, of about this size.
-[[nodiscard]] std::vector<std::byte> make_batch(std::size_t bytes) {
-  BufferPool pool;
-  protocol::BatchStorage records(pool);
-  protocol::BatchStorage compressed(pool);
-  protocol::Compressor compressor;
-  protocol::BatchBuilder builder(records, compressed, compressor);
-  builder.start({});
-  const std::vector<std::byte> value(std::min<std::size_t>(100, bytes - 75), std::byte{0x61});
-  do {
-    protocol::RecordInput record;
-    record.value = value;
-    record.timestamp = Timestamp(1'700'000'000'000);
-    must(builder.append(record).has_value(), "append to batch");
-  } while (builder.size_bytes() + value.size() + 10 <= bytes);
-  const auto finished = builder.finish();
-  must(finished.has_value(), "finish batch");
-  return {finished->begin(), finished->end()};
-}
-
 class Bench {
  public:
-  explicit Bench(Settings settings) : settings_(std::move(settings)) {
-    root_ = settings_.directory + "/millrace-log-bench-" + std::to_string(::getpid());
-    std::filesystem::create_directories(root_);
-    loop_ = std::move(ThreadExecutor::make(clock_).value());
-    pool_ = std::move(FilePool::start(clock_).value());
-    const auto setting = file_system_setting_from_string(settings_.files);
-    must(setting.has_value(), "--files is auto, io_uring or thread_pool");
-    const auto choice = choose_file_system(*setting);
-    must(choice.has_value(), "no such file system here");
-    std::printf("%s\n", choice->reason.c_str());
-    files_ = std::move(make_file_system(choice->kind, *loop_, *pool_).value());
-    open_files_.emplace(*files_);
-    mapped_files_.emplace(*files_, *open_files_);
-    segments_.emplace(SegmentContext{*loop_, *files_, *open_files_, *mapped_files_, buffers_,
-                                     decompressor_,
-                                     Logger(std::make_shared<StandardError>(), "bench")});
-    context_.emplace(LogContext{*segments_, producers_, keeper_});
-  }
-  ~Bench() {
-    loop_->run(close_files());
-    mapped_files_.reset();
-    open_files_.reset();
-    files_.reset();
-    pool_->stop();
-    std::filesystem::remove_all(root_);
-  }
+  explicit Bench(const Settings& settings)
+      : settings_(settings), logs_(settings.directory, settings.files) {}
 
   void run();
 
@@ -157,18 +58,6 @@ class Bench {
   [[nodiscard]] bool wanted(std::string_view name) const {
     return std::string(name).find(settings_.only) != std::string::npos;
   }
-  [[nodiscard]] Task<void> close_files() { co_await open_files_->close_all(); }
-  [[nodiscard]] std::string partition_directory(std::size_t number) const {
-    return root_ + "/bench-" + std::to_string(number);
-  }
-  [[nodiscard]] std::unique_ptr<Log> open(std::size_t number, const LogConfig& config,
-                                          Offset recovery_point, bool clean);
-  void close(std::unique_ptr<Log> log) {
-    must(loop_->run(log->close()).has_value(), "close");
-    log.reset();
-  }
-  void remove(std::size_t number) { std::filesystem::remove_all(partition_directory(number)); }
-
   void append_row(std::string_view name, const Appending& what);
   [[nodiscard]] Sample append_floor(const Appending& what);
   [[nodiscard]] Sample append_log(const Appending& what);
@@ -181,46 +70,20 @@ class Bench {
   [[nodiscard]] double crc_ns_per_gib();
 
   Settings settings_;
-  SystemClock clock_;
-  std::string root_;
-  std::unique_ptr<ThreadExecutor> loop_;
-  std::unique_ptr<FilePool> pool_;
-  std::unique_ptr<PosixFileSystem> files_;
-  std::optional<OpenFiles> open_files_;
-  std::optional<MappedFiles> mapped_files_;
-  BufferPool buffers_;
-  protocol::Decompressor decompressor_;
-  ProducerBudget producers_;
-  NoKeeper keeper_;
-  std::optional<SegmentContext> segments_;
-  std::optional<LogContext> context_;
+  RealLogs logs_;
 };
-
-std::unique_ptr<Log> Bench::open(std::size_t number, const LogConfig& config, Offset recovery_point,
-                                 bool clean) {
-  std::filesystem::create_directories(partition_directory(number));
-  LogOpening opening;
-  opening.directory = partition_directory(number);
-  opening.partition = {"bench", PartitionIndex(static_cast<std::int32_t>(number))};
-  opening.config = config;
-  opening.recovery_point = recovery_point;
-  opening.clean = clean;
-  auto opened = loop_->run(Log::open(*context_, std::move(opening)));
-  must(opened.has_value(), opened ? "" : opened.error().message);
-  return std::move(*opened);
-}
 
 // --- Appending ---
 
 Sample Bench::append_floor(const Appending& what) {
   std::vector<int> files;
   for (std::size_t i = 0; i < what.partitions; ++i) {
-    files.push_back(::open((root_ + "/floor-" + std::to_string(i)).c_str(),
+    files.push_back(::open((logs_.root() + "/floor-" + std::to_string(i)).c_str(),
                            O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   }
   const std::vector<std::byte> batch = make_batch(what.batch_bytes);
   std::uint32_t sum = 0;
-  const Sample sample = measured(clock_, [&] {
+  const Sample sample = measured(logs_.clock(), [&] {
     for (std::size_t i = 0; i < what.batches; ++i) {
       sum ^= crc32c(batch);
       const int file = files[i % files.size()];
@@ -230,7 +93,7 @@ Sample Bench::append_floor(const Appending& what) {
   });
   for (const int file : files) ::close(file);
   for (std::size_t i = 0; i < what.partitions; ++i) {
-    std::filesystem::remove(root_ + "/floor-" + std::to_string(i));
+    std::filesystem::remove(logs_.root() + "/floor-" + std::to_string(i));
   }
   must(sum != 1, "checksum");
   return sample;
@@ -239,7 +102,7 @@ Sample Bench::append_floor(const Appending& what) {
 Task<void> Bench::producer(std::vector<std::unique_ptr<Log>>& logs, const Appending& what,
                            std::size_t first) {
   std::vector<std::byte> batch = make_batch(what.batch_bytes);
-  protocol::RecordReader reader(decompressor_);
+  protocol::RecordReader reader(logs_.decompressor());
   protocol::ValidationOptions options;
   options.timestamp_after_max = std::chrono::milliseconds::max();
   for (std::size_t i = first; i < what.batches; i += what.outstanding) {
@@ -254,30 +117,23 @@ Task<void> Bench::producer(std::vector<std::unique_ptr<Log>>& logs, const Append
   }
 }
 
-Task<void> run_all(std::vector<Task<void>> tasks) {
-  TaskGroup group;
-  for (Task<void>& task : tasks) group.start(std::move(task));
-  co_await group.wait();
-}
-
 Sample Bench::append_log(const Appending& what) {
   LogConfig config;
   if (what.flush) config.flush_records = 1;
   std::vector<std::unique_ptr<Log>> logs;
   for (std::size_t i = 0; i < what.partitions; ++i) {
-    logs.push_back(open(i, config, Offset(0), false));
+    logs.push_back(logs_.open(i, config, false));
   }
-  const Sample sample = measured(clock_, [&] {
+  const Sample sample = measured(logs_.clock(), [&] {
     std::vector<Task<void>> producers;
     for (std::size_t i = 0; i < what.outstanding; ++i) {
       producers.push_back(producer(logs, what, i));
     }
-    loop_->run(run_all(std::move(producers)));
+    logs_.loop().run(run_all(std::move(producers)));
   });
   for (std::size_t i = 0; i < what.partitions; ++i) {
-    loop_->run(logs[i]->abandon());
-    logs[i].reset();
-    remove(i);
+    logs_.abandon(std::move(logs[i]));
+    logs_.remove(i);
   }
   return sample;
 }
@@ -361,7 +217,7 @@ Task<void> Bench::find_times(Log& log, std::size_t count) {
 double Bench::crc_ns_per_gib() {
   std::vector<std::byte> block(mebibyte, std::byte{3});
   std::uint32_t sum = 0;
-  const Sample sample = measured(clock_, [&] {
+  const Sample sample = measured(logs_.clock(), [&] {
     for (int i = 0; i < 1024; ++i) sum ^= crc32c(block);
   });
   must(sum != 1, "checksum");
@@ -371,14 +227,14 @@ double Bench::crc_ns_per_gib() {
 void Bench::reading_rows() {
   if (!wanted(random_row) && !wanted(row_row) && !wanted(time_row) && !wanted(recover_row)) return;
   constexpr std::uint64_t bytes = std::uint64_t{1000} * mebibyte;
-  auto log = open(0, {}, Offset(0), false);
-  loop_->run(fill(*log, bytes));
+  auto log = logs_.open(0, {}, false);
+  logs_.loop().run(fill(*log, bytes));
   const auto each = [&](std::string_view name, std::size_t count, auto work) {
     if (!wanted(name)) return;
-    loop_->run(work(count));
+    logs_.loop().run(work(count));
     std::vector<Sample> samples;
     for (std::size_t i = 0; i < settings_.rounds; ++i) {
-      samples.push_back(measured(clock_, [&] { loop_->run(work(count)); }));
+      samples.push_back(measured(logs_.clock(), [&] { logs_.loop().run(work(count)); }));
     }
     std::printf("%-34s %8.0f ns each\n", std::string(name).c_str(),
                 median(samples).wall_ns / static_cast<double>(count));
@@ -388,16 +244,16 @@ void Bench::reading_rows() {
   each(row_row, 100'000, [&](std::size_t count) { return find_ranges(*log, count, true); });
   each(time_row, 20'000, [&](std::size_t count) { return find_times(*log, count); });
   const Offset end = log->end();
-  close(std::move(log));
+  logs_.close(std::move(log));
   if (wanted(recover_row)) {
     std::vector<Sample> samples;
     double crc = 0;
     for (std::size_t i = 0; i < settings_.rounds; ++i) {
       crc += crc_ns_per_gib();
-      samples.push_back(measured(clock_, [&] {
-        auto recovered = open(0, {}, Offset(0), false);
+      samples.push_back(measured(logs_.clock(), [&] {
+        auto recovered = logs_.open(0, {}, false);
         must(recovered->end() == end, "recovered all");
-        loop_->run(recovered->abandon());
+        logs_.abandon(std::move(recovered));
       }));
     }
     const double gib = static_cast<double>(bytes) / static_cast<double>(1024 * mebibyte);
@@ -406,7 +262,7 @@ void Bench::reading_rows() {
                 static_cast<double>(1024 * mebibyte) * static_cast<double>(settings_.rounds) / crc);
     std::printf("%-34s %8.3f s\n", "  each", median(samples).wall_ns / 1e9 / gib);
   }
-  remove(0);
+  logs_.remove(0);
 }
 
 void Bench::run() {
