@@ -124,22 +124,26 @@ Milliseconds Log::next_jitter() const {
 
 // --- Making durable ---
 
+// Appending goes on meanwhile.
 Task<StorageResult<void>> Log::flush() {
-  const auto guard = co_await changes_.lock();
+  const auto guard = co_await settling_.lock();
   if (auto usable_now = usable(); !usable_now) co_return usable_now;
   auto done = co_await flush_locked();
   if (!done) co_return failure(noted(done.error()));
   co_return done;
 }
 
+// With changes_ or settling_ locked: nothing is cut.
 Task<StorageResult<void>> Log::flush_locked() {
   const Offset end = end_;
+  const std::uint64_t records = unflushed_records_;
   if (flushed_end_ == end && !names_dirty_) co_return StorageResult<void>();
   std::size_t first = segments_.size();
   while (first > 0 && (segments_[first - 1]->log_dirty() || first == segments_.size())) --first;
   // From the oldest on: what is durable has no gap.
-  for (std::size_t i = first; i < segments_.size(); ++i) {
-    const std::shared_ptr<Segment> segment = segments_[i];
+  const std::vector<std::shared_ptr<Segment>> dirty(
+      segments_.begin() + static_cast<std::ptrdiff_t>(first), segments_.end());
+  for (const auto& segment : dirty) {
     if (auto synced = co_await segment->sync_log(); !synced) co_return synced;
   }
   if (names_dirty_) {
@@ -150,7 +154,7 @@ Task<StorageResult<void>> Log::flush_locked() {
     }
   }
   flushed_end_ = std::max(flushed_end_, end);
-  unflushed_records_ = 0;
+  unflushed_records_ -= std::min(unflushed_records_, records);
   co_return StorageResult<void>();
 }
 
@@ -203,6 +207,8 @@ Task<StorageResult<void>> Log::checkpoint() {
   std::shared_ptr<Segment> segment;
   Offset end;
   std::uint64_t version = 0;
+  // Most of it while appending goes on.
+  if (auto flushed = co_await flush(); !flushed) co_return flushed;
   {
     const auto guard = co_await changes_.lock();
     if (auto usable_now = usable(); !usable_now) co_return usable_now;
