@@ -199,7 +199,8 @@ void ShardLoop::wait_for_events(Duration timeout) {
     events_[events_count_++] = {
         .target = static_cast<Target>(event.data.u64),
         .ready = {.to_read = broken || (event.events & (EPOLLIN | EPOLLRDHUP)) != 0,
-                  .to_write = broken || (event.events & EPOLLOUT) != 0}};
+                  .to_write = broken || (event.events & EPOLLOUT) != 0,
+                  .is_ended = broken || (event.events & EPOLLRDHUP) != 0}};
   }
 }
 

@@ -35,6 +35,7 @@ class SocketWatch {
   struct Ready {
     bool to_read = false;
     bool to_write = false;
+    bool is_ended = false;  // the peer writes no more, or the connection is broken
   };
   using Function = void (*)(SocketWatch&, Ready);
   explicit SocketWatch(Function function) : function_(function) {}

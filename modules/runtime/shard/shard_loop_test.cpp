@@ -288,12 +288,14 @@ struct Noting : SocketWatch {
           auto& noting = static_cast<Noting&>(self);
           noting.to_read += ready.to_read ? 1 : 0;
           noting.to_write += ready.to_write ? 1 : 0;
+          noting.is_ended = ready.is_ended;
           noting.arrival->count();
         }),
         arrival(&a) {}
   Arrival* arrival;
   int to_read = 0;
   int to_write = 0;
+  bool is_ended = false;
 };
 
 TEST_F(ShardLoopTest, a_socket_is_told_once_for_each_change) {
@@ -324,6 +326,7 @@ TEST_F(ShardLoopTest, a_socket_is_told_once_for_each_change) {
   ::close(pair[1]);
   loop->run(ended.come());
   EXPECT_EQ(noting.to_read, 2);
+  EXPECT_TRUE(noting.is_ended);
   loop->unwatch(noting);
   ::close(pair[0]);
 }
