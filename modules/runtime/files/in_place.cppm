@@ -26,7 +26,7 @@ struct InPlaceLimits {
   Duration slow_write = std::chrono::milliseconds{5};
   Duration slow_period = std::chrono::milliseconds{250};
   // Early write-back of a file begins when it has so many new bytes, ...
-  std::size_t write_back_bytes = 4 * mebibyte;
+  std::size_t write_back_bytes = 16 * mebibyte;
   // ... and when so many wait for it, the disk does not keep up and its writes are handed over.
   std::size_t write_back_bytes_max = 256 * mebibyte;
 };
