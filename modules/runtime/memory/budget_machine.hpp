@@ -12,17 +12,9 @@
 #include <vector>
 
 import millrace.runtime.memory;
+import millrace.runtime.shard;
 
 namespace millrace {
-
-class ExecutorMailbox final : public Mailbox {
- public:
-  explicit ExecutorMailbox(Executor& executor) : executor_(executor) {}
-  void send(Callback& callback) override { executor_.post(callback); }
-
- private:
-  Executor& executor_;
-};
 
 class BudgetMachine {
  public:
@@ -31,7 +23,7 @@ class BudgetMachine {
     for (std::uint32_t i = 0; i < options.shard_count; ++i) {
       auto meter =
           telemetry::BudgetMeter::create(registry, ShardIndex(i), "test", options.limit_bytes);
-      locals_.push_back(std::make_unique<LocalBudget>(budget, executor.clock(), mailbox_,
+      locals_.push_back(std::make_unique<LocalBudget>(budget, executor.clock(), loop_.mailbox(),
                                                       ShardIndex(i), std::move(*meter)));
     }
   }
@@ -56,7 +48,7 @@ class BudgetMachine {
   MemoryBudget budget;
 
  private:
-  ExecutorMailbox mailbox_{executor};
+  SimulatedLoop loop_{executor};
   std::vector<std::unique_ptr<LocalBudget>> locals_;
 };
 

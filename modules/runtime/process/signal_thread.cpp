@@ -13,6 +13,7 @@ module;
 #include <mutex>
 #include <optional>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -50,7 +51,11 @@ SignalThread::SignalThread(const Logger& log, const Clock& clock, const Notifier
   sigaddset(&blocked, SIGPIPE);
   check(::pthread_sigmask(SIG_BLOCK, &blocked, &mask_before_) == 0, "a thread may block signals");
   check(std::signal(SIGPIPE, SIG_IGN) != SIG_ERR, "a process may ignore SIGPIPE");
-  thread_ = std::thread([this] { run(); });
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error&) {
+    check(false, "the system has a thread for a process that starts");
+  }
   ::pthread_setname_np(thread_.native_handle(), "signals");
 }
 

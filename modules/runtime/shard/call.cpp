@@ -32,9 +32,15 @@ Result<CallMetrics> CallMetrics::create(telemetry::Registry& registry, ShardInde
   return CallMetrics{std::move(*calls), std::move(*waits)};
 }
 
-Shard::Shard(ShardIndex index, ShardLoop& loop, const std::vector<std::unique_ptr<Shard>>& all,
-             std::uint32_t count, CallMetrics metrics)
-    : index_(index), loop_(loop), shards_(all), metrics_(std::move(metrics)), lanes_(count) {}
+Shard::Shard(ShardIndex index, EventLoop& loop, ShardLoop* socket_loop,
+             const std::vector<std::unique_ptr<Shard>>& all, std::uint32_t count,
+             CallMetrics metrics)
+    : index_(index),
+      loop_(loop),
+      socket_loop_(socket_loop),
+      shards_(all),
+      metrics_(std::move(metrics)),
+      lanes_(count) {}
 
 Shard::~Shard() {
   check(unanswered_ == 0, "a shard outlives its calls to others");

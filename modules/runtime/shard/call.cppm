@@ -55,19 +55,25 @@ template <class T>
 using StoredResult = std::conditional_t<std::is_void_v<T>, Nothing, T>;
 
 // One thread with one event loop; what belongs to a shard runs there and nowhere else. Owned by
-// Shards; all functions are called on its thread. `co_await here.call(there, function)` is how one
-// shard asks another for something.
+// Shards, or by SimulatedShards; all functions are called on its thread. `co_await here.call(there,
+// function)` is how one shard asks another for something.
 class Shard {
  public:
-  // `all` holds `count` shards, this one among them, before any of them calls.
-  Shard(ShardIndex index, ShardLoop& loop, const std::vector<std::unique_ptr<Shard>>& all,
-        std::uint32_t count, CallMetrics metrics);
+  // `all` holds `count` shards, this one among them, before any of them calls. `socket_loop` is the
+  // same loop, or null in a simulation.
+  Shard(ShardIndex index, EventLoop& loop, ShardLoop* socket_loop,
+        const std::vector<std::unique_ptr<Shard>>& all, std::uint32_t count, CallMetrics metrics);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
   ~Shard();
 
   [[nodiscard]] ShardIndex index() const { return index_; }
-  [[nodiscard]] ShardLoop& loop() { return loop_; }
+  [[nodiscard]] EventLoop& loop() { return loop_; }
+  // For what needs sockets. There are none in a simulation.
+  [[nodiscard]] ShardLoop& socket_loop() {
+    check(socket_loop_ != nullptr, "a simulated shard has no sockets");
+    return *socket_loop_;
+  }
   [[nodiscard]] const Clock& clock() const { return loop_.clock(); }
   [[nodiscard]] std::uint32_t shard_count() const {
     return static_cast<std::uint32_t>(shards_.size());
@@ -112,7 +118,8 @@ class Shard {
   void answered();
 
   ShardIndex index_;
-  ShardLoop& loop_;
+  EventLoop& loop_;
+  ShardLoop* socket_loop_;
   const std::vector<std::unique_ptr<Shard>>& shards_;
   CallMetrics metrics_;
   std::vector<Lane> lanes_;

@@ -69,12 +69,12 @@ TEST_F(ShardCallTest, gives_values_of_functions_and_of_tasks) {
 
 TEST_F(ShardCallTest, to_its_own_shard_runs_at_once) {
   const auto counted = shards->run_on(zero, [](Shard& here) -> Task<std::uint64_t> {
-    const std::uint64_t turns = here.loop().turns();
+    const std::uint64_t turns = here.socket_loop().turns();
     for (int i = 0; i < 100'000; ++i) {  // deep recursion would show here
       co_await here.call(zero, [](Shard&) { return 1; });
       co_await here.call(zero, [](Shard&) -> Task<int> { co_return 1; });
     }
-    co_return here.loop().turns() - turns;
+    co_return here.socket_loop().turns() - turns;
   });
   EXPECT_EQ(counted, 0);
 }

@@ -8,3 +8,4 @@ export import :arrivals;
 export import :call;
 export import :shard_loop;
 export import :shards;
+export import :simulated_shards;

@@ -101,7 +101,8 @@ Result<void> Shards::add(telemetry::Registry& registry, const ShardsOptions& opt
   auto loop = ShardLoop::make(clock_, &grounds_.back()->meter);
   if (!loop) return failure(loop.error());
   grounds_.back()->loop = std::move(*loop);
-  shards_.push_back(std::make_unique<Shard>(index, *grounds_.back()->loop, shards_, options.count,
+  shards_.push_back(std::make_unique<Shard>(index, *grounds_.back()->loop,
+                                            grounds_.back()->loop.get(), shards_, options.count,
                                             std::move(*calls)));
   return {};
 }

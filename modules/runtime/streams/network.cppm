@@ -26,7 +26,8 @@ struct SocketOptions {
 
 struct ListenOptions {
   int backlog = listen_backlog_default;
-  // Several listeners, one on each shard, share the address; the kernel spreads connections.
+  // Several listeners share the address; the kernel spreads connections. So may a second process of
+  // the same user, by mistake: where that must be found out, one listens and others adopt.
   bool shared = false;
   SocketOptions sockets = {};
 };

@@ -131,7 +131,7 @@ TEST(TcpLoad, accepted_connections_are_handed_to_other_shards) {
   std::vector<Local> locals(shard_count);
   for (std::uint32_t i = 0; i < shard_count; ++i) {
     shards->run_on(ShardIndex(i), [&, i](Shard& here) {
-      locals[i].network = std::make_unique<TcpNetwork>(here.loop(), log);
+      locals[i].network = std::make_unique<TcpNetwork>(here.socket_loop(), log);
     });
   }
   const std::size_t answered = shards->run_on(ShardIndex{0}, [&](Shard& here) -> Task<std::size_t> {
