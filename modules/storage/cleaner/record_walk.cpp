@@ -31,7 +31,8 @@ BatchResult<void> RecordWalk::open(const BatchView& batch) {
   return reader_.open(batch);
 }
 
-BatchResult<void> RecordWalk::finish() const {
+BatchResult<void> RecordWalk::finish() {
+  walked_bytes_ += reader_.record_bytes();
   if (unordered_) return protocol::batch_failure(BatchError::offset_delta_not_consecutive);
   return reader_.finish();
 }

@@ -30,13 +30,16 @@ class RecordWalk {
     return true;
   }
   // After next() gave false: whether the batch was what its header says.
-  [[nodiscard]] protocol::BatchResult<void> finish() const;
+  [[nodiscard]] protocol::BatchResult<void> finish();
+  // How many bytes all records have that were walked over since the beginning, decompressed.
+  [[nodiscard]] std::uint64_t walked_bytes() const { return walked_bytes_; }
 
  private:
   protocol::RecordReader reader_;
   std::int32_t last_delta_ = -1;
   std::int32_t delta_max_ = -1;
   bool unordered_ = false;
+  std::uint64_t walked_bytes_ = 0;
 };
 
 // What a control batch says; nothing if it has lost its record. Types that are not known are given

@@ -106,6 +106,7 @@ class MemoryLog {
                                Timestamp timestamp) {
     BatchOptions options;
     options.base_offset = Offset(end);
+    options.leader_epoch = LeaderEpoch(0);
     options.producer = {producer, epoch, no_sequence};
     options.transactional = options.control = true;
     builder_.start(options);

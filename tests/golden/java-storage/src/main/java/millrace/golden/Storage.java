@@ -12,6 +12,7 @@ public final class Storage {
     }
 
     private static final List<Generator> GENERATORS = List.of(
+        CleanerTraces::write,
         DirectoryNames::write,
         EpochTraces::write,
         ProducerSnapshots::write,

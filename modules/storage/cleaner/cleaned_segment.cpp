@@ -1,0 +1,149 @@
+module;
+#include <array>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <span>
+#include <string>
+#include <utility>
+
+module millrace.storage.cleaner;
+
+namespace millrace::storage {
+
+namespace {
+
+constexpr SegmentFileKind segment_files[] = {SegmentFileKind::log, SegmentFileKind::offset_index,
+                                             SegmentFileKind::time_index,
+                                             SegmentFileKind::transaction_index};
+
+constexpr std::uint64_t log_bytes_max = std::numeric_limits<std::int32_t>::max();
+
+}  // namespace
+
+std::string CleanedSegment::path(SegmentFileKind kind) const {
+  return path_in(directory_, segment_file_name(base_, kind, FileStage::cleaned));
+}
+
+// Also what an attempt that failed has left: a file that is not written this time must not be
+// taken along.
+Task<StorageResult<void>> CleanedSegment::remove_files() {
+  for (const SegmentFileKind kind : segment_files) {
+    auto removed = co_await remove_file_if_there(context_.files, path(kind));
+    if (!removed) co_return removed;
+  }
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> CleanedSegment::create() {
+  if (auto removed = co_await remove_files(); !removed) co_return removed;
+  const std::string log_path = path(SegmentFileKind::log);
+  const auto opened = co_await context_.files.open(log_path, OpenMode::create_truncated);
+  if (!opened) co_return storage_failure(opened.error(), log_path);
+  file_ = *opened;
+  buffer_ = context_.buffers.acquire(cleaned_write_bytes);
+  buffer_.resize(0);
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> CleanedSegment::add(ByteView batch, const protocol::BatchHeader& header) {
+  if (header.max_timestamp > largest_.timestamp) {
+    largest_ = {header.max_timestamp, header.last_offset()};
+  }
+  bool fits = bytes_ + batch.size() <= log_bytes_max;
+  if (fits && bytes_since_entry_ > index_interval_bytes_) {
+    const OffsetPosition entry{header.last_offset(), static_cast<std::uint32_t>(bytes_)};
+    fits = add_offset_entry(offsets_, base_, entry) && add_time_entry(times_, base_, largest_);
+    bytes_since_entry_ = 0;
+  }
+  if (!fits) {
+    co_return storage_failure(StorageFault::limit,
+                              path(SegmentFileKind::log) + " would become larger than a segment");
+  }
+  bytes_ += batch.size();
+  bytes_since_entry_ += batch.size();
+  if (buffer_.size() + batch.size() > buffer_.capacity()) co_return co_await write(batch);
+  const std::size_t end = buffer_.size();
+  buffer_.resize(end + batch.size());
+  std::memcpy(buffer_.data() + end, batch.data(), batch.size());
+  co_return StorageResult<void>();
+}
+
+void CleanedSegment::add_aborted(const AbortedTransaction& transaction) {
+  add_transaction_entry(transactions_, transaction);
+}
+
+Task<StorageResult<void>> CleanedSegment::write(ByteView more) {
+  const std::array pieces{ByteView(buffer_.bytes()), more};
+  const auto written = co_await context_.files.write(file_, written_, pieces);
+  if (!written) co_return storage_failure(written.error(), path(SegmentFileKind::log));
+  written_ += buffer_.size() + more.size();
+  buffer_.resize(0);
+  if (written_ - synced_ >= cleaned_sync_bytes) co_return co_await sync();
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> CleanedSegment::sync() {
+  const std::uint64_t written = written_;
+  const auto synced = co_await context_.files.sync_data(file_);
+  if (!synced) {
+    co_return storage_failure(StorageFault::offline,
+                              describe(synced.error(), path(SegmentFileKind::log)));
+  }
+  synced_ = written;
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> CleanedSegment::close() {
+  if (file_ == no_file) co_return StorageResult<void>();
+  const auto closed = co_await context_.files.close(std::exchange(file_, no_file));
+  if (!closed) co_return storage_failure(closed.error(), path(SegmentFileKind::log));
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> CleanedSegment::write_index(SegmentFileKind kind, ByteView bytes) {
+  const std::string index_path = path(kind);
+  const auto opened = co_await context_.files.open(index_path, OpenMode::create_truncated);
+  if (!opened) co_return storage_failure(opened.error(), index_path);
+  const std::array pieces{bytes};
+  StorageResult<void> done;
+  if (const auto written = co_await context_.files.write(*opened, 0, pieces); !written) {
+    done = storage_failure(written.error(), index_path);
+  } else if (const auto synced = co_await context_.files.sync_data(*opened); !synced) {
+    done = storage_failure(StorageFault::offline, describe(synced.error(), index_path));
+  }
+  const auto closed = co_await context_.files.close(*opened);
+  if (done && !closed) done = storage_failure(closed.error(), index_path);
+  co_return done;
+}
+
+Task<StorageResult<void>> CleanedSegment::finish() {
+  if (buffer_.size() > 0) {
+    if (auto written = co_await write({}); !written) co_return written;
+  }
+  if (auto synced = co_await sync(); !synced) co_return synced;
+  buffer_ = Buffer();
+  if (auto closed = co_await close(); !closed) co_return closed;
+  if (!add_time_entry(times_, base_, largest_)) {
+    co_return storage_failure(StorageFault::limit,
+                              path(SegmentFileKind::time_index) + " cannot hold the last offset");
+  }
+  auto saved = co_await write_index(SegmentFileKind::offset_index, offsets_.bytes());
+  if (saved) saved = co_await write_index(SegmentFileKind::time_index, times_.bytes());
+  // Most segments have no transactions, and then no such file.
+  if (saved && !transactions_.empty()) {
+    saved = co_await write_index(SegmentFileKind::transaction_index, transactions_.bytes());
+  }
+  co_return saved;
+}
+
+Task<StorageResult<void>> CleanedSegment::discard() {
+  buffer_ = Buffer();
+  auto closed = co_await close();
+  auto removed = co_await remove_files();
+  co_return closed ? removed : closed;
+}
+
+}  // namespace millrace::storage

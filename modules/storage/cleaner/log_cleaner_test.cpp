@@ -1,0 +1,279 @@
+// Also proves checkpoint.cpp, checkpoint.cppm.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+// This one imports modules: it comes after all that includes standard headers.
+#include "cleaner_machine.hpp"
+
+namespace millrace::storage {
+namespace {
+
+using namespace cleaner_test;
+
+void fill(CleanerMachine& machine, int records, int keys) {
+  for (int i = 0; i < records; ++i) {
+    machine.append({{.key = "k" + std::to_string(i % keys), .value = "v" + std::to_string(i)}});
+  }
+}
+
+TEST(Cleaner, goes_on_where_it_stopped_after_a_start) {
+  CleanerMachine machine(1);
+  machine.open();
+  fill(machine, 10, 2);
+  machine.settle();
+  EXPECT_TRUE(machine.clean());
+  machine.reopen();
+  EXPECT_EQ(machine.cleaner->cleaned_end(machine.log()), Offset(10));
+  EXPECT_FALSE(machine.clean());
+  fill(machine, 10, 2);
+  machine.settle();
+  EXPECT_TRUE(machine.clean());
+  EXPECT_EQ(machine.items().size(), 2u);
+}
+
+TEST(Cleaner, waits_until_a_log_is_dirty_enough) {
+  CleanerMachine machine(2);
+  machine.machine.config.dirty_ratio_min = 0.5;
+  machine.open();
+  fill(machine, 10, 10);
+  machine.settle();
+  EXPECT_TRUE(machine.clean());
+  fill(machine, 5, 5);
+  machine.settle();
+  EXPECT_FALSE(machine.clean());
+  fill(machine, 7, 7);
+  machine.settle();
+  EXPECT_TRUE(machine.clean());
+}
+
+TEST(Cleaner, cleans_compacted_topics_only) {
+  CleanerMachine machine(3);
+  machine.machine.config.compacts = false;
+  machine.open();
+  fill(machine, 10, 2);
+  machine.settle();
+  EXPECT_FALSE(machine.clean());
+  LogConfig config = machine.log().config();
+  config.compacts = true;
+  machine.log().set_config(config);
+  EXPECT_TRUE(machine.clean());
+}
+
+TEST(Cleaner, takes_the_dirtiest_log_first) {
+  CleanerMachine machine(4);
+  machine.open();
+  fill(machine, 10, 10);
+  machine.settle();
+  EXPECT_TRUE(machine.clean());
+  fill(machine, 5, 5);
+  machine.settle();
+
+  LogOpening opening;
+  opening.directory = std::string(test_root) + "/other-0";
+  opening.partition = {"other", PartitionIndex(0)};
+  opening.config = machine.machine.config;
+  const auto make = [](FileSystem& files, std::string path) -> Task<bool> {
+    co_return (co_await files.make_directory(path)).has_value();
+  };
+  ASSERT_TRUE(machine.machine.wait(make(machine.machine.process->files, opening.directory)));
+  auto other = machine.machine.wait(Log::open(machine.machine.process->context, opening));
+  ASSERT_TRUE(other);
+  for (int i = 0; i < 3; ++i) {
+    MemoryLog made;
+    made.skip(i);
+    Bytes batch = made.append({{.key = "k", .value = "v"}}, {.leader_epoch = LeaderEpoch(0)});
+    const auto append = [](Log& log, Bytes& bytes) -> Task<bool> {
+      co_return (co_await log.replicate(bytes)).has_value();
+    };
+    ASSERT_TRUE(machine.machine.wait(append(**other, batch)));
+  }
+  (*other)->set_high_watermark((*other)->end());
+  ASSERT_TRUE(machine.machine.wait((*other)->roll()));
+  ASSERT_TRUE(machine.machine.wait((*other)->flush()));
+  machine.machine.executor.run_until_idle();
+
+  machine.cleaner->add(**other, no_offset);
+  EXPECT_TRUE(machine.clean());
+  EXPECT_EQ(machine.cleaner->cleaned_end(**other), Offset(3));
+  EXPECT_EQ(machine.cleaner->cleaned_end(machine.log()), Offset(10));
+  EXPECT_TRUE(machine.clean());
+  EXPECT_EQ(machine.cleaner->cleaned_end(machine.log()), Offset(15));
+  EXPECT_FALSE(machine.clean());
+  EXPECT_EQ(machine.cleaner->counters().passes, 3u);
+  EXPECT_EQ(machine.checkpoint->cleaned_end({"other", PartitionIndex(0)}), Offset(3));
+
+  machine.machine.run(machine.cleaner->remove(**other));
+  ASSERT_TRUE(machine.machine.wait(machine.checkpoint->forget({"other", PartitionIndex(0)})));
+  EXPECT_EQ(machine.checkpoint->cleaned_end({"other", PartitionIndex(0)}), no_offset);
+  ASSERT_TRUE(machine.machine.wait((*other)->close()));
+}
+
+TEST(Cleaner, damage_makes_a_log_uncleanable_and_is_not_copied) {
+  CleanerMachine machine(5);
+  machine.machine.config.segment_bytes = 300;
+  machine.open();
+  fill(machine, 20, 20);
+  machine.settle();
+  const auto segments = machine.log().segments();
+  const std::string path = segments[2]->log_path();
+  const auto before = machine.machine.disk.contents(segments[0]->log_path());
+  ASSERT_TRUE(machine.machine.disk.flip_bit(path, 8 * 80));
+  EXPECT_FALSE(machine.clean());
+  const auto why = machine.cleaner->uncleanable(machine.log());
+  ASSERT_TRUE(why);
+  EXPECT_NE(why->find(path), std::string::npos) << *why;
+  EXPECT_TRUE(machine.machine.lines->says("is not cleaned any more"));
+  EXPECT_EQ(machine.cleaner->counters().uncleanable_logs, 1u);
+  EXPECT_EQ(machine.machine.disk.contents(segments[0]->log_path()), before);
+  EXPECT_EQ(machine.files_with(".cleaned"), 0u);
+  EXPECT_FALSE(machine.log().offline());
+  fill(machine, 3, 3);
+
+  const auto steps = machine.machine.disk.steps();
+  EXPECT_FALSE(machine.clean());
+  EXPECT_EQ(machine.machine.disk.steps(), steps) << "it is not tried again";
+}
+
+// Damage in the part that was cleaned before is met when it is read again.
+TEST(Cleaner, damage_in_the_clean_part_leaves_that_part_as_it_is) {
+  CleanerMachine machine(6);
+  machine.open();
+  fill(machine, 20, 20);
+  machine.settle();
+  EXPECT_TRUE(machine.clean());
+  fill(machine, 20, 20);
+  machine.settle();
+  const std::string path = machine.log().segments()[0]->log_path();
+  ASSERT_TRUE(machine.machine.disk.flip_bit(path, 8 * 80));
+  const auto before = machine.machine.disk.contents(path);
+  EXPECT_FALSE(machine.clean());
+  EXPECT_TRUE(machine.cleaner->uncleanable(machine.log()));
+  EXPECT_EQ(machine.machine.disk.contents(path), before);
+  EXPECT_EQ(machine.files_with(".cleaned"), 0u);
+}
+
+TEST(Cleaner, a_failing_device_takes_the_log_offline) {
+  const PlannedFault faults[] = {
+      {.kind = IoKind::read, .path_part = ".log"},
+      {.kind = IoKind::write, .path_part = ".log.cleaned"},
+      {.kind = IoKind::write, .path_part = ".index.cleaned"},
+      {.kind = IoKind::sync_data, .path_part = ".log.cleaned"},
+      {.kind = IoKind::sync_data, .path_part = ".timeindex.cleaned"},
+      {.kind = IoKind::open, .path_part = ".cleaned"},
+      {.kind = IoKind::rename, .path_part = ".cleaned"},
+      {.kind = IoKind::sync_directory},
+      {.kind = IoKind::write, .path_part = "cleaner-offset-checkpoint"},
+      {.kind = IoKind::sync_data, .path_part = "cleaner-offset-checkpoint"}};
+  for (const PlannedFault& fault : faults) {
+    SCOPED_TRACE(std::string(name_of(fault.kind)) + " " + fault.path_part);
+    CleanerMachine machine(7);
+    machine.open();
+    fill(machine, 10, 2);
+    machine.settle();
+    machine.machine.disk.faults().plan(fault);
+    EXPECT_FALSE(machine.clean());
+    EXPECT_EQ(machine.machine.disk.faults().injected(), 1u);
+    EXPECT_TRUE(machine.log().offline());
+    EXPECT_EQ(machine.machine.process->keeper.offline.size(), 1u);
+    EXPECT_EQ(machine.cleaner->uncleanable(machine.log()), std::nullopt);
+    EXPECT_FALSE(machine.clean()) << "nothing is retried";
+    EXPECT_EQ(machine.cleaner->counters().failed_passes, 1u);
+  }
+}
+
+TEST(Cleaner, a_full_disk_is_waited_for) {
+  for (const char* part : {".log.cleaned", ".index.cleaned", ".timeindex.cleaned"}) {
+    SCOPED_TRACE(part);
+    CleanerMachine machine(8);
+    machine.open();
+    fill(machine, 10, 2);
+    machine.settle();
+    machine.machine.disk.faults().plan(
+        {.kind = IoKind::write, .fault = IoFault::no_space, .path_part = part});
+    EXPECT_FALSE(machine.clean());
+    EXPECT_EQ(machine.machine.disk.faults().injected(), 1u);
+    EXPECT_EQ(machine.files_with(".cleaned"), 0u) << "the space is given back";
+    EXPECT_FALSE(machine.log().offline());
+    EXPECT_EQ(machine.items().size(), 10u);
+    EXPECT_TRUE(machine.clean());
+    EXPECT_EQ(machine.items().size(), 2u);
+  }
+}
+
+TEST(Cleaner, a_lack_of_descriptors_is_waited_for) {
+  CleanerMachine machine(9);
+  machine.open();
+  fill(machine, 10, 2);
+  machine.settle();
+  machine.machine.disk.faults().plan(
+      {.kind = IoKind::open, .fault = IoFault::too_many_open, .path_part = ".cleaned"});
+  EXPECT_FALSE(machine.clean());
+  EXPECT_EQ(machine.cleaner->uncleanable(machine.log()), std::nullopt);
+  EXPECT_TRUE(machine.clean());
+}
+
+// Starts a pass and stops it after some turns of the executor.
+Task<void> clean_and(Cleaner& cleaner, std::optional<bool>& result) {
+  result = co_await cleaner.clean_dirtiest();
+}
+Task<void> remove_after(CleanerMachine& machine, int turns) {
+  for (int i = 0; i < turns; ++i) co_await yield(machine.machine.executor);
+  co_await machine.cleaner->remove(machine.log());
+}
+Task<void> both(CleanerMachine& machine, int turns, std::optional<bool>& result) {
+  TaskGroup group;
+  group.start(clean_and(*machine.cleaner, result));
+  group.start(remove_after(machine, turns));
+  co_await group.wait();
+}
+
+TEST(Cleaner, a_log_that_is_removed_is_left_in_order) {
+  int stopped = 0;
+  for (int turns = 0; turns < 400; turns += 7) {
+    CleanerMachine machine(10);
+    machine.machine.config.segment_bytes = 300'000;
+    machine.open();
+    for (int i = 0; i < 30; ++i) {
+      machine.append({{.key = "k" + std::to_string(i % 20), .value = std::string(60'000, 'v')}});
+    }
+    machine.settle();
+    const LastValues before = machine.last_values();
+    std::optional<bool> result;
+    machine.machine.run(both(machine, turns, result));
+    if (result && !*result) ++stopped;
+    EXPECT_EQ(machine.files_with(".cleaned"), 0u);
+    EXPECT_EQ(machine.last_values(), before);
+    EXPECT_EQ(machine.cleaner->counters().uncleanable_logs, 0u);
+  }
+  EXPECT_GT(stopped, 5);
+}
+
+TEST(Cleaner, what_is_cut_is_not_clean_any_more) {
+  CleanerMachine machine(11);
+  machine.open();
+  fill(machine, 10, 2);
+  machine.settle();
+  EXPECT_TRUE(machine.clean());
+  ASSERT_TRUE(machine.machine.wait(machine.cleaner->cut(machine.log(), Offset(20))));
+  EXPECT_EQ(machine.cleaner->cleaned_end(machine.log()), Offset(10));
+  ASSERT_TRUE(machine.machine.wait(machine.cleaner->cut(machine.log(), Offset(9))));
+  EXPECT_EQ(machine.cleaner->cleaned_end(machine.log()), Offset(9));
+  machine.reopen();
+  EXPECT_EQ(machine.cleaner->cleaned_end(machine.log()), Offset(9));
+}
+
+TEST(Cleaner, a_checkpoint_beyond_the_log_is_lowered) {
+  CleanerMachine machine(12);
+  machine.open();
+  fill(machine, 10, 2);
+  machine.machine.run(machine.cleaner->remove(machine.log()));
+  machine.cleaner->add(machine.log(), Offset(500));
+  EXPECT_EQ(machine.cleaner->cleaned_end(machine.log()), Offset(10));
+}
+
+}  // namespace
+}  // namespace millrace::storage
