@@ -4,6 +4,7 @@ module;
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -120,7 +121,12 @@ void Log::enqueue(AppendOperation& operation) {
 Task<void> Log::write_queue() {
   while (first_waiting_ != nullptr) {
     const auto guard = co_await changes_.lock();
-    co_await write_group();
+    // Closing may have written all meanwhile. Batches that were given together stay together:
+    // nobody cuts between them.
+    while (first_waiting_ != nullptr) {
+      co_await write_group();
+      if (first_waiting_ == nullptr || !first_waiting_->begun_) break;
+    }
   }
   writing_ = false;
 }
@@ -158,8 +164,9 @@ void Log::fail_group(const Group& group, const StorageError& error) {
   for (AppendOperation* operation = first_waiting_; operation != nullptr;
        operation = operation->next_) {
     if (!operation->refused_) {
-      operation->result_ = failure(
-          AppendError{AppendFault::storage, ProducerVerdict::accepted, error.fault, error.message});
+      operation->result_ =
+          failure(AppendError{closed_ ? AppendFault::closed : AppendFault::storage,
+                              ProducerVerdict::accepted, error.fault, error.message});
     }
     if (operation == last) break;
   }
@@ -213,13 +220,13 @@ ProducerCheck Log::check_producer(Group& group, const BatchView& batch, AppendOr
   return group.producers.add(*marker, origin, transaction_version);
 }
 
-bool Log::must_roll(const BatchHeader& header, std::size_t group_bytes) const {
-  if (!active().can_hold(header.last_offset(), group_bytes, header.size_bytes(),
-                         config_.segment_bytes, config_.segment_index_bytes)) {
-    return true;
-  }
-  if (active().empty()) return false;
-  const Timestamp first = active().first_timestamp();
+bool Log::must_roll(const Group& group, const BatchHeader& header) const {
+  const SegmentLimits limits{config_.segment_bytes, config_.segment_index_bytes,
+                             config_.index_interval_bytes};
+  if (!active().can_hold(header, group.bytes, limits)) return true;
+  if (active().empty() && group.headers.empty()) return false;
+  const Timestamp first =
+      active().empty() ? group.headers.front().max_timestamp : active().first_timestamp();
   const std::int64_t age =
       first >= Timestamp(0) && header.max_timestamp >= Timestamp(0)
           ? header.max_timestamp.since(first)
@@ -254,7 +261,7 @@ Log::Staged Log::stage_leader(Group& group, AppendOperation& operation) {
   check(batch && batch->bytes().size() == append.batch.size(),
         "what is appended was validated as one batch");
   const BatchHeader& header = batch->header();
-  if (must_roll(header, group.bytes)) return Staged::full;
+  if (must_roll(group, header)) return Staged::full;
   const ProducerCheck verdict =
       check_producer(group, *batch, append.origin, append.transaction_version);
   const Timestamp append_time = header.attributes.timestamp_type() == TimestampType::log_append_time
@@ -291,7 +298,11 @@ Log::Staged Log::stage_replicated(Group& group, AppendOperation& operation) {
   const auto batch = BatchView::parse(operation.bytes_);
   if (!batch) return refuse(AppendFault::not_a_batch, protocol::sentence(batch.error()));
   const BatchHeader& header = batch->header();
-  if (header.base_offset < group.end || header.last_offset_delta < 0) {
+  // The CRC does not cover the offset. None comes after the last of all numbers.
+  const bool ascends = header.base_offset >= group.end && header.last_offset_delta >= 0 &&
+                       header.last_offset() >= header.base_offset &&
+                       header.last_offset() < Offset(std::numeric_limits<std::int64_t>::max());
+  if (!ascends) {
     return refuse(AppendFault::offsets_go_back,
                   "a batch with offsets " + std::to_string(header.base_offset.value()) + " to " +
                       std::to_string(header.last_offset().value()) + " where the log ends at " +
@@ -307,7 +318,7 @@ Log::Staged Log::stage_replicated(Group& group, AppendOperation& operation) {
                   "a batch of leader epoch " + std::to_string(header.leader_epoch.value()) +
                       " behind one of " + std::to_string(group.epoch.value()));
   }
-  if (must_roll(header, group.bytes)) return Staged::full;
+  if (must_roll(group, header)) return Staged::full;
   const ProducerCheck verdict = check_producer(group, *batch, AppendOrigin::replication, 0);
   check(verdict.accepted() || verdict.verdict == ProducerVerdict::duplicate,
         "what the leader has accepted is accepted");
@@ -324,6 +335,7 @@ Log::Staged Log::stage_replicated(Group& group, AppendOperation& operation) {
   group.bytes += batch->bytes().size();
   group.end = header.last_offset().next();
   operation.bytes_ = operation.bytes_.subspan(batch->bytes().size());
+  operation.begun_ = true;
   return Staged::batch;
 }
 
@@ -333,11 +345,11 @@ Task<StorageResult<void>> Log::write_staged(Group& group) {
     static_cast<void>(epochs_.assign(entry.epoch, entry.start_offset));
   }
   StorageResult<void> done;
-  if (!group.new_epochs.empty()) done = co_await save_epochs();
+  if (!group.new_epochs.empty() || epochs_unsaved_) done = co_await save_epochs();
   if (done) done = co_await active().write(group.pieces);
   if (!done) {
-    // What the file says too much is put right by the next that is saved, or when it is opened.
-    static_cast<void>(epochs_.truncate_from_end(end_));
+    // What the file says too much is put right before anything else is written.
+    if (epochs_.truncate_from_end(end_)) epochs_unsaved_ = true;
     co_return done;
   }
   changed_ = true;

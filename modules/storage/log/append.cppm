@@ -101,6 +101,7 @@ class AppendOperation {
   std::optional<LeaderAppend> leader_;
   AppendResult result_{Appended{no_offset, no_offset, no_timestamp, no_offset, false}};
   bool refused_ = false;
+  bool begun_ = false;  // some of its batches are in the log
   AppendOperation* next_ = nullptr;
   std::coroutine_handle<> awaiting_;
 };

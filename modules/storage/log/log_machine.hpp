@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -96,6 +97,12 @@ struct TestRecord {
   friend bool operator==(const TestRecord&, const TestRecord&) = default;
 };
 
+inline std::vector<std::string> values_of(const std::vector<TestRecord>& records) {
+  std::vector<std::string> all;
+  for (const TestRecord& record : records) all.push_back(record.value);
+  return all;
+}
+
 struct TestBatch {
   std::vector<std::string> values;
   Timestamp timestamp{1'000};
@@ -108,6 +115,9 @@ struct TestBatch {
   // For replicated batches.
   Offset base_offset{0};
   LeaderEpoch leader_epoch{0};
+  // One record this much later than the one before.
+  std::int64_t timestamp_step = 0;
+  protocol::Codec codec = protocol::Codec::none;
 };
 
 inline std::vector<std::byte> encode(const TestBatch& test) {
@@ -122,12 +132,15 @@ inline std::vector<std::byte> encode(const TestBatch& test) {
   options.producer = {test.producer, test.epoch, test.sequence};
   options.transactional = test.transactional || test.marker;
   options.control = test.marker.has_value();
+  options.compression = protocol::CompressionOptions(test.codec);
   builder.start(options);
+  Timestamp timestamp = test.timestamp;
   const auto add = [&](ByteView key, ByteView value) {
     protocol::RecordInput record;
     record.key = key;
     record.value = value;
-    record.timestamp = test.timestamp;
+    record.timestamp = timestamp;
+    timestamp = timestamp.plus(test.timestamp_step);
     EXPECT_TRUE(builder.append(record).has_value());
   };
   if (test.marker) {
@@ -222,6 +235,42 @@ class LogMachine {
   }
   AppendResult replicate(std::vector<std::byte> bytes) { return wait(replicate_bytes(bytes)); }
 
+  // Begins a coroutine beside others; its result is there when it has ended.
+  template <class T>
+  std::shared_ptr<const std::optional<T>> start(Task<T> task) {
+    auto value = std::make_shared<std::optional<T>>();
+    running_.start(keep(std::move(task), value));
+    return value;
+  }
+  // Until all that was begun has ended.
+  void finish_started() {
+    executor.run_until_idle();
+    while (running_.running() > 0) ASSERT_TRUE(executor.advance_to_next_timer()) << "deadlock";
+  }
+  Task<AppendResult> append_task(const TestBatch& test, LeaderEpoch epoch = LeaderEpoch(0)) {
+    return append_owned(encode(test), epoch, AppendOrigin::client);
+  }
+  Task<AppendResult> replicate_task(std::vector<std::byte> bytes) {
+    co_return co_await log->replicate(bytes);
+  }
+
+  // --- Files behind the log's back ---
+
+  [[nodiscard]] static std::string path(std::int64_t base, SegmentFileKind kind,
+                                        FileStage stage = FileStage::current) {
+    return path_in(test_directory, segment_file_name(Offset(base), kind, stage));
+  }
+  [[nodiscard]] std::string contents(std::string_view path) const {
+    return disk.contents(path).value_or("no such file");
+  }
+  [[nodiscard]] bool has_file(std::string_view path) const {
+    return disk.contents(path).has_value();
+  }
+  void write_file(std::string path, std::string text) {
+    run(write_bytes(std::move(path), std::move(text)));
+  }
+  void remove_file(std::string path) { run(remove(std::move(path))); }
+
   // All records from an offset up to an end, read through as many slices as it takes.
   std::vector<TestRecord> records(Offset from, Offset to, std::uint64_t bytes_max = 1'000) {
     std::vector<TestRecord> found;
@@ -274,6 +323,23 @@ class LogMachine {
     opening.clean = clean;
     co_return co_await Log::open(process->context, std::move(opening));
   }
+  template <class T>
+  static Task<void> keep(Task<T> task, std::shared_ptr<std::optional<T>> value) {
+    value->emplace(co_await std::move(task));
+  }
+  Task<AppendResult> append_owned(std::vector<std::byte> bytes, LeaderEpoch epoch,
+                                  AppendOrigin origin) {
+    co_return co_await append_bytes(bytes, epoch, origin);
+  }
+  Task<void> write_bytes(std::string path, std::string text) {
+    const auto file = co_await process->files.open(path, OpenMode::create_truncated);
+    EXPECT_TRUE(file) << path;
+    if (!file) co_return;
+    const ByteView piece = as_bytes(text);
+    EXPECT_TRUE(co_await process->files.write(*file, 0, std::span(&piece, 1)));
+    EXPECT_TRUE(co_await process->files.close(*file));
+  }
+  Task<void> remove(std::string path) { EXPECT_TRUE(co_await process->files.remove(path)) << path; }
   Task<AppendResult> append_bytes(std::vector<std::byte>& bytes, LeaderEpoch epoch,
                                   AppendOrigin origin) {
     LeaderAppend append;
@@ -308,6 +374,7 @@ class LogMachine {
   }
 
   SimulatedFileOptions options_;
+  TaskGroup running_;
 };
 
 }  // namespace millrace::storage

@@ -254,7 +254,9 @@ Task<StorageResult<void>> Log::settle_active(Segment& segment, Offset end,
 
 Task<StorageResult<void>> Log::save_epochs() {
   const std::vector<EpochEntry> entries(epochs_.entries().begin(), epochs_.entries().end());
-  co_return co_await save_leader_epoch_checkpoint(context_.segments.files, directory_, entries);
+  auto saved = co_await save_leader_epoch_checkpoint(context_.segments.files, directory_, entries);
+  epochs_unsaved_ = !saved;
+  co_return saved;
 }
 
 // --- Ending ---
@@ -265,8 +267,8 @@ Task<StorageResult<void>> Log::close() {
     const auto guard = co_await changes_.lock();
     // Those that were asked for before are still written.
     while (first_waiting_ != nullptr) co_await write_group();
-    if (changed_ && !offline_) done = co_await settle_all();
     closed_ = true;
+    if (changed_ && !offline_) done = co_await settle_all();
   }
   co_await abandon();
   if (!done) co_return failure(noted(done.error()));
@@ -289,6 +291,8 @@ Task<StorageResult<void>> Log::settle_all() {
 
 Task<void> Log::abandon() {
   closed_ = true;
+  // A writer that was asked for comes first, to find that nothing is written any more.
+  if (writing_) co_await yield(context_.segments.executor);
   co_await background_.wait();
   co_await deletions_.finish();
   for (const auto& segment : segments_) {

@@ -160,7 +160,8 @@ class Log {
   // --- Appending ---
 
   [[nodiscard]] AppendOperation append(const LeaderAppend& batch) { return {*this, batch}; }
-  // For followers. The offsets are the leader's; they may have gaps but never go back.
+  // For followers. The offsets are the leader's; they may have gaps but never go back. Of batches
+  // that are given together those before the first that is refused are appended.
   [[nodiscard]] AppendOperation replicate(MutableBytes batches) { return {*this, batches}; }
   // Everything appended so far is durable when it succeeds.
   [[nodiscard]] Task<StorageResult<void>> flush();
@@ -222,7 +223,7 @@ class Log {
   [[nodiscard]] Staged stage_replicated(Group& group, AppendOperation& operation);
   [[nodiscard]] ProducerCheck check_producer(Group& group, const protocol::BatchView& batch,
                                              AppendOrigin origin, std::int16_t transaction_version);
-  [[nodiscard]] bool must_roll(const protocol::BatchHeader& header, std::size_t group_bytes) const;
+  [[nodiscard]] bool must_roll(const Group& group, const protocol::BatchHeader& header) const;
   [[nodiscard]] Task<StorageResult<void>> write_staged(Group& group);
   void commit(Group& group);
   void answer(AppendOperation& last);
@@ -291,6 +292,7 @@ class Log {
   Offset snapshot_end_ = no_offset;  // of the last snapshot of the producers that was saved
   std::uint64_t version_ = 0;        // counts what makes positions in files invalid
   bool names_dirty_ = false;         // the directory has entries that are not durable
+  bool epochs_unsaved_ = false;      // the file says other than epochs_
   bool changed_ = false;             // since it was opened
   bool offline_ = false;
   bool closed_ = false;

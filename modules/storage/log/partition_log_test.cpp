@@ -1,14 +1,8 @@
-// Also proves append.cpp, append.cppm, config.cppm, keeper.cppm, log.cppm.
+// Also proves keeper.cppm, log.cppm.
 #include "log_machine.hpp"
 
 namespace millrace::storage {
 namespace {
-
-std::vector<std::string> values(const std::vector<TestRecord>& records) {
-  std::vector<std::string> all;
-  for (const TestRecord& record : records) all.push_back(record.value);
-  return all;
-}
 
 TEST(Log, gives_back_what_was_appended) {
   LogMachine machine(1);
@@ -21,7 +15,7 @@ TEST(Log, gives_back_what_was_appended) {
   ASSERT_TRUE(second);
   EXPECT_EQ(second->base_offset, Offset(2));
   EXPECT_EQ(machine.log->end(), Offset(3));
-  EXPECT_EQ(values(machine.records()), (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(values_of(machine.records()), (std::vector<std::string>{"a", "b", "c"}));
   ASSERT_TRUE(machine.close());
 }
 

@@ -28,6 +28,7 @@ Task<StorageResult<void>> IndexFile::map(SegmentContext& context, std::string pa
 void IndexFile::found(std::uint64_t file_bytes) {
   entries_.load({}, static_cast<std::size_t>(file_bytes) / entries_.entry_bytes());
   checked_ = false;
+  torn_ = file_bytes % entries_.entry_bytes() != 0;
   file_made_ = true;
 }
 
@@ -43,7 +44,10 @@ Task<StorageResult<void>> IndexFile::load_last(SegmentContext& context, std::str
   if (*read != last.size()) {
     co_return storage_failure(StorageFault::corrupt, path + " is shorter than it was");
   }
-  entries_.load(std::move(last), first);
+  // Another one may have been faster, and entries may have been added since.
+  if (entries_.entries() == first + 1 && entries_.bytes().empty()) {
+    entries_.load(std::move(last), first);
+  }
   co_return StorageResult<void>();
 }
 
@@ -68,6 +72,7 @@ Task<StorageResult<void>> IndexFile::save(SegmentContext& context, std::string p
 Task<StorageResult<void>> IndexFile::keep(SegmentContext& context, std::string path,
                                           std::size_t count) {
   context.mapped_files.unmap(mapping_);
+  torn_ = false;
   entries_.keep(count);
   if (!file_made_) co_return StorageResult<void>();
   const auto lease = co_await context.open_files.acquire(path, OpenMode::create);

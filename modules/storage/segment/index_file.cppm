@@ -38,8 +38,10 @@ class IndexFile {
   [[nodiscard]] bool checked() const { return checked_; }
   void set_checked() { checked_ = true; }
 
-  // Takes over a file of so many bytes, unchecked. A part of an entry at its end is not looked at.
+  // Takes over a file of so many bytes, unchecked.
   void found(std::uint64_t file_bytes);
+  // It was found with a part of an entry at its end, which is not looked at.
+  [[nodiscard]] bool torn() const { return torn_; }
   // Brings the last entry into memory, as adding needs it.
   [[nodiscard]] Task<StorageResult<void>> load_last(SegmentContext& context, std::string path);
 
@@ -57,6 +59,7 @@ class IndexFile {
   bool checked_ = true;
   bool dirty_ = false;
   bool file_made_ = false;
+  bool torn_ = false;
   GrowingIndex entries_;
   MappedFiles::Mapping mapping_;
 };

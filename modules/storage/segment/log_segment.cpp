@@ -73,8 +73,9 @@ Task<StorageResult<void>> Segment::create() {
 }
 
 Task<StorageResult<void>> Segment::prepare() {
+  const auto guard = co_await preparing_.lock();
   if (prepared_) co_return StorageResult<void>();
-  for (IndexFile* index : {&offsets_, &times_, &transactions_}) {
+  for (IndexFile* index : {&offsets_, &times_}) {
     if (const auto done = co_await check_index(*index); !done) co_return failure(done.error());
     if (auto done = co_await index->load_last(context_, path(index->kind())); !done) co_return done;
   }
@@ -159,15 +160,23 @@ Task<StorageResult<void>> Segment::cut_back() {
   co_return StorageResult<void>();
 }
 
-bool Segment::can_hold(Offset last_offset, std::size_t bytes_before, std::size_t batch_bytes,
-                       std::uint64_t segment_bytes_max, std::uint64_t index_bytes_max) const {
-  const std::uint64_t size = bytes_ + bytes_before + batch_bytes;
-  if (size > position_max || last_offset.since(base_) > offset_span_max) return false;
+bool Segment::can_hold(const BatchHeader& batch, std::size_t bytes_before,
+                       const SegmentLimits& limits) const {
+  const std::uint64_t size = bytes_ + bytes_before + batch.size_bytes();
+  if (batch.base_offset < base_ || size > position_max ||
+      batch.last_offset().since(base_) > offset_span_max) {
+    return false;
+  }
   if (bytes_ + bytes_before == 0) return true;
-  return size <= segment_bytes_max &&
-         (offsets_.entries() + 1) * offset_index_entry_bytes <= index_bytes_max &&
+  // At the most, of the batches before.
+  const std::uint64_t new_entries =
+      bytes_before == 0
+          ? 0
+          : (bytes_since_entry_ + bytes_before) / (std::uint64_t{limits.index_interval_bytes} + 1);
+  return size <= limits.segment_bytes &&
+         (offsets_.entries() + new_entries + 1) * offset_index_entry_bytes <= limits.index_bytes &&
          // The last entry of the time index comes when the segment is finished.
-         (times_.entries() + 2) * time_index_entry_bytes <= index_bytes_max;
+         (times_.entries() + new_entries + 2) * time_index_entry_bytes <= limits.index_bytes;
 }
 
 bool Segment::should_save_indexes() const {

@@ -27,6 +27,13 @@ export namespace millrace::storage {
 inline constexpr std::size_t unsaved_index_bytes_max = 4 * kibibyte;
 inline constexpr std::uint32_t index_interval_bytes_default = 4096;
 
+// When a segment is full.
+struct SegmentLimits {
+  std::uint64_t segment_bytes = 0;
+  std::uint64_t index_bytes = 0;
+  std::uint32_t index_interval_bytes = index_interval_bytes_default;
+};
+
 // What is found of a segment when its directory is opened.
 struct SegmentSizes {
   std::uint64_t log = 0;
@@ -60,6 +67,8 @@ class Segment {
   [[nodiscard]] bool empty() const { return bytes_ == 0; }
   [[nodiscard]] std::string path(SegmentFileKind kind, FileStage stage = FileStage::current) const;
   [[nodiscard]] const std::string& log_path() const { return log_path_; }
+  // It is no part of its log any more.
+  [[nodiscard]] bool removed() const { return removed_; }
   // When this process made or opened it.
   [[nodiscard]] Timestamp opened_at() const { return opened_at_; }
   [[nodiscard]] const IndexFile& offset_index() const { return offsets_; }
@@ -70,7 +79,8 @@ class Segment {
 
   // Makes the log file.
   [[nodiscard]] Task<StorageResult<void>> create();
-  // Reads what appending has to know; before the first append to a segment that was opened.
+  // Reads what appending has to know; before the first append to a segment that was opened. The
+  // transaction index is not looked at: collect_aborted() tells what is wrong with it.
   [[nodiscard]] Task<StorageResult<void>> prepare();
   [[nodiscard]] bool prepared() const { return prepared_; }
   // Writes batches behind the last one. They belong to the segment when added() was called for each
@@ -81,10 +91,10 @@ class Segment {
   // Removes what is in the file behind the last batch, durably.
   [[nodiscard]] Task<StorageResult<void>> cut_back();
 
-  // Whether a batch of this size that ends at this offset still fits into format and limits, behind
-  // batches of `bytes_before` that are about to be written. A first batch may have any size.
-  [[nodiscard]] bool can_hold(Offset last_offset, std::size_t bytes_before, std::size_t batch_bytes,
-                              std::uint64_t segment_bytes_max, std::uint64_t index_bytes_max) const;
+  // Whether a batch still fits into format and limits, behind batches of `bytes_before` that are
+  // about to be written. A first batch may have any size.
+  [[nodiscard]] bool can_hold(const protocol::BatchHeader& batch, std::size_t bytes_before,
+                              const SegmentLimits& limits) const;
   // The time that rolling by age counts from: of the first batch. Known when prepared.
   [[nodiscard]] Timestamp first_timestamp() const { return first_timestamp_; }
 
@@ -195,6 +205,7 @@ class Segment {
   bool finished_ = false;
   bool largest_known_ = false;
   bool removed_ = false;
+  AsyncMutex preparing_;  // readers and the writer may want the same
   AsyncMutex index_changes_;
   IndexFile offsets_{SegmentFileKind::offset_index, offset_index_entry_bytes};
   IndexFile times_{SegmentFileKind::time_index, time_index_entry_bytes};

@@ -20,6 +20,8 @@ using protocol::RecordView;
 
 // Brings the entries that are in the file only into reach, checked.
 Task<StorageResult<void>> Segment::map_index(IndexFile& index) {
+  // Another segment may have the name by now.
+  if (removed_) co_return storage_failure(StorageFault::not_found, log_path_ + " was removed");
   if (!index.checked()) co_return co_await check_index(index);
   co_return co_await index.map(context_, path(index.kind()));
 }
@@ -150,6 +152,8 @@ Task<StorageResult<TimestampOffset>> Segment::largest_timestamp() {
   if (const auto done = co_await times_.load_last(context_, path(times_.kind())); !done) {
     co_return failure(done.error());
   }
+  // The writer may have been faster, and have appended since.
+  if (largest_known_) co_return largest_;
   largest_ = TimeIndexView(times_.last_part(), base_).last();
   largest_known_ = true;
   co_return largest_;

@@ -23,9 +23,13 @@ constexpr Offset any_end{std::numeric_limits<std::int64_t>::max()};
 // An index that cannot be that of the log is made again where that is possible from the segment
 // alone.
 Task<StorageResult<void>> Segment::check_index(IndexFile& index) {
+  if (removed_) co_return storage_failure(StorageFault::not_found, log_path_ + " was removed");
   if (index.checked()) co_return StorageResult<void>();
   Result<void> sane;
-  if (index.entries() > 0) {
+  if (index.torn()) {
+    sane = failure(ErrorKind::corrupt, "it ends inside an entry");
+  } else if (index.growing().first_in_memory() > 0) {
+    // What was added since is in memory, and right.
     if (const auto done = co_await index.map(context_, path(index.kind())); !done) {
       if (done.error().fault != StorageFault::corrupt) co_return failure(done.error());
       sane = failure(ErrorKind::corrupt, done.error().message);
@@ -36,9 +40,11 @@ Task<StorageResult<void>> Segment::check_index(IndexFile& index) {
       if (&index == &transactions_) sane = TransactionIndexView(bytes).check_against(base_);
     }
   }
-  // An index without an entry in so large a segment is one that was lost.
-  const bool lost = index.entries() == 0 && &index == &offsets_ &&
-                    bytes_ > 4 * std::uint64_t{index_interval_bytes_default};
+  // An index without an entry in so large a segment is one that was lost. A time index has one with
+  // the first of the offset index, unless the records have no timestamps.
+  const bool lost = index.entries() == 0 &&
+                    (&index == &offsets_ ? bytes_ > 4 * std::uint64_t{index_interval_bytes_default}
+                                         : &index == &times_ && offsets_.entries() > 0);
   if (sane && !lost) {
     index.set_checked();
     co_return StorageResult<void>();
@@ -54,6 +60,7 @@ Task<StorageResult<void>> Segment::check_index(IndexFile& index) {
 Task<StorageResult<bool>> Segment::indexes_are_sane(Offset end) {
   using Sane = StorageResult<bool>;
   for (IndexFile* index : {&offsets_, &times_, &transactions_}) {
+    if (index->torn()) co_return Sane(false);
     if (index->entries() == 0) continue;
     const auto mapped = co_await index->map(context_, path(index->kind()));
     if (!mapped && mapped.error().fault == StorageFault::corrupt) co_return Sane(false);
@@ -70,6 +77,8 @@ Task<StorageResult<bool>> Segment::indexes_are_sane(Offset end) {
 
 Task<StorageResult<void>> Segment::rebuild_indexes(std::uint32_t index_interval_bytes) {
   const auto guard = co_await index_changes_.lock();
+  // Another segment may have the names by now.
+  if (removed_) co_return storage_failure(StorageFault::not_found, log_path_ + " was removed");
   // Another one that waited may have found them rebuilt.
   if (offsets_.checked() && times_.checked()) co_return StorageResult<void>();
   for (IndexFile* index : {&offsets_, &times_}) {
@@ -180,6 +189,10 @@ Task<StorageResult<void>> Segment::set_aborted(
 }
 
 Task<StorageResult<void>> Segment::truncate(std::uint64_t position, Offset offset) {
+  // Else a reader could find out meanwhile that they must be rebuilt.
+  for (IndexFile* index : {&offsets_, &times_}) {
+    if (auto checked = co_await check_index(*index); !checked) co_return checked;
+  }
   if (auto cut = co_await cut_indexes(offset); !cut) co_return cut;
   {
     const auto lease = co_await open_log();

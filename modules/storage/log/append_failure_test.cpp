@@ -1,0 +1,138 @@
+#include "test_batches.hpp"
+
+namespace millrace::storage {
+namespace {
+
+TEST(Append, without_space_nothing_is_left_of_the_group_and_later_it_goes_on) {
+  LogMachine machine(13);
+  ASSERT_TRUE(machine.open());
+  ASSERT_TRUE(machine.append({{"a"}}));
+  const auto before = machine.contents(machine.path(0, SegmentFileKind::log));
+  machine.disk.faults().plan({.kind = IoKind::write, .fault = IoFault::no_space, .done = 100});
+  std::vector<Appending> results;
+  for (int i = 0; i < 5; ++i) results.push_back(machine.start(machine.append_task({{"b"}})));
+  machine.finish_started();
+  for (const auto& result : results) {
+    EXPECT_EQ(fault_of(result->value()), AppendFault::storage);
+    EXPECT_EQ(result->value().error().storage, StorageFault::no_space);
+  }
+  EXPECT_EQ(machine.contents(machine.path(0, SegmentFileKind::log)), before);
+  ASSERT_TRUE(machine.append({{"c"}}));
+  EXPECT_EQ(values_of(machine.records()), (std::vector<std::string>{"a", "c"}));
+  EXPECT_TRUE(machine.process->keeper.offline.empty());
+  ASSERT_TRUE(machine.close());
+}
+
+TEST(Append, a_device_that_fails_takes_the_log_offline_and_nothing_is_tried_again) {
+  LogMachine machine(14);
+  ASSERT_TRUE(machine.open());
+  ASSERT_TRUE(machine.append({{"a"}}));
+  machine.disk.faults().plan({.kind = IoKind::write});
+  std::vector<Appending> results;
+  for (int i = 0; i < 5; ++i) results.push_back(machine.start(machine.append_task({{"b"}})));
+  machine.finish_started();
+  for (const auto& result : results) {
+    EXPECT_EQ(result->value().error().storage, StorageFault::offline);
+  }
+  EXPECT_TRUE(machine.log->offline());
+  EXPECT_EQ(machine.process->keeper.offline.size(), 1u);
+  const std::uint64_t steps = machine.disk.steps();
+  EXPECT_EQ(machine.append({{"c"}}).error().storage, StorageFault::offline);
+  EXPECT_FALSE(machine.wait(machine.log->flush()));
+  EXPECT_FALSE(machine.wait(machine.log->roll()));
+  EXPECT_FALSE(machine.wait(machine.log->truncate(Offset(0))));
+  EXPECT_EQ(machine.disk.steps(), steps);
+  EXPECT_EQ(machine.process->keeper.offline.size(), 1u);
+  machine.disk.faults().clear();
+  machine.end_of_process();
+}
+
+TEST(Append, a_sync_that_fails_is_told_to_whoever_appended) {
+  LogMachine machine(15);
+  machine.config.flush_records = 1;
+  ASSERT_TRUE(machine.open());
+  ASSERT_TRUE(machine.append({{"a"}}));
+  machine.disk.faults().plan({.kind = IoKind::sync_data, .path_part = ".log"});
+  EXPECT_EQ(machine.append({{"b"}}).error().storage, StorageFault::offline);
+  EXPECT_TRUE(machine.log->offline());
+  machine.disk.faults().clear();
+  machine.end_of_process();
+}
+
+// The file of the epochs is written before the batch.
+TEST(Append, an_epoch_whose_first_batch_found_no_space_is_not_remembered) {
+  LogMachine machine(16);
+  ASSERT_TRUE(machine.open());
+  ASSERT_TRUE(machine.append({{"a"}}, LeaderEpoch(1)));
+  machine.disk.faults().plan(
+      {.kind = IoKind::write, .fault = IoFault::no_space, .path_part = ".log"});
+  EXPECT_EQ(fault_of(machine.append({{"b"}}, LeaderEpoch(2))), AppendFault::storage);
+  for (int i = 1; i < 4; ++i) ASSERT_TRUE(machine.replicate(replicated(i, {"b"}, 1)));
+  ASSERT_TRUE(machine.wait(machine.log->flush()));
+  machine.reopen();
+  EXPECT_EQ(machine.log->epochs().latest()->epoch, LeaderEpoch(1));
+  ASSERT_TRUE(machine.replicate(replicated(4, {"c"}, 1)));
+  machine.kill(1);
+  ASSERT_TRUE(machine.open());
+  EXPECT_EQ(machine.records().size(), 5u);
+  EXPECT_EQ(machine.log->epochs().entries().size(), 1u);
+  ASSERT_TRUE(machine.close());
+}
+
+TEST(Append, closing_writes_what_was_asked_for_before) {
+  for (const SimulatedFileOptions& options : {at_once, slowly}) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+      LogMachine machine(seed, options);
+      ASSERT_TRUE(machine.open());
+      std::vector<Appending> before;
+      std::vector<Appending> after;
+      for (int i = 0; i < 3; ++i) before.push_back(machine.start(machine.append_task({{"a"}})));
+      if (seed % 2 == 0) machine.executor.advance(std::chrono::milliseconds(seed));
+      const auto closed = machine.start(machine.log->close());
+      while (!*closed) {
+        after.push_back(machine.start(machine.append_task({{"b"}})));
+        machine.executor.run_until_idle();
+        if (!*closed) machine.executor.advance_to_next_timer();
+      }
+      machine.finish_started();
+      ASSERT_TRUE(**closed);
+      for (const auto& result : before) EXPECT_TRUE(result->value());
+      // Those that came while it was written may still get in.
+      std::size_t written = before.size();
+      for (const auto& result : after) {
+        if (result->value()) {
+          ++written;
+        } else {
+          EXPECT_EQ(fault_of(result->value()), AppendFault::closed);
+        }
+      }
+      machine.log.reset();
+      machine.executor.run_until_idle();
+      machine.restart();
+      ASSERT_TRUE(machine.open());
+      EXPECT_EQ(machine.records().size(), written);
+      ASSERT_TRUE(machine.close());
+    }
+  }
+}
+
+// The writer was asked to come in the next turn, and finds nothing any more.
+TEST(Append, a_log_that_is_closed_in_the_turn_of_an_append_may_go_at_once) {
+  for (const bool saves : {true, false}) {
+    LogMachine machine(17, at_once);
+    ASSERT_TRUE(machine.open());
+    const auto appended = machine.start(machine.append_task({{"a"}}));
+    if (saves) {
+      ASSERT_TRUE(machine.wait(machine.log->close()));
+    } else {
+      const auto ended = machine.executor.run(machine.log->abandon());
+      ASSERT_TRUE(ended);
+    }
+    machine.log.reset();
+    machine.finish_started();
+    EXPECT_EQ(appended->value().has_value(), saves);
+  }
+}
+
+}  // namespace
+}  // namespace millrace::storage

@@ -1,0 +1,130 @@
+#include "test_batches.hpp"
+
+namespace millrace::storage {
+namespace {
+
+TEST(Append, a_follower_keeps_the_offsets_of_its_leader_with_their_gaps) {
+  LogMachine machine(7);
+  ASSERT_TRUE(machine.open());
+  const auto appended = machine.replicate(
+      joined({replicated(3, {"a", "b"}), replicated(10, {"c"}), replicated(11, {"d"}, 2)}));
+  ASSERT_TRUE(appended);
+  EXPECT_EQ(appended->base_offset, Offset(3));
+  EXPECT_EQ(appended->last_offset, Offset(11));
+  EXPECT_EQ(machine.log->end(), Offset(12));
+  EXPECT_EQ(machine.log->epochs().epoch_for_offset(Offset(11)), LeaderEpoch(2));
+  EXPECT_EQ(fault_of(machine.replicate(replicated(11, {"again"}, 2))),
+            AppendFault::offsets_go_back);
+  machine.reopen();
+  const auto records = machine.records();
+  ASSERT_EQ(records.size(), 4u);
+  EXPECT_EQ(records[2].offset, Offset(10));
+  ASSERT_TRUE(machine.close());
+}
+
+TEST(Append, batches_of_a_follower_spread_over_segments) {
+  LogMachine machine(8);
+  machine.config.segment_bytes = 250;
+  ASSERT_TRUE(machine.open());
+  std::vector<std::vector<std::byte>> batches;
+  std::vector<std::string> expected;
+  for (int i = 0; i < 20; ++i) {
+    expected.push_back("value " + std::to_string(i));
+    batches.push_back(replicated(i, {expected.back()}, i / 7));
+  }
+  const auto appended = machine.replicate(joined(batches));
+  ASSERT_TRUE(appended);
+  EXPECT_EQ(appended->base_offset, Offset(0));
+  EXPECT_EQ(appended->last_offset, Offset(19));
+  EXPECT_EQ(machine.log->segments().size(), 7u);
+  EXPECT_EQ(machine.log->epochs().entries().size(), 3u);
+  EXPECT_EQ(values_of(machine.records()), expected);
+  ASSERT_TRUE(machine.close());
+}
+
+TEST(Append, nobody_cuts_between_batches_that_were_given_together) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    LogMachine machine(seed, slowly);
+    machine.config.segment_bytes = 250;
+    ASSERT_TRUE(machine.open());
+    std::vector<std::vector<std::byte>> batches;
+    for (int i = 0; i < 20; ++i) batches.push_back(replicated(i, {std::string(20, 'v')}));
+    const auto appended = machine.start(machine.replicate_task(joined(batches)));
+    for (std::uint64_t i = 0; i < seed; ++i) machine.executor.advance(std::chrono::milliseconds(2));
+    const auto cut = machine.start(machine.log->truncate(Offset(2)));
+    machine.finish_started();
+    ASSERT_TRUE(**appended);
+    ASSERT_TRUE(**cut);
+    EXPECT_EQ(machine.log->end(), Offset(2)) << seed;
+    EXPECT_EQ(machine.records().size(), 2u);
+    ASSERT_TRUE(machine.close());
+  }
+}
+
+TEST(Append, of_a_follower_stops_at_a_damaged_batch) {
+  LogMachine machine(9);
+  ASSERT_TRUE(machine.open());
+  auto damaged = replicated(2, {"c"});
+  damaged.back() ^= std::byte{1};
+  EXPECT_EQ(
+      fault_of(machine.replicate(joined({replicated(0, {"a"}), replicated(1, {"b"}), damaged}))),
+      AppendFault::not_a_batch);
+  EXPECT_EQ(machine.log->end(), Offset(2));
+  std::vector<std::byte> cut = replicated(2, {"c"});
+  cut.resize(cut.size() - 5);
+  EXPECT_EQ(fault_of(machine.replicate(cut)), AppendFault::not_a_batch);
+  EXPECT_EQ(fault_of(machine.replicate(std::vector<std::byte>(100))), AppendFault::not_a_batch);
+  ASSERT_TRUE(machine.replicate(replicated(2, {"c"})));
+  EXPECT_EQ(values_of(machine.records()), (std::vector<std::string>{"a", "b", "c"}));
+  ASSERT_TRUE(machine.close());
+}
+
+TEST(Append, offsets_at_the_end_of_all_numbers_are_refused) {
+  LogMachine machine(10);
+  ASSERT_TRUE(machine.open());
+  const std::int64_t last = std::numeric_limits<std::int64_t>::max();
+  EXPECT_EQ(fault_of(machine.replicate(replicated(last, {"a"}))), AppendFault::offsets_go_back);
+  EXPECT_EQ(fault_of(machine.replicate(replicated(last - 1, {"a", "b", "c"}))),
+            AppendFault::offsets_go_back);
+  ASSERT_TRUE(machine.append({{"a"}}));
+  ASSERT_TRUE(machine.close());
+}
+
+constexpr std::int64_t far = std::int64_t{1} << 33;
+
+TEST(Append, a_batch_far_from_the_last_one_begins_a_segment) {
+  LogMachine machine(11);
+  ASSERT_TRUE(machine.open());
+  ASSERT_TRUE(machine.replicate(joined({replicated(0, {"a"}), replicated(far, {"b"})})));
+  ASSERT_TRUE(machine.append({{"c"}}));
+  EXPECT_EQ(machine.log->segments().size(), 2u);
+  EXPECT_EQ(machine.log->segments().back()->base(), Offset(far));
+  EXPECT_EQ(machine.log->end(), Offset(far + 2));
+  EXPECT_EQ(values_of(machine.records()), (std::vector<std::string>{"a", "b", "c"}));
+  machine.reopen();
+  EXPECT_EQ(machine.records().size(), 3u);
+  machine.kill(1);
+  ASSERT_TRUE(machine.open());
+  EXPECT_EQ(values_of(machine.records()), (std::vector<std::string>{"a", "b", "c"}));
+  ASSERT_TRUE(machine.close());
+}
+
+TEST(Append, what_a_far_batch_without_space_leaves_does_not_harm_the_next_one) {
+  LogMachine machine(12);
+  ASSERT_TRUE(machine.open());
+  ASSERT_TRUE(machine.replicate(replicated(0, {"a"})));
+  machine.disk.faults().plan({.kind = IoKind::write,
+                              .fault = IoFault::no_space,
+                              .path_part = std::to_string(far) + ".log"});
+  EXPECT_EQ(fault_of(machine.replicate(replicated(far, {"b"}))), AppendFault::storage);
+  EXPECT_EQ(machine.log->end(), Offset(1));
+  ASSERT_TRUE(machine.append({{"c"}}));
+  EXPECT_EQ(values_of(machine.records()), (std::vector<std::string>{"a", "c"}));
+  machine.kill(1);
+  ASSERT_TRUE(machine.open());
+  EXPECT_EQ(values_of(machine.records()), (std::vector<std::string>{"a", "c"}));
+  ASSERT_TRUE(machine.close());
+}
+
+}  // namespace
+}  // namespace millrace::storage
