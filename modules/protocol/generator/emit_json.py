@@ -1,5 +1,5 @@
-"""Emits, for the tests, what prints a decoded message as Kafka's own tools print it in JSON, and a
-table of all messages of a family with type-erased functions."""
+"""Emits what prints a decoded message as Kafka's own tools print it in JSON, in tables of all messages
+of a family: for the tests with functions that decode and encode too, for dumps with printers only."""
 
 from emit_encode import emit_is_default
 from emit_messages import compared_structs
@@ -22,14 +22,7 @@ def emit_codecs(family: str, messages: list[Message]) -> str:
     code.add()
     code.add("namespace millrace::protocol {")
     for message in messages:
-        code.add(f"namespace {message.namespace} {{")
-        code.add("namespace {")
-        for struct in compared_structs(message):
-            emit_is_default(code, message, struct)
-        for struct in [*message.structs, message.top]:
-            _print_struct(code, struct)
-        code.add("}  // namespace")
-        code.add(f"}}  // namespace {message.namespace}")
+        _print_message(code, message)
     code.open(f"std::span<const GeneratedCodec> {family}_codecs() {{")
     code.open("static constexpr GeneratedCodec codecs[] = {")
     for message in messages:
@@ -46,6 +39,57 @@ def emit_codecs(family: str, messages: list[Message]) -> str:
     code.close()
     code.add("}  // namespace millrace::protocol")
     return code.text()
+
+
+def emit_printers(family: str, messages: list[Message], module: str) -> str:
+    """A unit of the module, whose partition :decoder declares MessagePrinter and JsonWriter."""
+    code = Code()
+    code.add(
+        f"// Generated from the schema files in modules/protocol/schema/{family}. Do not edit."
+    )
+    code.add("module;")
+    for header in ("cstdint", "optional", "span", "string"):
+        code.add(f"#include <{header}>")
+    code.add()
+    code.add(f"module {module};")
+    code.add()
+    code.add(f"import millrace.protocol.{family};")
+    code.add("import :decoder;")
+    code.add()
+    code.add("namespace millrace::protocol {")
+    code.add("using storage::JsonWriter;")
+    for message in messages:
+        _print_message(code, message)
+    code.add("}  // namespace millrace::protocol")
+    code.add("namespace millrace::storage {")
+    code.open(f"std::span<const MessagePrinter> {family}_printers() {{")
+    code.open("static constexpr MessagePrinter printers[] = {")
+    for message in messages:
+        kind = message.kind.replace("-", "_")
+        code.add(
+            f'{{"{message.name}", MessageKind::{kind}, {-1 if message.key is None else message.key}, '
+            f"{message.versions.low}, {message.versions.high}, "
+            f"[](ByteView input, std::int16_t version) {{ "
+            f"return print_message<protocol::{message.name}>(input, version, "
+            f"[](JsonWriter& json, const protocol::{message.name}& in, std::int16_t v) {{ "
+            f"protocol::{message.namespace}::print(json, in, v); }}); }}}},"
+        )
+    code.close("};")
+    code.add("return printers;")
+    code.close()
+    code.add("}  // namespace millrace::storage")
+    return code.text()
+
+
+def _print_message(code: Code, message: Message) -> None:
+    code.add(f"namespace {message.namespace} {{")
+    code.add("namespace {")
+    for struct in compared_structs(message):
+        emit_is_default(code, message, struct)
+    for struct in [*message.structs, message.top]:
+        _print_struct(code, struct)
+    code.add("}  // namespace")
+    code.add(f"}}  // namespace {message.namespace}")
 
 
 def _print_struct(code: Code, struct: Struct) -> None:

@@ -4,6 +4,8 @@
     generate.py family SCHEMA_DIR FAMILY OUT_DIR    FAMILY.cppm and FAMILY.cpp
     generate.py api SCHEMA_DIR OUT_DIR              keys.cppm and error_codes.cppm
     generate.py json SCHEMA_DIR FAMILY OUT_DIR      FAMILY_codecs.cpp, used by tests only
+    generate.py printers SCHEMA_DIR FAMILY OUT_DIR MODULE
+                                                    FAMILY_printers.cpp, a unit of the module
 
 A file is written only if its content changes, so that nothing is compiled again without need.
 """
@@ -12,7 +14,7 @@ import sys
 from pathlib import Path
 
 from emit_api import emit_error_codes, emit_keys
-from emit_json import emit_codecs
+from emit_json import emit_codecs, emit_printers
 from emit_messages import emit_bodies, emit_interface
 from schema import SchemaError, read_family
 
@@ -44,6 +46,11 @@ def main(arguments: list[str]) -> int:
         case ["json", schema, family, out]:
             messages = read_family(Path(schema) / family)
             write_if_changed(Path(out) / f"{family}_codecs.cpp", emit_codecs(family, messages))
+        case ["printers", schema, family, out, module]:
+            messages = read_family(Path(schema) / family)
+            write_if_changed(
+                Path(out) / f"{family}_printers.cpp", emit_printers(family, messages, module)
+            )
         case _:
             print(__doc__, file=sys.stderr)
             return 2
