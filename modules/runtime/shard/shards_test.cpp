@@ -171,6 +171,7 @@ TEST_F(ShardsTest, tell_which_of_them_hangs) {
   EXPECT_TRUE(hangs);
   released = true;
   released.notify_all();
+  shards->stop();  // before what it looks at
 }
 
 TEST_F(ShardsTest, show_stalls_and_calls_as_metrics_that_the_page_documents) {
