@@ -43,7 +43,8 @@ Result<void> OffsetIndexView::check_against(std::uint64_t log_bytes) const {
     const OffsetPosition here = entry(i);
     const bool ascends =
         i == 0 || (here.offset > entry(i - 1).offset && here.position > entry(i - 1).position);
-    if (!ascends || here.offset < base_ || here.position >= log_bytes) {
+    // No entry points to the first batch; zeros, which a crash may leave, look as if one did.
+    if (!ascends || here.offset < base_ || here.position == 0 || here.position >= log_bytes) {
       return failure(ErrorKind::corrupt,
                      "entry " + std::to_string(i) + " of the offset index cannot be: offset " +
                          std::to_string(here.offset.value()) + " at position " +

@@ -47,18 +47,25 @@ Task<StorageResult<void>> LogLoader::load(bool clean) {
                          (log_.recovery_point_ == log_.active().base() && log_.active().empty());
   if (auto done = clean && plausible ? co_await trust() : co_await recover(); !done) co_return done;
   log_.end_ = std::max(log_.end_, log_.active().base());
-  log_.start_ = std::min(log_.start_, log_.end_);
-  log_.flushed_end_ = log_.end_;
+  if (log_.start_ > log_.end_) {
+    // Records were deleted, and after them the end of the log was lost. Offsets below the start are
+    // not given again: what had them would count as deleted.
+    auto restarted = co_await log_.restart_locked(log_.start_);
+    if (!restarted) co_return restarted;
+  }
+  log_.flushed_end_ = std::min(log_.recovery_point_, log_.end_);
   log_.high_watermark_ = log_.start_;
   log_.roll_jitter_ = log_.next_jitter();
-  const bool cut = log_.epochs_.truncate_from_end(log_.end_);
-  if (log_.epochs_.truncate_from_start(log_.start_) || cut) {
+  static_cast<void>(log_.epochs_.truncate_from_end(log_.end_));
+  static_cast<void>(log_.epochs_.truncate_from_start(log_.start_));
+  if (!std::ranges::equal(log_.epochs_.entries(), epochs_found_)) {
     if (auto saved = co_await log_.save_epochs(); !saved) co_return saved;
   }
   if (changed_names_) {
     const auto synced = co_await context().files.sync_directory(log_.directory_);
     if (!synced) co_return storage_failure(synced.error(), log_.directory_);
   }
+  if (!log_.unsettled_.empty()) log_.start_settling();
   co_return StorageResult<void>();
 }
 
@@ -128,14 +135,23 @@ Task<StorageResult<void>> LogLoader::finish_swap(Offset base) {
   co_await context().open_files.forget(path_in(log_.directory_, log_name));
   context().log.info("{}: the cleaned segment {} takes the place of what it was made from",
                      log_.directory_, base.value());
+  // As long as the old log file is there, the indexes beside it are the old ones; without it they
+  // are the new ones.
+  const std::string old_log = segment_file_name(base, SegmentFileKind::log);
+  const bool has_old_log = std::binary_search(names_.begin(), names_.end(), old_log);
   for (const std::string& name : names_) {
     const auto parsed = parse_segment_file_name(name);
-    if (!parsed || parsed->stage != FileStage::current ||
+    if (!parsed || parsed->stage != FileStage::current || name == old_log ||
         parsed->kind == SegmentFileKind::producer_snapshot || parsed->base_offset < base) {
       continue;
     }
-    if (parsed->base_offset != base && parsed->base_offset >= *end) continue;
+    if (parsed->base_offset == base ? !has_old_log : parsed->base_offset >= *end) continue;
     if (auto removed = co_await remove(name); !removed) co_return removed;
+  }
+  if (has_old_log) {
+    if (auto synced = co_await log_.sync_names(); !synced) co_return synced;
+    if (auto removed = co_await remove(old_log); !removed) co_return removed;
+    if (auto synced = co_await log_.sync_names(); !synced) co_return synced;
   }
   // The log file at last: as long as it has the suffix this is done again.
   for (const SegmentFileKind kind : {SegmentFileKind::offset_index, SegmentFileKind::time_index,
@@ -198,13 +214,14 @@ Task<StorageResult<void>> LogLoader::open_segments() {
   }
   if (!log_.segments_.empty()) co_return StorageResult<void>();
   log_.segments_.push_back(std::make_shared<Segment>(context(), log_.directory_, log_.start_, now));
-  log_.names_dirty_ = true;
+  ++log_.names_made_;
   co_return co_await log_.segments_.back()->create();
 }
 
 Task<StorageResult<void>> LogLoader::load_epochs() {
   auto entries = co_await load_leader_epoch_checkpoint(context().files, log_.directory_);
   if (entries) {
+    epochs_found_ = *entries;
     log_.epochs_ = LeaderEpochCache(std::move(*entries));
     co_return StorageResult<void>();
   }
@@ -231,7 +248,7 @@ Task<StorageResult<void>> LogLoader::load_epochs() {
       co_await yield(context().executor);
     }
   }
-  co_return co_await log_.save_epochs();
+  co_return StorageResult<void>();
 }
 
 // After a clean stop: the recovery point is the end, and a snapshot has the producers as of then.
@@ -246,6 +263,8 @@ Task<StorageResult<void>> LogLoader::trust() {
 // --- Recovery ---
 
 Task<StorageResult<void>> LogLoader::recover() {
+  // Closing makes durable what is found.
+  log_.changed_ = true;
   const std::size_t first = log_.segment_index(log_.recovery_point_);
   const Offset from = std::max(log_.recovery_point_, log_.segments_[first]->base());
   const auto position = co_await start_of_scan(*log_.segments_[first], from);
@@ -257,15 +276,22 @@ Task<StorageResult<void>> LogLoader::recover() {
   producers_from_ = std::max(*snapshot, scan_from);
   static_cast<void>(log_.epochs_.truncate_from_end(scan_from));
   if (const auto latest = log_.epochs_.latest()) epoch_ = latest->epoch;
+  // What the scan adds to an index is not durable, even where the records are.
+  const bool lowered = scan_from < from || log_.recovery_point_ > scan_from;
+  if (lowered) log_.recovery_point_ = scan_from;
   for (std::size_t i = first; i < log_.segments_.size(); ++i) {
     const Offset base = log_.segments_[i]->base();
-    // Compaction leaves gaps between segments; a crash leaves one where the end of a file was lost.
-    if (i > first && base != next_ && !(log_.config_.compacts && base > next_)) {
+    if (i > first && base != next_ && !(base > next_ && was_settled(base))) {
       auto dropped = co_await drop_from(i, "the segment at offset " + std::to_string(base.value()) +
                                                " does not follow the last one, which ends at " +
                                                std::to_string(next_.value()));
       if (!dropped) co_return dropped;
       break;
+    }
+    if (i > first) {
+      // As after a roll.
+      log_.segments_[i - 1]->finish();
+      log_.unsettled_.push_back({log_.segments_[i - 1], base, log_.producers_.snapshot_entries()});
     }
     next_ = std::max(next_, base);
     const auto whole = co_await recover_segment(i, i == first ? *position : 0);
@@ -276,8 +302,18 @@ Task<StorageResult<void>> LogLoader::recover() {
     }
   }
   log_.end_ = next_;
-  if (auto saved = co_await log_.save_epochs(); !saved) co_return saved;
-  co_return co_await make_durable(first);
+  if (auto removed = co_await log_.remove_snapshots_above(log_.end_); !removed) co_return removed;
+  if (log_.recovery_point_ <= log_.end_ && !lowered) co_return StorageResult<void>();
+  log_.recovery_point_ = std::min(log_.recovery_point_, log_.end_);
+  co_return co_await log_.context_.keeper.save_recovery_point(log_);
+}
+
+// Compaction leaves gaps between segments; a crash leaves one where the end of a file was lost. A
+// snapshot of the producers at the beginning of a segment was made when all before it was durable:
+// then nothing was lost there.
+bool LogLoader::was_settled(Offset base) const {
+  const std::string name = segment_file_name(base, SegmentFileKind::producer_snapshot);
+  return std::binary_search(names_.begin(), names_.end(), name);
 }
 
 // Where the batch begins that the recovery point lies before, as the index says. What lies before
@@ -287,6 +323,9 @@ Task<StorageResult<std::uint64_t>> LogLoader::start_of_scan(Segment& segment, Of
   next_ = segment.base();
   const auto from_the_beginning = [&]() -> Task<Found> {
     next_ = segment.base();
+    // What is left of the indexes after another crash is not to be believed.
+    auto lowered = co_await log_.lower_recovery_point(segment.base());
+    if (!lowered) co_return failure(lowered.error());
     auto cut = co_await segment.forget_indexes();
     if (!cut) co_return failure(cut.error());
     auto again = co_await segment.start_again_at(0, segment.base());
@@ -297,7 +336,9 @@ Task<StorageResult<std::uint64_t>> LogLoader::start_of_scan(Segment& segment, Of
   const auto sane =
       co_await segment.indexes_are_sane(Offset(std::numeric_limits<std::int64_t>::max()));
   if (!sane) co_return failure(sane.error());
-  if (!*sane) co_return co_await from_the_beginning();
+  // Both were durable up to the recovery point: with one comes the other.
+  const bool lost = segment.offset_index().entries() > 0 && segment.time_index().entries() == 0;
+  if (!*sane || lost) co_return co_await from_the_beginning();
   const std::uint64_t size = segment.bytes();
   const auto place = co_await segment.find(from, size);
   if (!place) {
@@ -354,6 +395,8 @@ Task<StorageResult<bool>> LogLoader::recover_segment(std::size_t index, std::uin
   if (!lease) co_return failure(lease.error());
   const auto size = co_await context().files.file_size(lease->handle());
   if (!size) co_return storage_failure(size.error(), segment->log_path());
+  // What is in the file may not be on the disk.
+  segment->set_log_dirty();
   if (position == 0) {
     if (auto cut = co_await segment->forget_indexes(); !cut) co_return failure(cut.error());
     if (auto again = co_await segment->start_again_at(0, segment->base()); !again) {
@@ -402,24 +445,6 @@ Task<StorageResult<void>> LogLoader::drop_from(std::size_t index, std::string re
   context().log.warning("{}: {} segments from offset {} on are dropped: {}", log_.directory_, count,
                         log_.segments_[index]->base().value(), reason);
   co_return co_await log_.remove_segments(index, count);
-}
-
-// What was found good is not looked at again after the next crash.
-Task<StorageResult<void>> LogLoader::make_durable(std::size_t first) {
-  if (auto removed = co_await log_.remove_snapshots_above(log_.end_); !removed) co_return removed;
-  for (std::size_t i = first; i < log_.segments_.size(); ++i) {
-    const std::shared_ptr<Segment> segment = log_.segments_[i];
-    // Found in the file is not yet written to the disk.
-    segment->set_log_dirty();
-    if (auto synced = co_await segment->sync_log(); !synced) co_return synced;
-    if (i + 1 < log_.segments_.size()) segment->finish();
-    if (auto synced = co_await segment->sync_indexes(); !synced) co_return synced;
-  }
-  log_.flushed_end_ = log_.end_;
-  auto settled =
-      co_await log_.settle_active(log_.active(), log_.end_, log_.producers_.snapshot_entries());
-  if (!settled) co_return settled;
-  co_return co_await log_.context_.keeper.save_recovery_point(log_);
 }
 
 }  // namespace millrace::storage

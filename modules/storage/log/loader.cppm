@@ -46,16 +46,17 @@ class LogLoader {
   [[nodiscard]] Task<StorageResult<std::uint64_t>> start_of_scan(Segment& segment, Offset from);
   [[nodiscard]] Task<StorageResult<bool>> recover_segment(std::size_t index,
                                                           std::uint64_t position);
+  [[nodiscard]] bool was_settled(Offset base) const;
   [[nodiscard]] bool follows(const protocol::BatchHeader& header, Offset base) const;
   void add(Segment& segment, const protocol::BatchView& batch);
   [[nodiscard]] Task<StorageResult<void>> drop_from(std::size_t index, std::string reason);
-  [[nodiscard]] Task<StorageResult<void>> make_durable(std::size_t first);
   [[nodiscard]] Task<StorageResult<void>> remove(const std::string& name);
   [[nodiscard]] SegmentContext& context() const;
 
   Log& log_;
   std::vector<std::string> names_;
   bool changed_names_ = false;
+  std::vector<EpochEntry> epochs_found_;  // in the file
   // Recovery: where the next batch may begin at the earliest, and of which epoch it is at least.
   Offset next_;
   LeaderEpoch epoch_ = no_leader_epoch;

@@ -45,6 +45,15 @@ StorageError Log::noted(StorageError error) {
   return error;
 }
 
+Log::Cutting::Cutting(Log& log) : log_(log) {
+  log_.changed_ = true;
+  log_.forget_places();
+}
+
+Log::Cutting::~Cutting() {
+  log_.forget_places();
+}
+
 void Log::report(const StorageError& error) {
   static_cast<void>(noted(error));
 }
@@ -63,7 +72,8 @@ void Log::set_high_watermark(Offset offset) {
 
 Offset Log::last_stable_offset() const {
   const auto unstable = producers_.first_unstable_offset();
-  return unstable ? std::min(*unstable, high_watermark_) : high_watermark_;
+  // Of a transaction the first records may be deleted.
+  return unstable ? std::max(start_, std::min(*unstable, high_watermark_)) : high_watermark_;
 }
 
 void Log::expire_producers() {
@@ -99,8 +109,19 @@ Task<StorageResult<void>> Log::roll() {
 Task<StorageResult<void>> Log::roll_locked(Offset base) {
   const Timestamp now = context_.segments.executor.clock().wall_now();
   auto segment = std::make_shared<Segment>(context_.segments, directory_, base, now);
+  const bool leaves_gap = base != end_;
+  if (leaves_gap) {
+    if (auto flushed = co_await flush_locked(); !flushed) co_return flushed;
+  }
   if (auto created = co_await segment->create(); !created) co_return created;
-  names_dirty_ = true;
+  if (leaves_gap) {
+    // It tells recovery that nothing is missing before the new segment.
+    auto saved = co_await save_producer_snapshot(context_.segments.files, directory_, base,
+                                                 producers_.snapshot_entries());
+    if (!saved) co_return saved;
+    snapshot_end_ = base;
+  }
+  ++names_made_;
   changed_ = true;
   const std::shared_ptr<Segment> sealed = segments_.back();
   segments_.push_back(std::move(segment));
@@ -137,24 +158,30 @@ Task<StorageResult<void>> Log::flush() {
 Task<StorageResult<void>> Log::flush_locked() {
   const Offset end = end_;
   const std::uint64_t records = unflushed_records_;
-  if (flushed_end_ == end && !names_dirty_) co_return StorageResult<void>();
-  std::size_t first = segments_.size();
-  while (first > 0 && (segments_[first - 1]->log_dirty() || first == segments_.size())) --first;
-  // From the oldest on: what is durable has no gap.
+  if (flushed_end_ == end && !names_dirty()) co_return StorageResult<void>();
+  // From the oldest on, so that what is durable has no gap; a clean one may lie behind a dirty one.
   const std::vector<std::shared_ptr<Segment>> dirty(
-      segments_.begin() + static_cast<std::ptrdiff_t>(first), segments_.end());
+      segments_.begin() + static_cast<std::ptrdiff_t>(segment_index(flushed_end_)),
+      segments_.end());
   for (const auto& segment : dirty) {
     if (auto synced = co_await segment->sync_log(); !synced) co_return synced;
   }
-  if (names_dirty_) {
-    names_dirty_ = false;
-    const auto synced = co_await context_.segments.files.sync_directory(directory_);
-    if (!synced) {
-      co_return storage_failure(StorageFault::offline, describe(synced.error(), directory_));
-    }
+  if (names_dirty()) {
+    // Another flush that begins meanwhile waits for the disk as well.
+    if (auto synced = co_await sync_names(); !synced) co_return synced;
   }
   flushed_end_ = std::max(flushed_end_, end);
   unflushed_records_ -= std::min(unflushed_records_, records);
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> Log::sync_names() {
+  const std::uint64_t made = names_made_;
+  const auto synced = co_await context_.segments.files.sync_directory(directory_);
+  if (!synced) {
+    co_return storage_failure(StorageFault::offline, describe(synced.error(), directory_));
+  }
+  names_durable_ = std::max(names_durable_, made);
   co_return StorageResult<void>();
 }
 
@@ -191,10 +218,7 @@ Task<StorageResult<void>> Log::settle_first() {
   }
   snapshot_end_ = std::max(snapshot_end_, first.end);
   if (auto synced = co_await first.segment->sync_indexes(); !synced) co_return synced;
-  const auto synced = co_await context_.segments.files.sync_directory(directory_);
-  if (!synced) {
-    co_return storage_failure(StorageFault::offline, describe(synced.error(), directory_));
-  }
+  if (auto synced = co_await sync_names(); !synced) co_return synced;
   flushed_end_ = std::max(flushed_end_, first.end);
   recovery_point_ = std::max(recovery_point_, first.end);
   unsettled_.erase(unsettled_.begin());
@@ -242,10 +266,7 @@ Task<StorageResult<void>> Log::settle_active(Segment& segment, Offset end,
     snapshot_end_ = end;
   }
   if (auto synced = co_await segment.sync_indexes(); !synced) co_return synced;
-  const auto synced = co_await context_.segments.files.sync_directory(directory_);
-  if (!synced) {
-    co_return storage_failure(StorageFault::offline, describe(synced.error(), directory_));
-  }
+  if (auto synced = co_await sync_names(); !synced) co_return synced;
   recovery_point_ = std::max(recovery_point_, end);
   // Those at the beginning of a segment stay as long as it does.
   if (before > segment.base() && before != end) co_return co_await remove_snapshot(before);

@@ -79,6 +79,7 @@ struct LogSlice {
   // In memory: the newest batches.
   ByteView memory;
   std::shared_ptr<const void> memory_owner;
+  std::uint64_t version = 0;  // of the log, when this was found
   // In a file, where `memory` is empty.
   std::uint64_t position = 0;
   OpenFiles::Lease file;
@@ -210,6 +211,17 @@ class Log {
   friend class AppendOperation;
   friend class LogLoader;
   struct Group;
+  // Lives while records are cut or replaced: what readers find meanwhile is not to be believed.
+  class Cutting {
+   public:
+    explicit Cutting(Log& log);
+    Cutting(const Cutting&) = delete;
+    Cutting& operator=(const Cutting&) = delete;
+    ~Cutting();
+
+   private:
+    Log& log_;
+  };
 
   Log(LogContext& context, LogOpening opening);
 
@@ -232,12 +244,14 @@ class Log {
   // partition_log.cpp
   [[nodiscard]] StorageError noted(StorageError error);
   [[nodiscard]] StorageResult<void> usable() const;
+  [[nodiscard]] bool names_dirty() const { return names_durable_ < names_made_; }
   [[nodiscard]] Segment& active() const { return *segments_.back(); }
   [[nodiscard]] std::size_t segment_index(Offset offset) const;
   [[nodiscard]] Offset segment_end(std::size_t index) const;
   [[nodiscard]] Task<StorageResult<void>> roll_locked(Offset base);
   [[nodiscard]] Milliseconds next_jitter() const;
   [[nodiscard]] Task<StorageResult<void>> flush_locked();
+  [[nodiscard]] Task<StorageResult<void>> sync_names();
   void start_settling();
   [[nodiscard]] Task<void> settle();
   [[nodiscard]] Task<StorageResult<void>> settle_first();
@@ -247,14 +261,20 @@ class Log {
   [[nodiscard]] Task<StorageResult<void>> save_epochs();
 
   // reading.cpp
+  void remember(std::uint64_t version, Offset offset, PositionCache::Place place);
+  [[nodiscard]] std::optional<LogSlice> read_tail(const ReadRequest& request);
+  template <class Choose, class Ask>
+  [[nodiscard]] Task<ReadResult<void>> ask_segments(Choose choose, Ask ask);
   [[nodiscard]] Task<StorageResult<std::uint64_t>> end_position(std::shared_ptr<Segment> segment,
                                                                 Offset up_to);
   [[nodiscard]] Task<StorageResult<std::optional<LogSlice>>> read_segment(
       std::shared_ptr<Segment> segment, Offset end_of_segment, ReadRequest request);
 
   // truncation.cpp, retention.cpp
+  void forget_places();
   [[nodiscard]] Task<StorageResult<void>> truncate_locked(Offset offset);
   [[nodiscard]] Task<StorageResult<void>> restart_locked(Offset offset);
+  [[nodiscard]] Task<StorageResult<std::shared_ptr<Segment>>> empty_segment(Offset offset);
   [[nodiscard]] Task<StorageResult<void>> lower_recovery_point(Offset offset);
   [[nodiscard]] Task<StorageResult<void>> remove_segments(std::size_t first, std::size_t count);
   [[nodiscard]] Task<StorageResult<void>> move_start(Offset offset);
@@ -290,8 +310,9 @@ class Log {
   Milliseconds roll_jitter_{0};
   std::uint64_t unflushed_records_ = 0;
   Offset snapshot_end_ = no_offset;  // of the last snapshot of the producers that was saved
-  std::uint64_t version_ = 0;        // counts what makes positions in files invalid
-  bool names_dirty_ = false;         // the directory has entries that are not durable
+  std::uint64_t version_ = 0;        // odd while positions in files become invalid
+  std::uint64_t names_made_ = 0;     // entries of the directory
+  std::uint64_t names_durable_ = 0;  // of these
   bool epochs_unsaved_ = false;      // the file says other than epochs_
   bool changed_ = false;             // since it was opened
   bool offline_ = false;

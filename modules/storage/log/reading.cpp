@@ -33,72 +33,84 @@ namespace {
 
 }  // namespace
 
+// Positions are remembered only as long as they are those of the files.
+void Log::remember(std::uint64_t version, Offset offset, PositionCache::Place place) {
+  if (version == version_) positions_.add(offset, place);
+}
+
 // Up to where a reader that may see records below `up_to`, which lies in this segment, may read.
 Task<StorageResult<std::uint64_t>> Log::end_position(std::shared_ptr<Segment> segment,
                                                      Offset up_to) {
   using Found = StorageResult<std::uint64_t>;
+  const std::uint64_t version = version_;
   const std::uint64_t bytes = segment->bytes();
   const auto known = positions_.find(up_to);
   if (known && known->segment_base == segment->base()) co_return Found(known->position);
   const auto place = co_await segment->find(up_to, bytes);
   if (!place) co_return failure(place.error());
-  const std::uint64_t position = *place ? (*place)->position : bytes;
-  positions_.add(up_to, {segment->base(), position});
-  co_return Found(position);
+  if (!*place) co_return Found(bytes);
+  if ((*place)->header.base_offset == up_to) {
+    remember(version, up_to, {segment->base(), (*place)->position});
+  }
+  co_return Found((*place)->position);
 }
 
 Task<ReadResult<LogSlice>> Log::read(ReadRequest request) {
   using Read = ReadResult<LogSlice>;
-  if (const auto usable_now = usable(); !usable_now) co_return read_failure(usable_now.error());
-  if (request.offset < start_ || request.offset > end_) {
-    co_return out_of_range(request.offset, start_, end_);
-  }
-  request.up_to = std::min(request.up_to, end_);
-  if (request.offset >= request.up_to) co_return Read(LogSlice());
-  if (auto newest = tail_.find(request.offset, request.up_to, request.bytes_max)) {
-    if (newest->bytes.size() > request.bytes_max && !request.at_least_one_batch) {
-      co_return Read(LogSlice());
-    }
-    LogSlice slice;
-    slice.base_offset = newest->base_offset;
-    slice.length = newest->bytes.size();
-    slice.memory = newest->bytes;
-    slice.memory_owner = std::move(newest->owner);
-    co_return slice;
-  }
-  const std::uint64_t version = version_;
-  std::size_t index = segment_index(request.offset);
   for (;;) {
-    const std::shared_ptr<Segment> segment = segments_[index];
-    const Offset end_of_segment = segment_end(index);
-    auto slice = co_await read_segment(segment, end_of_segment, request);
-    if (version != version_) {
-      // Something was cut meanwhile: what was found may not be there any more.
-      if (request.offset < start_ || request.offset > end_) {
-        co_return out_of_range(request.offset, start_, end_);
+    if (const auto usable_now = usable(); !usable_now) co_return read_failure(usable_now.error());
+    if (request.offset < start_ || request.offset > end_) {
+      co_return out_of_range(request.offset, start_, end_);
+    }
+    ReadRequest now = request;
+    now.up_to = std::min(request.up_to, end_);
+    if (now.offset >= now.up_to) co_return Read(LogSlice());
+    if (auto slice = read_tail(now)) co_return std::move(*slice);
+    const std::uint64_t version = version_;
+    bool overtaken = false;
+    for (std::size_t index = segment_index(now.offset); !overtaken; ++index) {
+      if (index >= segments_.size() || segments_[index]->base() >= now.up_to) {
+        co_return Read(LogSlice());
       }
-      co_return Read(LogSlice());
+      const std::shared_ptr<Segment> segment = segments_[index];
+      const Offset end_of_segment = segment_end(index);
+      auto slice = co_await read_segment(segment, end_of_segment, now);
+      overtaken = version != version_ || segment->removed();
+      if (overtaken) break;
+      if (!slice) co_return read_failure(noted(slice.error()));
+      // Behind the last batch of a segment may be nothing before the next one begins.
+      if (*slice) co_return std::move(**slice);
     }
-    if (!slice) co_return read_failure(slice.error());
-    // Behind the last batch of a segment may be nothing before the next one begins.
-    if (*slice) co_return std::move(**slice);
-    if (++index >= segments_.size() || segments_[index]->base() >= request.up_to) {
-      co_return Read(LogSlice());
-    }
+    // Something was cut, replaced or removed meanwhile: what was found may not be there any more.
+    const auto guard = co_await changes_.lock();
   }
+}
+
+// What is asked for from memory, if it is there.
+std::optional<LogSlice> Log::read_tail(const ReadRequest& request) {
+  auto newest = tail_.find(request.offset, request.up_to, request.bytes_max);
+  if (!newest) return std::nullopt;
+  LogSlice slice;
+  if (newest->bytes.size() > request.bytes_max && !request.at_least_one_batch) return slice;
+  slice.base_offset = newest->base_offset;
+  slice.length = newest->bytes.size();
+  slice.memory = newest->bytes;
+  slice.memory_owner = std::move(newest->owner);
+  return slice;
 }
 
 Task<StorageResult<std::optional<LogSlice>>> Log::read_segment(std::shared_ptr<Segment> segment,
                                                                Offset end_of_segment,
                                                                ReadRequest request) {
   using Found = StorageResult<std::optional<LogSlice>>;
+  LogSlice slice;
+  slice.version = version_;
   std::uint64_t end = segment->bytes();
   if (request.up_to < end_of_segment) {
     const auto found = co_await end_position(segment, request.up_to);
     if (!found) co_return failure(found.error());
     end = *found;
   }
-  LogSlice slice;
   std::optional<std::uint64_t> first_batch_bytes;
   const auto known = positions_.find(request.offset);
   if (known && known->segment_base == segment->base() && known->position < end) {
@@ -128,7 +140,7 @@ Task<StorageResult<std::optional<LogSlice>>> Log::read_segment(std::shared_ptr<S
     }
     slice.length = *first_batch_bytes;
   } else if (boundary->next_offset) {
-    positions_.add(*boundary->next_offset, {segment->base(), boundary->position});
+    remember(slice.version, *boundary->next_offset, {segment->base(), boundary->position});
   }
   auto lease = segment->open_log_now();
   if (!lease) {
@@ -162,12 +174,15 @@ Task<ReadResult<Buffer>> Log::load_verified(const LogSlice& slice) {
   auto buffer = co_await load(slice);
   if (!buffer) co_return buffer;
   const auto damaged = [&](std::uint64_t position, std::string reason) {
+    // What was written in the place of records that were cut is no damage.
+    if (slice.version != version_) return out_of_range(slice.base_offset, start_, end_);
     return read_failure(StorageError{StorageFault::corrupt,
                                      slice.segment->log_path() + " is damaged at position " +
                                          std::to_string(slice.position + position) + ": " +
                                          std::move(reason),
                                      std::nullopt});
   };
+  if (slice.in_memory()) co_return buffer;
   BatchSplitter splitter(buffer->bytes());
   std::uint64_t position = 0;
   for (BatchView batch; splitter.next(batch);) {
@@ -181,55 +196,86 @@ Task<ReadResult<Buffer>> Log::load_verified(const LogSlice& slice) {
   co_return buffer;
 }
 
+// Asks the segments that `choose` gives, one after the other, until `ask` says that it is enough.
+// When something was cut, replaced or removed meanwhile all begins again.
+template <class Choose, class Ask>
+Task<ReadResult<void>> Log::ask_segments(Choose choose, Ask ask) {
+  for (;;) {
+    if (const auto usable_now = usable(); !usable_now) co_return read_failure(usable_now.error());
+    const std::uint64_t version = version_;
+    const std::vector<std::shared_ptr<Segment>> segments = choose();
+    bool overtaken = false;
+    for (const auto& segment : segments) {
+      const StorageResult<bool> enough = co_await ask(segment);
+      overtaken = version != version_ || segment->removed();
+      if (overtaken) break;
+      if (!enough) co_return read_failure(noted(enough.error()));
+      if (*enough) break;
+    }
+    if (!overtaken) co_return ReadResult<void>();
+    const auto guard = co_await changes_.lock();
+  }
+}
+
 Task<ReadResult<std::optional<TimestampOffset>>> Log::find_timestamp(Timestamp timestamp,
                                                                      Offset up_to) {
-  using Found = ReadResult<std::optional<TimestampOffset>>;
-  if (const auto usable_now = usable(); !usable_now) co_return read_failure(usable_now.error());
-  // They stay what they are while the log changes.
-  const std::vector<std::shared_ptr<Segment>> segments = segments_;
-  const Offset from = start_;
-  for (const auto& segment : segments) {
-    if (segment->base() >= up_to) break;
-    auto found = co_await segment->find_timestamp(timestamp, from, up_to);
-    if (!found) co_return read_failure(noted(found.error()));
-    if (*found && (*found)->offset < up_to) co_return Found(*found);
-  }
-  co_return Found(std::nullopt);
+  std::optional<TimestampOffset> first;
+  const auto all = [&] { return segments_; };
+  const auto ask = [&](std::shared_ptr<Segment> segment) -> Task<StorageResult<bool>> {
+    if (segment->base() >= up_to) co_return StorageResult<bool>(true);
+    const auto found = co_await segment->find_timestamp(timestamp, start_, up_to);
+    if (!found) co_return failure(found.error());
+    first = *found && (*found)->offset < up_to ? *found : std::nullopt;
+    co_return StorageResult<bool>(first.has_value());
+  };
+  const auto asked = co_await ask_segments(all, ask);
+  if (!asked) co_return failure(asked.error());
+  co_return ReadResult<std::optional<TimestampOffset>>(first);
 }
 
 Task<ReadResult<std::optional<TimestampOffset>>> Log::find_max_timestamp() {
-  using Found = ReadResult<std::optional<TimestampOffset>>;
-  if (const auto usable_now = usable(); !usable_now) co_return read_failure(usable_now.error());
-  const std::vector<std::shared_ptr<Segment>> segments = segments_;
   TimestampOffset best{no_timestamp, no_offset};
-  for (const auto& segment : segments) {
-    const auto largest = co_await segment->largest_timestamp();
-    if (!largest) co_return read_failure(noted(largest.error()));
+  const auto all = [&] {
+    best = {no_timestamp, no_offset};
+    return segments_;
+  };
+  const auto ask = [&](std::shared_ptr<Segment> segment) -> Task<StorageResult<bool>> {
+    auto largest = co_await segment->largest_timestamp();
+    if (largest && largest->timestamp > best.timestamp && segment->base() < start_) {
+      // It may be that of a record that was deleted.
+      largest = co_await segment->largest_timestamp_from(start_);
+    }
+    if (!largest) co_return failure(largest.error());
     if (largest->timestamp > best.timestamp) best = *largest;
-  }
-  if (best.timestamp == no_timestamp) co_return Found(std::nullopt);
+    co_return StorageResult<bool>(false);
+  };
+  const auto asked = co_await ask_segments(all, ask);
+  if (!asked) co_return failure(asked.error());
+  if (best.timestamp == no_timestamp) co_return std::optional<TimestampOffset>();
   co_return co_await find_timestamp(best.timestamp, end_);
 }
 
 Task<ReadResult<std::vector<AbortedTransaction>>> Log::aborted(Offset from, Offset to) {
-  using Found = ReadResult<std::vector<AbortedTransaction>>;
-  if (const auto usable_now = usable(); !usable_now) co_return read_failure(usable_now.error());
   std::vector<AbortedTransaction> found;
-  const std::vector<std::shared_ptr<Segment>> segments(
-      segments_.begin() + static_cast<std::ptrdiff_t>(segment_index(from)), segments_.end());
-  for (const auto& segment : segments) {
+  const auto choose = [&] {
+    found.clear();
+    return std::vector<std::shared_ptr<Segment>>(
+        segments_.begin() + static_cast<std::ptrdiff_t>(segment_index(from)), segments_.end());
+  };
+  const auto ask = [&](std::shared_ptr<Segment> segment) -> Task<StorageResult<bool>> {
     auto decided = co_await segment->collect_aborted(from, to, found);
-    if (!decided && decided.error().fault == StorageFault::corrupt) {
-      context_.segments.log.warning("{} is made again from the log", decided.error().message);
-      if (const auto done = co_await rebuild_transactions(segment); !done) {
-        co_return read_failure(noted(done.error()));
-      }
-      decided = co_await segment->collect_aborted(from, to, found);
+    if (decided || decided.error().fault != StorageFault::corrupt) co_return decided;
+    // Nobody appends to it meanwhile.
+    const auto guard = co_await changes_.lock();
+    context_.segments.log.warning("{} is made again from the log", decided.error().message);
+    if (const auto done = co_await rebuild_transactions(segment); !done) {
+      co_return failure(done.error());
     }
-    if (!decided) co_return read_failure(noted(decided.error()));
-    if (*decided) break;
-  }
-  co_return Found(std::move(found));
+    co_return co_await segment->collect_aborted(from, to, found);
+  };
+  const auto asked = co_await ask_segments(choose, ask);
+  if (!asked) co_return failure(asked.error());
+  co_return found;
 }
 
 }  // namespace millrace::storage

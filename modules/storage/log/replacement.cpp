@@ -78,9 +78,13 @@ Task<StorageResult<void>> Log::replace_segments(std::vector<std::shared_ptr<Segm
     co_return storage_failure(StorageFault::invalid,
                               directory_ + ": the segments to be replaced are not durable yet");
   }
-  auto done = co_await replace_locked(index, std::move(replaced));
-  if (!done) co_return failure(noted(done.error()));
-  co_return done;
+  const std::uint64_t version = version_;
+  const auto done = co_await replace_locked(index, std::move(replaced));
+  if (done) co_return done;
+  StorageError error = done.error();
+  // In the middle only a start can tell what the names of the files mean.
+  if (version != version_) error.fault = StorageFault::offline;
+  co_return failure(noted(std::move(error)));
 }
 
 Task<StorageResult<void>> Log::replace_locked(std::size_t index,
@@ -94,12 +98,17 @@ Task<StorageResult<void>> Log::replace_locked(std::size_t index,
       !ready) {
     co_return ready;
   }
-  changed_ = true;
-  ++version_;
-  positions_.clear();
+  const Cutting cutting(*this);
+  // As long as the old log file is there, the indexes beside it are the old ones; without it they
+  // are the new ones. So a start tells them apart.
   for (const auto& old : replaced) {
-    if (auto renamed = co_await old->rename_to_deleted(); !renamed) co_return renamed;
+    if (auto renamed = co_await old->rename_indexes_to_deleted(); !renamed) co_return renamed;
   }
+  if (auto synced = co_await sync_names(); !synced) co_return synced;
+  for (const auto& old : replaced) {
+    if (auto renamed = co_await old->rename_log_to_deleted(); !renamed) co_return renamed;
+  }
+  if (auto synced = co_await sync_names(); !synced) co_return synced;
   if (auto taken =
           co_await rename_all(context, directory_, base, FileStage::swap, FileStage::current);
       !taken) {

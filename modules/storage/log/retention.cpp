@@ -41,6 +41,15 @@ Task<StorageResult<void>> Log::move_start(Offset offset) {
   while (count + 1 < segments_.size() && segment_end(count) <= offset) ++count;
   if (count == 0) co_return StorageResult<void>();
   const Offset first_kept = segments_[count]->base();
+  for (const Unsettled& waiting : unsettled_) {
+    if (waiting.end != first_kept) continue;
+    // Of those who wrote last in what goes, this alone is left.
+    auto saved = co_await save_producer_snapshot(context_.segments.files, directory_, first_kept,
+                                                 waiting.producers);
+    if (!saved && saved.error().fault != StorageFault::no_space) co_return saved;
+    if (saved) snapshot_end_ = std::max(snapshot_end_, first_kept);
+    break;
+  }
   std::erase_if(unsettled_, [&](const Unsettled& waiting) { return waiting.end <= first_kept; });
   if (auto removed = co_await remove_segments(0, count); !removed) co_return removed;
   const auto snapshots = co_await snapshot_offsets();
@@ -50,7 +59,8 @@ Task<StorageResult<void>> Log::move_start(Offset offset) {
     if (auto removed = co_await remove_snapshot(snapshot); !removed) co_return removed;
   }
   // What was removed before it was durable need not become so.
-  if (recovery_point_ < first_kept) recovery_point_ = first_kept;
+  recovery_point_ = std::max(recovery_point_, first_kept);
+  flushed_end_ = std::max(flushed_end_, first_kept);
   co_return StorageResult<void>();
 }
 

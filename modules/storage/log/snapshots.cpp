@@ -94,11 +94,7 @@ Task<StorageResult<void>> Log::remove_snapshots_above(Offset offset) {
   }
   if (snapshot_end_ > offset) snapshot_end_ = no_offset;
   if (!removed) co_return StorageResult<void>();
-  const auto synced = co_await context_.segments.files.sync_directory(directory_);
-  if (!synced) {
-    co_return storage_failure(StorageFault::offline, describe(synced.error(), directory_));
-  }
-  co_return StorageResult<void>();
+  co_return co_await sync_names();
 }
 
 Task<StorageResult<Offset>> Log::restore_producers(Offset at_most) {

@@ -31,6 +31,13 @@ Task<StorageResult<void>> Log::restart_at(Offset offset) {
   co_return done;
 }
 
+// What readers have found, and what they are finding, may not be there any more.
+void Log::forget_places() {
+  ++version_;
+  positions_.clear();
+  tail_.clear();
+}
+
 // Before anything changes: after a crash what is cut, and what is then written in its place, must
 // be looked at.
 Task<StorageResult<void>> Log::lower_recovery_point(Offset offset) {
@@ -48,10 +55,7 @@ Task<StorageResult<void>> Log::truncate_locked(Offset offset) {
   // A batch is kept whole or not at all.
   const Offset end = *place ? std::min(offset, (*place)->header.base_offset) : offset;
   const std::uint64_t position = *place ? (*place)->position : segment->bytes();
-  changed_ = true;
-  ++version_;
-  positions_.clear();
-  tail_.clear();
+  const Cutting cutting(*this);
   if (auto lowered = co_await lower_recovery_point(end); !lowered) co_return lowered;
   // A snapshot of what is cut would be believed after records took its place.
   if (auto removed = co_await remove_snapshots_above(end); !removed) co_return removed;
@@ -61,49 +65,77 @@ Task<StorageResult<void>> Log::truncate_locked(Offset offset) {
     if (!removed) co_return removed;
   }
   if (auto cut = co_await segment->truncate(position, end); !cut) co_return cut;
+  forget_places();
   end_ = end;
   flushed_end_ = std::min(flushed_end_, end);
-  start_ = std::min(start_, end);
   high_watermark_ = std::min(high_watermark_, end);
-  if (epochs_.truncate_from_end(end)) {
-    if (auto saved = co_await save_epochs(); !saved) co_return saved;
-  }
+  const bool starts_earlier = start_ > end;
+  start_ = std::min(start_, end);
+  if (epochs_.truncate_from_end(end)) epochs_unsaved_ = true;
+  // What is in memory is right again before something can be lacking space.
   const auto from = co_await restore_producers(end);
   if (!from) co_return failure(from.error());
-  co_return co_await replay_producers(*from, end);
+  if (auto replayed = co_await replay_producers(*from, end); !replayed) co_return replayed;
+  producers_.high_watermark_moved(high_watermark_);
+  if (starts_earlier) {
+    // Else what is appended from here on would count as deleted after the next start.
+    if (auto saved = co_await context_.keeper.save_log_start(*this); !saved) co_return saved;
+  }
+  if (!epochs_unsaved_) co_return StorageResult<void>();
+  co_return co_await save_epochs();
 }
 
 Task<StorageResult<void>> Log::restart_locked(Offset offset) {
   const auto settling = co_await settling_.lock();
-  changed_ = true;
-  ++version_;
-  positions_.clear();
-  tail_.clear();
-  // Until the old segments are gone for good they are the log, to be looked at from the beginning.
+  const Cutting cutting(*this);
+  // Until the old segments are gone for good they are the log, to be looked at from the beginning:
+  // without their epochs, which none of the new records may be held against.
   auto lowered = co_await lower_recovery_point(std::min(segments_.front()->base(), offset));
   if (!lowered) co_return lowered;
   if (auto removed = co_await remove_snapshots_above(Offset(-1)); !removed) co_return removed;
+  const LeaderEpochCache epochs = epochs_;
+  const bool cleared = epochs_.clear();
+  auto ready = cleared ? co_await save_epochs() : StorageResult<void>();
+  std::shared_ptr<Segment> fresh;
+  if (ready) {
+    auto made = co_await empty_segment(offset);
+    if (made) fresh = *made;
+    if (!made) ready = failure(made.error());
+  }
+  if (!ready) {
+    epochs_ = epochs;
+    epochs_unsaved_ = epochs_unsaved_ || cleared;
+    co_return ready;
+  }
   unsettled_.clear();
-  const Timestamp now = context_.segments.executor.clock().wall_now();
   std::vector<std::shared_ptr<Segment>> removed(segments_.begin(), segments_.end());
+  std::erase(removed, fresh);
   for (const auto& old : removed) {
     if (auto renamed = co_await old->rename_to_deleted(); !renamed) co_return renamed;
   }
-  segments_.assign(1, std::make_shared<Segment>(context_.segments, directory_, offset, now));
-  if (auto created = co_await segments_.back()->create(); !created) co_return created;
-  const auto synced = co_await context_.segments.files.sync_directory(directory_);
-  if (!synced) {
-    co_return storage_failure(StorageFault::offline, describe(synced.error(), directory_));
-  }
+  segments_.assign(1, std::move(fresh));
+  if (auto synced = co_await sync_names(); !synced) co_return synced;
   for (auto& old : removed) deletions_.add(std::move(old), config_.file_delete_delay);
   start_ = end_ = flushed_end_ = high_watermark_ = offset;
   recovery_point_ = offset;
   snapshot_end_ = no_offset;
   producers_.clear();
-  if (epochs_.clear()) {
-    if (auto saved = co_await save_epochs(); !saved) co_return saved;
-  }
   co_return co_await context_.keeper.save_log_start(*this);
+}
+
+// One that begins at the offset: that of the log, emptied, or a new one.
+Task<StorageResult<std::shared_ptr<Segment>>> Log::empty_segment(Offset offset) {
+  using Made = StorageResult<std::shared_ptr<Segment>>;
+  const std::shared_ptr<Segment> there = segments_[segment_index(offset)];
+  if (there->base() == offset) {
+    if (auto cut = co_await there->truncate(0, offset); !cut) co_return failure(cut.error());
+    co_return Made(there);
+  }
+  const Timestamp now = context_.segments.executor.clock().wall_now();
+  auto segment = std::make_shared<Segment>(context_.segments, directory_, offset, now);
+  if (auto created = co_await segment->create(); !created) co_return failure(created.error());
+  ++names_made_;
+  co_return Made(std::move(segment));
 }
 
 // Takes segments out of the log: durably, when it succeeds. Their bytes are freed later.
@@ -113,10 +145,7 @@ Task<StorageResult<void>> Log::remove_segments(std::size_t first, std::size_t co
   for (const auto& segment : removed) {
     if (auto renamed = co_await segment->rename_to_deleted(); !renamed) co_return renamed;
   }
-  const auto synced = co_await context_.segments.files.sync_directory(directory_);
-  if (!synced) {
-    co_return storage_failure(StorageFault::offline, describe(synced.error(), directory_));
-  }
+  if (auto synced = co_await sync_names(); !synced) co_return synced;
   const auto gone = segments_.begin() + static_cast<std::ptrdiff_t>(first);
   segments_.erase(gone, gone + static_cast<std::ptrdiff_t>(count));
   for (auto& segment : removed) deletions_.add(std::move(segment), config_.file_delete_delay);

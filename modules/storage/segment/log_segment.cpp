@@ -231,16 +231,30 @@ Task<StorageResult<void>> Segment::sync_indexes() {
 }
 
 Task<StorageResult<void>> Segment::rename_to_deleted() {
+  if (auto renamed = co_await rename_indexes_to_deleted(); !renamed) co_return renamed;
+  co_return co_await rename_log_to_deleted();
+}
+
+Task<StorageResult<void>> Segment::rename_indexes_to_deleted() {
   removed_ = true;
-  for (const SegmentFileKind kind :
-       {SegmentFileKind::log, SegmentFileKind::offset_index, SegmentFileKind::time_index,
-        SegmentFileKind::transaction_index}) {
-    const std::string from = path(kind);
-    co_await context_.open_files.forget(from);
-    const auto renamed = co_await context_.files.rename(from, path(kind, FileStage::deleted));
-    if (!renamed && renamed.error().fault != IoFault::not_found) {
-      co_return storage_failure(renamed.error(), from);
-    }
+  for (const SegmentFileKind kind : {SegmentFileKind::offset_index, SegmentFileKind::time_index,
+                                     SegmentFileKind::transaction_index}) {
+    if (auto renamed = co_await rename_to_deleted(kind); !renamed) co_return renamed;
+  }
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<void>> Segment::rename_log_to_deleted() {
+  removed_ = true;
+  co_return co_await rename_to_deleted(SegmentFileKind::log);
+}
+
+Task<StorageResult<void>> Segment::rename_to_deleted(SegmentFileKind kind) {
+  const std::string from = path(kind);
+  co_await context_.open_files.forget(from);
+  const auto renamed = co_await context_.files.rename(from, path(kind, FileStage::deleted));
+  if (!renamed && renamed.error().fault != IoFault::not_found) {
+    co_return storage_failure(renamed.error(), from);
   }
   co_return StorageResult<void>();
 }

@@ -106,7 +106,7 @@ class Segment {
   // Nothing is appended any more: the time index gets its last entry.
   void finish();
   [[nodiscard]] bool log_dirty() const { return synced_bytes_ < bytes_; }
-  // What is in the file may not be on the disk.
+  // After an end that was not in order: what is in the file may not be on the disk.
   void set_log_dirty() { synced_bytes_ = 0; }
   [[nodiscard]] Task<StorageResult<void>> sync_log();
   // Saves and syncs the indexes; after finish() they leave the memory.
@@ -130,6 +130,8 @@ class Segment {
                                                                std::uint64_t end_position);
   // The youngest timestamp and the last offset of the first batch that has it.
   [[nodiscard]] Task<StorageResult<TimestampOffset>> largest_timestamp();
+  // The same of the records at or after `from`.
+  [[nodiscard]] Task<StorageResult<TimestampOffset>> largest_timestamp_from(Offset from);
   // The first record at or after `from` that is as young as that or younger, of the batches that
   // begin below `to`.
   [[nodiscard]] Task<StorageResult<std::optional<TimestampOffset>>> find_timestamp(
@@ -170,10 +172,14 @@ class Segment {
   // Gives every file the suffix `.deleted`. Readers keep what they have open; who opens it now
   // finds nothing.
   [[nodiscard]] Task<StorageResult<void>> rename_to_deleted();
+  // The same in two steps, for who must know which of them a crash left behind.
+  [[nodiscard]] Task<StorageResult<void>> rename_indexes_to_deleted();
+  [[nodiscard]] Task<StorageResult<void>> rename_log_to_deleted();
   // Removes the files with that suffix.
   [[nodiscard]] Task<StorageResult<void>> remove_deleted();
 
  private:
+  [[nodiscard]] Task<StorageResult<void>> rename_to_deleted(SegmentFileKind kind);
   // Around an offset: the last entry at or below it, and the one behind that.
   struct Around {
     OffsetPosition floor;
@@ -186,8 +192,12 @@ class Segment {
   [[nodiscard]] Task<StorageResult<OffsetPosition>> floor_of_position(std::uint64_t position);
   [[nodiscard]] Task<StorageResult<void>> map_index(IndexFile& index);
   [[nodiscard]] Task<StorageResult<void>> check_index(IndexFile& index);
+  template <class Use>
+  [[nodiscard]] Task<StorageResult<void>> for_each_record(BatchPlace place, Use use);
   [[nodiscard]] Task<StorageResult<std::optional<TimestampOffset>>> first_record_at(
       const BatchPlace& place, Timestamp timestamp, Offset from);
+  [[nodiscard]] Task<StorageResult<TimestampOffset>> youngest_record(const BatchPlace& place,
+                                                                     Offset from);
   void note_timestamp(const protocol::BatchHeader& header);
 
   SegmentContext& context_;

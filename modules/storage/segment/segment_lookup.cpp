@@ -159,6 +159,30 @@ Task<StorageResult<TimestampOffset>> Segment::largest_timestamp() {
   co_return largest_;
 }
 
+Task<StorageResult<TimestampOffset>> Segment::largest_timestamp_from(Offset from) {
+  TimestampOffset youngest{no_timestamp, from};
+  const auto first = co_await find(from, bytes_);
+  if (!first) co_return failure(first.error());
+  if (!*first) co_return youngest;
+  // Of the first batch only some records may count.
+  const auto in_first = co_await youngest_record(**first, from);
+  if (!in_first) co_return failure(in_first.error());
+  youngest = *in_first;
+  const auto lease = co_await open_log();
+  if (!lease) co_return failure(lease.error());
+  BatchWalker walker(context_.files, context_.buffers, lease->handle(), log_path_, (*first)->end(),
+                     bytes_);
+  for (;;) {
+    const auto place = co_await walker.next();
+    if (!place) co_return failure(place.error());
+    if (!*place) co_return youngest;
+    const auto& header = (*place)->header;
+    if (header.max_timestamp > youngest.timestamp) {
+      youngest = {header.max_timestamp, header.last_offset()};
+    }
+  }
+}
+
 Task<StorageResult<std::optional<TimestampOffset>>> Segment::find_timestamp(Timestamp timestamp,
                                                                             Offset from,
                                                                             Offset to) {
@@ -198,9 +222,9 @@ Task<StorageResult<std::optional<TimestampOffset>>> Segment::find_timestamp(Time
   }
 }
 
-Task<StorageResult<std::optional<TimestampOffset>>> Segment::first_record_at(
-    const BatchPlace& place, Timestamp timestamp, Offset from) {
-  using Found = StorageResult<std::optional<TimestampOffset>>;
+// Passes the records of a batch to `use` until it says that it is enough.
+template <class Use>
+Task<StorageResult<void>> Segment::for_each_record(BatchPlace place, Use use) {
   const auto bytes = co_await read_batch(place);
   if (!bytes) co_return failure(bytes.error());
   const auto batch = BatchView::parse(bytes->bytes());
@@ -214,15 +238,38 @@ Task<StorageResult<std::optional<TimestampOffset>>> Segment::first_record_at(
                               log_path_ + ": " + protocol::sentence(opened.error()));
   }
   for (RecordView record; reader.next(record);) {
-    if (record.timestamp >= timestamp && record.offset >= from) {
-      co_return Found(TimestampOffset{record.timestamp, record.offset});
-    }
+    if (use(record)) co_return StorageResult<void>();
   }
   if (const auto finished = reader.finish(); !finished) {
     co_return storage_failure(StorageFault::corrupt,
                               log_path_ + ": " + protocol::sentence(finished.error()));
   }
-  co_return Found(std::nullopt);
+  co_return StorageResult<void>();
+}
+
+Task<StorageResult<std::optional<TimestampOffset>>> Segment::first_record_at(
+    const BatchPlace& place, Timestamp timestamp, Offset from) {
+  std::optional<TimestampOffset> found;
+  const auto done = co_await for_each_record(place, [&](const RecordView& record) {
+    if (record.timestamp < timestamp || record.offset < from) return false;
+    found = TimestampOffset{record.timestamp, record.offset};
+    return true;
+  });
+  if (!done) co_return failure(done.error());
+  co_return StorageResult<std::optional<TimestampOffset>>(found);
+}
+
+Task<StorageResult<TimestampOffset>> Segment::youngest_record(const BatchPlace& place,
+                                                              Offset from) {
+  TimestampOffset youngest{no_timestamp, from};
+  const auto done = co_await for_each_record(place, [&](const RecordView& record) {
+    if (record.offset >= from && record.timestamp > youngest.timestamp) {
+      youngest = {record.timestamp, record.offset};
+    }
+    return false;
+  });
+  if (!done) co_return failure(done.error());
+  co_return StorageResult<TimestampOffset>(youngest);
 }
 
 Task<StorageResult<bool>> Segment::collect_aborted(Offset from, Offset to,

@@ -151,6 +151,9 @@ Task<StorageResult<void>> Segment::cut_indexes(Offset offset) {
       }
       kept = count(index->first_part().value_or(ByteView()));
     }
+    // Without an entry of the offset index everything is looked at from the beginning, and nothing
+    // of the time index is needed: it may be what a crash left of a longer one.
+    if (index == &times_ && offsets_.entries() == 0) kept = 0;
     if (auto cut = co_await index->keep(context_, path(index->kind()), kept); !cut) co_return cut;
     if (auto last = co_await index->load_last(context_, path(index->kind())); !last) co_return last;
   }
