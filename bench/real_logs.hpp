@@ -139,6 +139,7 @@ class RealLogs {
   [[nodiscard]] ThreadExecutor& loop() { return *loop_; }
   [[nodiscard]] PosixFileSystem& files() { return *files_; }
   [[nodiscard]] protocol::Decompressor& decompressor() { return decompressor_; }
+  [[nodiscard]] SegmentContext& segments() { return *segments_; }
   [[nodiscard]] const std::string& root() const { return root_; }
   [[nodiscard]] std::string directory(std::size_t number) const {
     return root_ + "/bench-" + std::to_string(number);
