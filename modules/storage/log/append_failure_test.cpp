@@ -134,5 +134,30 @@ TEST(Append, a_log_that_is_closed_in_the_turn_of_an_append_may_go_at_once) {
   }
 }
 
+// Two flushes run side by side: neither answers before the names of the files are durable.
+TEST(Append, what_is_answered_as_flushed_is_there_after_a_power_cut) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    LogMachine machine(seed, slowly);
+    machine.config.segment_bytes = 200;
+    machine.config.flush_records = 1;
+    ASSERT_TRUE(machine.open());
+    std::vector<Appending> results;
+    Random random(seed);
+    for (int i = 0; i < 12; ++i) {
+      results.push_back(machine.start(machine.append_task({{std::to_string(i)}})));
+      static_cast<void>(machine.start(machine.log->flush()));
+      machine.executor.advance(std::chrono::milliseconds(random.below(60)));
+    }
+    std::size_t answered = 0;
+    for (const auto& result : results) answered += *result && **result ? 1 : 0;
+    machine.disk.power_cut(seed);
+    machine.finish_started();
+    machine.end_of_process();
+    ASSERT_TRUE(machine.open());
+    ASSERT_GE(machine.records().size(), answered) << seed;
+    ASSERT_TRUE(machine.close());
+  }
+}
+
 }  // namespace
 }  // namespace millrace::storage

@@ -126,5 +126,17 @@ TEST(Append, what_a_far_batch_without_space_leaves_does_not_harm_the_next_one) {
   ASSERT_TRUE(machine.close());
 }
 
+TEST(Append, a_far_batch_survives_a_kill_before_anything_was_settled) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    LogMachine machine(seed);
+    ASSERT_TRUE(machine.open());
+    ASSERT_TRUE(machine.replicate(joined({replicated(0, {"a"}), replicated(far, {"b"})})));
+    machine.kill(seed);
+    ASSERT_TRUE(machine.open());
+    EXPECT_EQ(values_of(machine.records()), (std::vector<std::string>{"a", "b"})) << seed;
+    ASSERT_TRUE(machine.close());
+  }
+}
+
 }  // namespace
 }  // namespace millrace::storage

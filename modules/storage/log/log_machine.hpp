@@ -164,7 +164,7 @@ class LogMachine {
     disk.sync_all();
   }
   ~LogMachine() {
-    if (log && !log->offline()) run(discard(std::move(log)));
+    if (log) run(discard(std::move(log)));
     stop_process();
   }
 
