@@ -223,11 +223,15 @@ Task<StorageResult<void>> LogLoader::load_epochs() {
   if (entries) {
     epochs_found_ = *entries;
     log_.epochs_ = LeaderEpochCache(std::move(*entries));
-    co_return StorageResult<void>();
+    // A log with records that says nothing of its leaders has lost the file, or what was in it.
+    if (!log_.epochs_.empty() || log_.size_bytes() == 0) co_return StorageResult<void>();
+  } else if (entries.error().fault == StorageFault::not_found) {
+    if (log_.size_bytes() == 0) co_return StorageResult<void>();
+  } else if (entries.error().fault != StorageFault::corrupt) {
+    co_return failure(entries.error());
   }
-  if (entries.error().fault == StorageFault::not_found) co_return StorageResult<void>();
-  if (entries.error().fault != StorageFault::corrupt) co_return failure(entries.error());
-  context().log.warning("{}: it is made again from the log", entries.error().message);
+  context().log.warning("{}: the leader epochs are made again from the log{}", log_.directory_,
+                        entries ? "" : ": " + entries.error().message);
   for (const auto& segment : log_.segments_) {
     const auto lease = co_await segment->open_log();
     if (!lease) co_return failure(lease.error());
@@ -256,7 +260,6 @@ Task<StorageResult<void>> LogLoader::trust() {
   log_.end_ = log_.recovery_point_;
   const auto from = co_await log_.restore_producers(log_.end_);
   if (!from) co_return failure(from.error());
-  if (log_.snapshot_end_ == no_offset) co_return StorageResult<void>();
   co_return co_await log_.replay_producers(*from, log_.end_);
 }
 

@@ -40,6 +40,8 @@ class IndexFile {
 
   // Takes over a file of so many bytes, unchecked.
   void found(std::uint64_t file_bytes);
+  // There is none where one should be.
+  void missed() { checked_ = false; }
   // It was found with a part of an entry at its end, which is not looked at.
   [[nodiscard]] bool torn() const { return torn_; }
   // Brings the last entry into memory, as adding needs it.

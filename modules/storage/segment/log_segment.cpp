@@ -44,6 +44,8 @@ Segment::Segment(SegmentContext& context, const std::string& directory, Offset b
   largest_known_ = sizes.log == 0;
   if (sizes.offset_index) offsets_.found(*sizes.offset_index);
   if (sizes.time_index) times_.found(*sizes.time_index);
+  if (!sizes.offset_index && sizes.log > 0) offsets_.missed();
+  if (!sizes.time_index && sizes.log > 0) times_.missed();
   if (sizes.transaction_index) transactions_.found(*sizes.transaction_index);
 }
 

@@ -192,6 +192,8 @@ class Segment {
   [[nodiscard]] Task<StorageResult<OffsetPosition>> floor_of_position(std::uint64_t position);
   [[nodiscard]] Task<StorageResult<void>> map_index(IndexFile& index);
   [[nodiscard]] Task<StorageResult<void>> check_index(IndexFile& index);
+  [[nodiscard]] Task<StorageResult<Result<void>>> check_found(IndexFile& index);
+  [[nodiscard]] Task<StorageResult<bool>> is_short(IndexFile& index);
   template <class Use>
   [[nodiscard]] Task<StorageResult<void>> for_each_record(BatchPlace place, Use use);
   [[nodiscard]] Task<StorageResult<std::optional<TimestampOffset>>> first_record_at(

@@ -15,41 +15,83 @@ using protocol::BatchHeader;
 
 namespace {
 
+// So many bytes behind its last entry an offset index should have another one, whatever the
+// interval is, within reason.
+constexpr std::uint64_t index_tail_bytes_max = 16 * std::uint64_t{index_interval_bytes_default};
+
 // No limit from outside: what a time index says of offsets is then checked against the format only.
 constexpr Offset any_end{std::numeric_limits<std::int64_t>::max()};
 
 }  // namespace
+
+// What lies in the file, as far as it alone tells.
+Task<StorageResult<Result<void>>> Segment::check_found(IndexFile& index) {
+  using Sane = StorageResult<Result<void>>;
+  if (index.torn()) {
+    co_return Sane(failure(ErrorKind::corrupt, "it ends inside an entry"));
+  }
+  // What was added since is in memory, and right.
+  if (index.growing().first_in_memory() == 0) co_return Sane(Result<void>());
+  if (const auto done = co_await index.map(context_, path(index.kind())); !done) {
+    if (done.error().fault != StorageFault::corrupt) co_return failure(done.error());
+    co_return Sane(failure(ErrorKind::corrupt, done.error().message));
+  }
+  const ByteView bytes = index.first_part().value_or(ByteView());
+  co_return Sane(&index == &offsets_ ? OffsetIndexView(bytes, base_).check_against(bytes_)
+                 : &index == &times_ ? TimeIndexView(bytes, base_).check_against(any_end)
+                                     : TransactionIndexView(bytes).check_against(base_));
+}
+
+// Whether entries are missing at the end: far behind the last one of the offset index are more
+// batches, or one of the last batches is younger than all that the time index knows of.
+Task<StorageResult<bool>> Segment::is_short(IndexFile& index) {
+  using Short = StorageResult<bool>;
+  const bool times = &index == &times_;
+  if (bytes_ == 0 || index.growing().first_in_memory() != index.entries()) co_return Short(false);
+  OffsetPosition last{base_, 0};
+  Timestamp youngest = no_timestamp;
+  if (times) {
+    youngest = TimeIndexView(index.first_part().value_or(ByteView()), base_).last().timestamp;
+    const auto floor = co_await floor_of_position(bytes_);
+    if (!floor) co_return failure(floor.error());
+    last = *floor;
+  } else {
+    const OffsetIndexView entries(index.first_part().value_or(ByteView()), base_);
+    if (entries.entries() > 0) last = entries.entry(entries.entries() - 1);
+  }
+  const auto lease = co_await open_log();
+  if (!lease) co_return failure(lease.error());
+  BatchWalker walker(context_.files, context_.buffers, lease->handle(), log_path_, last.position,
+                     bytes_);
+  for (;;) {
+    const auto place = co_await walker.next();
+    // What is wrong with the log is told to who reads there.
+    if (!place && place.error().fault == StorageFault::corrupt) co_return Short(false);
+    if (!place) co_return failure(place.error());
+    if (!*place) co_return Short(false);
+    if (times && (*place)->header.max_timestamp > youngest) co_return Short(true);
+    if (!times && (*place)->position - last.position > index_tail_bytes_max) co_return Short(true);
+  }
+}
 
 // An index that cannot be that of the log is made again where that is possible from the segment
 // alone.
 Task<StorageResult<void>> Segment::check_index(IndexFile& index) {
   if (removed_) co_return storage_failure(StorageFault::not_found, log_path_ + " was removed");
   if (index.checked()) co_return StorageResult<void>();
-  Result<void> sane;
-  if (index.torn()) {
-    sane = failure(ErrorKind::corrupt, "it ends inside an entry");
-  } else if (index.growing().first_in_memory() > 0) {
-    // What was added since is in memory, and right.
-    if (const auto done = co_await index.map(context_, path(index.kind())); !done) {
-      if (done.error().fault != StorageFault::corrupt) co_return failure(done.error());
-      sane = failure(ErrorKind::corrupt, done.error().message);
-    } else {
-      const ByteView bytes = index.first_part().value_or(ByteView());
-      if (&index == &offsets_) sane = OffsetIndexView(bytes, base_).check_against(bytes_);
-      if (&index == &times_) sane = TimeIndexView(bytes, base_).check_against(any_end);
-      if (&index == &transactions_) sane = TransactionIndexView(bytes).check_against(base_);
-    }
+  const auto looked_at = co_await check_found(index);
+  if (!looked_at) co_return failure(looked_at.error());
+  Result<void> sane = *looked_at;
+  if (sane && &index != &transactions_) {
+    const auto cut_short = co_await is_short(index);
+    if (!cut_short) co_return failure(cut_short.error());
+    if (*cut_short) sane = failure(ErrorKind::corrupt, "its last entries are missing");
   }
-  // An index without an entry in so large a segment is one that was lost. A time index has one with
-  // the first of the offset index, unless the records have no timestamps.
-  const bool lost = index.entries() == 0 &&
-                    (&index == &offsets_ ? bytes_ > 4 * std::uint64_t{index_interval_bytes_default}
-                                         : &index == &times_ && offsets_.entries() > 0);
-  if (sane && !lost) {
+  if (sane) {
     index.set_checked();
     co_return StorageResult<void>();
   }
-  const std::string reason = lost ? "it has no entries" : sane.error().message;
+  const std::string reason = sane.error().message;
   if (&index == &transactions_) {
     co_return storage_failure(StorageFault::corrupt, path(index.kind()) + ": " + reason);
   }
@@ -128,7 +170,10 @@ Task<StorageResult<void>> Segment::rebuild_indexes(std::uint32_t index_interval_
   offsets_.set_checked();
   times_.set_checked();
   for (IndexFile* index : {&offsets_, &times_}) {
-    if (auto saved = co_await index->save(context_, path(index->kind())); !saved) co_return saved;
+    const auto saved = co_await index->save(context_, path(index->kind()));
+    // Without space they stay in memory.
+    if (!saved && saved.error().fault != StorageFault::no_space) co_return saved;
+    index->growing().drop_saved();
   }
   co_return StorageResult<void>();
 }

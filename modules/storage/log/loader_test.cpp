@@ -1,0 +1,429 @@
+// Also proves loader.cppm.
+#include "test_batches.hpp"
+
+namespace millrace::storage {
+namespace {
+
+std::string log_path(std::int64_t base) {
+  return LogMachine::path(base, SegmentFileKind::log);
+}
+
+// Values 0 to count - 1, one to a batch, with a producer and two epochs.
+void fill(LogMachine& machine, int count, std::uint64_t segment_bytes = 1'000'000) {
+  machine.config.segment_bytes = segment_bytes;
+  machine.config.index_interval_bytes = 100;
+  ASSERT_TRUE(machine.open());
+  for (int i = 0; i < count; ++i) {
+    TestBatch batch = from_producer(i, {"value " + std::to_string(i)});
+    batch.timestamp = Timestamp(1'000 + i);
+    ASSERT_TRUE(machine.append(batch, LeaderEpoch(i < count / 2 ? 0 : 1)));
+  }
+}
+
+// The first values are there in order, the log takes more, and knows its producer.
+void expect_first(LogMachine& machine, std::size_t count) {
+  const auto records = machine.records();
+  ASSERT_EQ(records.size(), count);
+  for (std::size_t i = 0; i < count; ++i) {
+    ASSERT_EQ(records[i].value, "value " + std::to_string(i));
+    ASSERT_EQ(records[i].offset, Offset(static_cast<std::int64_t>(i)));
+  }
+  EXPECT_EQ(machine.log->end(), Offset(static_cast<std::int64_t>(count)));
+  if (count > 0) {
+    const auto last = static_cast<std::int32_t>(count) - 1;
+    const auto again =
+        machine.append(from_producer(last, {"value " + std::to_string(last)}), LeaderEpoch(1));
+    ASSERT_TRUE(again);
+    EXPECT_TRUE(again->duplicate) << count;
+    EXPECT_EQ(again->base_offset, Offset(last));
+    const auto found =
+        machine.wait(machine.log->find_timestamp(Timestamp(1'000 + last), machine.log->end()));
+    ASSERT_TRUE(found && *found);
+    EXPECT_EQ((*found)->offset, Offset(last));
+  }
+  ASSERT_TRUE(
+      machine.append(from_producer(static_cast<std::int32_t>(count), {"more"}), LeaderEpoch(1)));
+  EXPECT_EQ(machine.records().size(), count + 1);
+}
+
+struct Damage {
+  std::string name;
+  std::string what;
+};
+
+void damage(LogMachine& machine, const Damage& what) {
+  const std::string path = path_in(test_directory, what.name);
+  const std::string text = machine.contents(path);
+  if (what.what == "missing") machine.remove_file(path);
+  if (what.what == "empty") machine.write_file(path, "");
+  if (what.what == "short") machine.write_file(path, text.substr(0, text.size() / 2));
+  if (what.what == "torn") machine.write_file(path, text.substr(0, text.size() - 3));
+  if (what.what == "garbage") machine.write_file(path, std::string(text.size() + 5, '\x7f'));
+  // As Kafka leaves an index that it did not close.
+  if (what.what == "zeros") machine.write_file(path, text + std::string(10'000, '\0'));
+}
+
+TEST(Recovery, an_empty_directory_is_an_empty_log) {
+  LogMachine machine(1);
+  ASSERT_TRUE(machine.open());
+  EXPECT_EQ(machine.log->start(), Offset(0));
+  EXPECT_EQ(machine.log->end(), Offset(0));
+  EXPECT_TRUE(machine.has_file(log_path(0)));
+  machine.reopen();
+  EXPECT_TRUE(machine.records().empty());
+  machine.kill(1);
+  ASSERT_TRUE(machine.open());
+  EXPECT_TRUE(machine.records().empty());
+  ASSERT_TRUE(machine.close());
+}
+
+TEST(Recovery, a_torn_end_is_cut_at_the_last_whole_batch_wherever_it_is_torn) {
+  LogMachine model(1);
+  fill(model, 3);
+  const std::string whole = model.contents(log_path(0));
+  const std::size_t batch = whole.size() / 3;
+  ASSERT_TRUE(model.close());
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    LogMachine machine(2);
+    fill(machine, 3);
+    machine.kill(1);
+    machine.write_file(log_path(0), whole.substr(0, length));
+    ASSERT_TRUE(machine.open());
+    EXPECT_EQ(machine.log->recovery().cut_bytes, length % batch);
+    expect_first(machine, length / batch);
+    ASSERT_TRUE(machine.close());
+  }
+}
+
+TEST(Recovery, what_is_no_batch_is_cut_off_the_end) {
+  std::vector<std::string> ends = {std::string(1, '\0'), std::string(5'000, '\0'),
+                                   std::string(300, 'x'), std::string(61, '\xff')};
+  // Batches that cannot follow: of offsets before, of an older leader, damaged.
+  const auto as_string = [](const std::vector<std::byte>& bytes) {
+    return std::string(as_text(bytes));
+  };
+  ends.push_back(as_string(replicated(3, {"old offset"}, 1)));
+  ends.push_back(as_string(replicated(10, {"old leader"}, 0)));
+  ends.push_back(as_string(replicated(std::int64_t{1} << 40, {"far away"}, 1)));
+  ends.push_back(as_string(replicated(std::numeric_limits<std::int64_t>::max(), {"end"}, 1)));
+  ends.push_back(as_string(replicated(-5, {"negative"}, 1)));
+  auto damaged = replicated(10, {"damaged"}, 1);
+  damaged.back() ^= std::byte{1};
+  ends.push_back(as_string(damaged));
+  auto long_one = replicated(10, {"claims to be long"}, 1);
+  store_big_endian(long_one.data() + 8, std::int32_t{0x7fff'fff0});
+  ends.push_back(as_string(long_one));
+  for (const std::string& end : ends) {
+    LogMachine machine(3);
+    fill(machine, 10);
+    machine.kill(1);
+    machine.write_file(log_path(0), machine.contents(log_path(0)) + end);
+    ASSERT_TRUE(machine.open());
+    EXPECT_EQ(machine.log->recovery().cut_bytes, end.size());
+    expect_first(machine, 10);
+    ASSERT_TRUE(machine.close());
+  }
+}
+
+TEST(Recovery, segments_behind_one_that_was_cut_go_with_it) {
+  LogMachine machine(4);
+  fill(machine, 30, 400);
+  const Offset base = machine.log->segments()[2]->base();
+  const std::size_t segments = machine.log->segments().size();
+  ASSERT_GT(segments, 5u);
+  // No recovery point was saved.
+  machine.kill(1);
+  ASSERT_TRUE(machine.disk.flip_bit(log_path(base.value()), 8 * 70));
+  ASSERT_TRUE(machine.open());
+  EXPECT_EQ(machine.log->recovery().dropped_segments, segments - 3);
+  expect_first(machine, static_cast<std::size_t>(base.value()));
+  machine.reopen();
+  EXPECT_EQ(machine.records().size(), static_cast<std::size_t>(base.value()) + 1);
+  ASSERT_TRUE(machine.close());
+}
+
+// The only snapshot, with all that the log holds before it.
+TEST(CleanStart, without_a_snapshot_the_producers_are_read_from_the_records) {
+  for (const char* what : {"missing", "empty", "torn", "garbage"}) {
+    LogMachine machine(16);
+    fill(machine, 10);
+    ASSERT_TRUE(machine.close());
+    machine.restart();
+    damage(machine, {segment_file_name(Offset(10), SegmentFileKind::producer_snapshot), what});
+    ASSERT_TRUE(machine.open(true));
+    expect_first(machine, 10);
+    ASSERT_TRUE(machine.close());
+  }
+}
+
+TEST(Recovery, what_lies_before_the_recovery_point_is_not_looked_at) {
+  LogMachine machine(5);
+  fill(machine, 40, 400);
+  machine.executor.run_until_idle();
+  const Offset point = machine.log->recovery_point();
+  EXPECT_EQ(point, machine.log->segments().back()->base());
+  const std::uint64_t bytes = machine.log->segments().back()->bytes();
+  ASSERT_TRUE(machine.wait(machine.process->keeper.save_recovery_point(*machine.log)));
+  machine.kill(1);
+  ASSERT_TRUE(machine.open());
+  // The segment before may lack the end of its indexes.
+  EXPECT_LE(machine.log->recovery().scanned_bytes, bytes + 400);
+  expect_first(machine, 40);
+  ASSERT_TRUE(machine.close());
+}
+
+TEST(Recovery, a_recovery_point_that_cannot_be_is_not_believed) {
+  for (const std::int64_t point : {0, 1, 7, 20, 39, 40, 41, 1'000'000}) {
+    for (const bool clean : {false, true}) {
+      LogMachine machine(6);
+      fill(machine, 40, 400);
+      ASSERT_TRUE(machine.close());
+      machine.restart();
+      machine.write_file("/data/recovery-point-offset-checkpoint",
+                         "0\n1\norders 0 " + std::to_string(point) + "\n");
+      ASSERT_TRUE(machine.open(clean && point < 20));
+      expect_first(machine, 40);
+      EXPECT_LE(machine.log->recovery_point(), machine.log->end());
+      // Records that follow are not held to be durable because of it.
+      machine.kill(1);
+      machine.write_file(log_path(machine.disk.contents(log_path(40)) ? 40 : 36), "");
+      ASSERT_TRUE(machine.open());
+      EXPECT_LE(machine.log->end(), Offset(41));
+      ASSERT_TRUE(machine.close());
+    }
+  }
+}
+
+TEST(Recovery, a_recovery_point_in_a_segment_that_was_removed_is_none) {
+  LogMachine machine(7);
+  fill(machine, 40, 400);
+  machine.log->set_high_watermark(Offset(40));
+  ASSERT_TRUE(machine.wait(machine.log->delete_below(Offset(30))));
+  machine.kill(1);
+  machine.write_file("/data/recovery-point-offset-checkpoint", "0\n1\norders 0 5\n");
+  ASSERT_TRUE(machine.open());
+  EXPECT_EQ(machine.log->start(), Offset(30));
+  EXPECT_EQ(machine.records().size(), 10u);
+  ASSERT_TRUE(machine.close());
+}
+
+TEST(Recovery, segments_below_the_log_start_are_removed) {
+  LogMachine machine(8);
+  fill(machine, 40, 400);
+  ASSERT_TRUE(machine.close());
+  machine.restart();
+  machine.write_file("/data/log-start-offset-checkpoint", "0\n1\norders 0 21\n");
+  ASSERT_TRUE(machine.open(true));
+  EXPECT_EQ(machine.log->start(), Offset(21));
+  EXPECT_LE(machine.log->segments().front()->base(), Offset(21));
+  EXPECT_GT(machine.log->segments()[1]->base(), Offset(21));
+  EXPECT_FALSE(machine.has_file(log_path(0)));
+  EXPECT_FALSE(machine.has_file(LogMachine::path(0, SegmentFileKind::offset_index)));
+  EXPECT_EQ(machine.records().size(), 19u);
+  ASSERT_TRUE(machine.close());
+}
+
+// Every read of a log file would fail.
+TEST(CleanStart, reads_no_records) {
+  LogMachine machine(9);
+  fill(machine, 40, 400);
+  ASSERT_TRUE(machine.close());
+  machine.restart();
+  machine.disk.faults().plan(
+      {.kind = IoKind::read, .path_part = ".log", .times = PlannedFault::always});
+  ASSERT_TRUE(machine.open(true));
+  EXPECT_EQ(machine.disk.faults().injected(), 0u);
+  EXPECT_EQ(machine.log->end(), Offset(40));
+  EXPECT_EQ(machine.log->producers().size(), 1u);
+  EXPECT_EQ(machine.log->epochs().entries().size(), 2u);
+  machine.disk.faults().clear();
+  expect_first(machine, 40);
+  ASSERT_TRUE(machine.close());
+}
+
+TEST(CleanStart, nothing_is_written_by_a_log_that_nobody_used) {
+  LogMachine machine(10);
+  fill(machine, 40, 400);
+  ASSERT_TRUE(machine.close());
+  machine.restart();
+  ASSERT_TRUE(machine.open(true));
+  const std::uint64_t steps = machine.disk.steps();
+  EXPECT_EQ(machine.records().size(), 40u);
+  ASSERT_TRUE(machine.wait(machine.log->close()));
+  machine.log.reset();
+  EXPECT_EQ(machine.disk.steps(), steps);
+}
+
+TEST(CleanStart, a_process_that_is_killed_after_it_leaves_a_log_to_recover) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    LogMachine machine(seed);
+    fill(machine, 40, 400);
+    machine.reopen();
+    if (seed % 2 == 0) expect_first(machine, 40);
+    if (seed % 4 < 2) {
+      machine.kill(seed);
+    } else {
+      machine.power_cut(seed);
+    }
+    ASSERT_TRUE(machine.open());
+    EXPECT_GE(machine.records().size(), 40u);
+    EXPECT_LE(machine.records().size(), 41u);
+    ASSERT_TRUE(machine.close());
+  }
+}
+
+// --- Small files that are missing or damaged ---
+
+TEST(Recovery, small_files_are_made_again_whatever_became_of_them) {
+  LogMachine names(1);
+  fill(names, 40, 400);
+  const std::int64_t middle = names.log->segments()[3]->base().value();
+  const std::int64_t last = names.log->segments().back()->base().value();
+  ASSERT_TRUE(names.close());
+  std::vector<std::string> files = {"leader-epoch-checkpoint"};
+  for (const SegmentFileKind kind : {SegmentFileKind::offset_index, SegmentFileKind::time_index}) {
+    for (const std::int64_t base : {std::int64_t{0}, middle, last}) {
+      files.push_back(segment_file_name(Offset(base), kind));
+    }
+  }
+  files.push_back(segment_file_name(Offset(40), SegmentFileKind::producer_snapshot));
+  files.push_back(segment_file_name(Offset(middle), SegmentFileKind::producer_snapshot));
+  for (const std::string& file : files) {
+    for (const char* what : {"missing", "empty", "short", "torn", "garbage", "zeros"}) {
+      for (const bool clean : {true, false}) {
+        SCOPED_TRACE(file + " " + what + (clean ? " after a clean stop" : " after a kill"));
+        LogMachine machine(11);
+        fill(machine, 40, 400);
+        ASSERT_TRUE(machine.close());
+        machine.restart();
+        damage(machine, {file, what});
+        ASSERT_TRUE(machine.open(clean));
+        EXPECT_EQ(machine.log->epochs().entries().size(), 2u);
+        for (std::int64_t time = 0; time < 40; ++time) {
+          const auto found =
+              machine.wait(machine.log->find_timestamp(Timestamp(1'000 + time), Offset(40)));
+          ASSERT_TRUE(found && *found) << time;
+          ASSERT_EQ((*found)->offset, Offset(time));
+        }
+        const auto youngest = machine.wait(machine.log->find_max_timestamp());
+        ASSERT_TRUE(youngest && *youngest);
+        EXPECT_EQ((*youngest)->timestamp, Timestamp(1'039));
+        expect_first(machine, 40);
+        machine.reopen();
+        EXPECT_EQ(machine.records().size(), 41u);
+        EXPECT_EQ(machine.log->epochs().entries().size(), 2u);
+        ASSERT_TRUE(machine.close());
+      }
+    }
+  }
+}
+
+TEST(Recovery, the_transaction_index_is_made_again_too) {
+  for (const bool in_last : {true, false}) {
+    for (const char* what : {"short", "torn", "garbage", "zeros"}) {
+      for (const bool clean : {true, false}) {
+        SCOPED_TRACE(std::string(what) + (clean ? " after a clean stop" : " after a kill"));
+        LogMachine machine(12);
+        ASSERT_TRUE(machine.open());
+        for (int i = 0; i < 3; ++i) {
+          TestBatch batch = from_producer(i, {"aborted"});
+          batch.transactional = true;
+          ASSERT_TRUE(machine.append(batch));
+          TestBatch marker{.values = {}, .producer = ProducerId(7), .epoch = ProducerEpoch(0)};
+          marker.marker = protocol::ControlRecordType::abort;
+          ASSERT_TRUE(machine.append(marker, LeaderEpoch(0), AppendOrigin::coordinator));
+        }
+        if (!in_last) ASSERT_TRUE(machine.wait(machine.log->roll()));
+        const auto before = machine.wait(machine.log->aborted(Offset(0), Offset(100)));
+        ASSERT_TRUE(before);
+        ASSERT_EQ(before->size(), 3u);
+        ASSERT_TRUE(machine.close());
+        machine.restart();
+        damage(machine, {segment_file_name(Offset(0), SegmentFileKind::transaction_index), what});
+        ASSERT_TRUE(machine.open(clean));
+        ASSERT_TRUE(machine.append({{"more"}}));
+        const auto after = machine.wait(machine.log->aborted(Offset(0), Offset(100)));
+        ASSERT_TRUE(after) << after.error().storage.message;
+        EXPECT_EQ(*after, *before);
+        machine.reopen();
+        EXPECT_EQ(*machine.wait(machine.log->aborted(Offset(0), Offset(100))), *before);
+        ASSERT_TRUE(machine.close());
+      }
+    }
+  }
+}
+
+// --- What was going on when the process ended ---
+
+TEST(Recovery, what_is_left_over_goes) {
+  LogMachine machine(13);
+  fill(machine, 40, 400);
+  ASSERT_TRUE(machine.close());
+  machine.restart();
+  std::vector<std::string> names = {"leader-epoch-checkpoint.tmp",
+                                    "00000000000000000040.snapshot.tmp"};
+  for (const SegmentFileKind kind :
+       {SegmentFileKind::log, SegmentFileKind::offset_index, SegmentFileKind::time_index,
+        SegmentFileKind::transaction_index}) {
+    for (const std::int64_t base : {0, 3, 99}) {
+      names.push_back(segment_file_name(Offset(base), kind, FileStage::cleaned));
+      names.push_back(segment_file_name(Offset(base), kind, FileStage::deleted));
+      if (kind == SegmentFileKind::log) continue;
+      names.push_back(segment_file_name(Offset(base), kind, FileStage::swap));
+      // An index without its log.
+      if (base != 0) names.push_back(segment_file_name(Offset(base), kind));
+    }
+  }
+  for (const bool clean : {true, false}) {
+    for (const std::string& name : names) {
+      machine.write_file(path_in(test_directory, name), "left over");
+    }
+    machine.write_file(path_in(test_directory, "notes.txt"), "not ours");
+    ASSERT_TRUE(machine.open(clean));
+    for (const std::string& name : names) {
+      EXPECT_FALSE(machine.has_file(path_in(test_directory, name))) << name;
+    }
+    EXPECT_TRUE(machine.has_file(path_in(test_directory, "notes.txt")));
+    EXPECT_EQ(machine.records().size(), 40u);
+    ASSERT_TRUE(machine.close());
+    machine.restart();
+  }
+}
+
+TEST(Recovery, a_device_that_fails_ends_it_with_an_error) {
+  for (const IoKind kind :
+       {IoKind::read, IoKind::open, IoKind::list, IoKind::status, IoKind::rename, IoKind::set_size,
+        IoKind::sync_data, IoKind::sync_directory}) {
+    for (std::uint64_t after = 0; after < 30; ++after) {
+      LogMachine machine(14);
+      fill(machine, 20, 400);
+      machine.kill(1);
+      machine.write_file(log_path(18), "torn");
+      machine.disk.faults().plan({.kind = kind, .path_part = "/data/orders-0", .after = after});
+      const auto opened = machine.open();
+      if (opened) {
+        machine.executor.run_until_idle();
+      } else {
+        EXPECT_EQ(opened.error().fault, StorageFault::offline) << opened.error().message;
+      }
+      machine.disk.faults().clear();
+      machine.end_of_process();
+      ASSERT_TRUE(machine.open());
+      EXPECT_GE(machine.records().size(), 10u);
+      ASSERT_TRUE(machine.close());
+    }
+  }
+}
+
+TEST(Recovery, what_it_took_is_logged) {
+  LogMachine machine(15);
+  fill(machine, 10);
+  machine.kill(1);
+  machine.write_file(log_path(0), machine.contents(log_path(0)) + "rest");
+  ASSERT_TRUE(machine.open());
+  EXPECT_TRUE(machine.lines->says("is cut by 4 bytes"));
+  ASSERT_TRUE(machine.close());
+}
+
+}  // namespace
+}  // namespace millrace::storage
