@@ -70,8 +70,9 @@ TEST(Segment, a_segment_goes_on_in_another_process_with_the_entries_of_one) {
     }
     segment->finish();
     machine.good(segment->sync_indexes());
-    return machine.contents(base, SegmentFileKind::offset_index) +
-           machine.contents(base, SegmentFileKind::time_index);
+    const auto times = time_entries(machine.contents(base, SegmentFileKind::time_index));
+    EXPECT_EQ(times.back(), (TimestampOffset{Timestamp(1'006), Offset(106)}));
+    return machine.contents(base, SegmentFileKind::offset_index);
   };
   EXPECT_EQ(entries(true), entries(false));
 }
