@@ -34,9 +34,9 @@ void IndexFile::found(std::uint64_t file_bytes) {
 
 Task<StorageResult<void>> IndexFile::load_last(SegmentContext& context, std::string path) {
   if (entries_.empty() || !entries_.bytes().empty()) co_return StorageResult<void>();
+  const std::size_t first = entries_.entries() - 1;
   const auto lease = co_await context.open_files.acquire(path);
   if (!lease) co_return failure(lease.error());
-  const std::size_t first = entries_.entries() - 1;
   std::vector<std::byte> last(entries_.entry_bytes());
   const auto read =
       co_await context.files.read(lease->handle(), first * entries_.entry_bytes(), last);

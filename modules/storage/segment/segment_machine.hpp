@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -179,7 +181,10 @@ class SegmentMachine {
     EXPECT_TRUE(co_await files.write(*file, 0, pieces));
     EXPECT_TRUE(co_await files.close(*file));
   }
-  Task<void> remove(std::string path) { EXPECT_TRUE(co_await files.remove(path)) << path; }
+  Task<void> remove(std::string path) {
+    co_await open_files.forget(path);
+    EXPECT_TRUE(co_await files.remove(path)) << path;
+  }
 };
 
 }  // namespace millrace::storage

@@ -1,0 +1,115 @@
+#include "segment_machine.hpp"
+
+namespace millrace::storage {
+namespace {
+
+struct Batch {
+  Offset first;
+  Offset last;
+  std::uint64_t position = 0;
+  std::uint64_t end = 0;
+};
+
+// A segment at 1000 with gaps between some batches, and what a plain walk knows of it.
+struct Sample {
+  explicit Sample(std::uint64_t seed, SegmentMachine& machine) {
+    Random random(seed);
+    machine.index_interval_bytes = static_cast<std::uint32_t>(random.below(600));
+    segment = machine.create(1'000);
+    std::int64_t base = 1'000 + static_cast<std::int64_t>(random.below(3));
+    for (int i = 0; i < 80; ++i) {
+      const int count = 1 + static_cast<int>(random.below(4));
+      const std::uint64_t position = segment->bytes();
+      machine.append(*segment, {.base = base, .count = count, .value_bytes = random.below(200)});
+      batches.push_back({Offset(base), Offset(base + count - 1), position, segment->bytes()});
+      base += count + static_cast<std::int64_t>(random.below(4) == 0 ? random.below(10) : 0);
+      if (random.below(15) == 0) machine.good(segment->save_indexes());
+    }
+    end = Offset(base);
+    if (random.below(2) == 0) segment = machine.sealed(std::move(segment));
+  }
+  std::unique_ptr<Segment> segment;
+  std::vector<Batch> batches;
+  Offset end;
+};
+
+TEST(SegmentLookup, finds_the_first_batch_that_ends_at_or_after_an_offset) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    SegmentMachine machine(seed);
+    const Sample sample(seed, machine);
+    for (Offset offset(990); offset < sample.end.plus(5); offset = offset.next()) {
+      for (const std::size_t limit : {sample.batches.size(), sample.batches.size() / 2}) {
+        const std::uint64_t to = sample.batches[limit - 1].end;
+        const auto found = machine.wait(sample.segment->find(offset, to));
+        ASSERT_TRUE(found) << found.error().message;
+        const auto expected = std::find_if(
+            sample.batches.begin(), sample.batches.begin() + static_cast<std::ptrdiff_t>(limit),
+            [&](const Batch& batch) { return batch.last >= offset; });
+        const bool there = expected != sample.batches.begin() + static_cast<std::ptrdiff_t>(limit);
+        ASSERT_EQ(found->has_value(), there) << seed << " at " << offset.value();
+        if (there) ASSERT_EQ((*found)->position, expected->position) << seed;
+      }
+    }
+  }
+}
+
+TEST(SegmentLookup, a_boundary_lies_behind_the_last_batch_that_fits) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SegmentMachine machine(seed);
+    const Sample sample(seed, machine);
+    const std::uint64_t to = sample.batches.back().end;
+    for (std::size_t from = 0; from < sample.batches.size(); from += 7) {
+      for (const std::uint64_t bytes_max : {0u, 1u, 100u, 333u, 1'000u, 5'000u, 1'000'000u}) {
+        const std::uint64_t position = sample.batches[from].position;
+        std::uint64_t expected = position;
+        for (std::size_t i = from; i < sample.batches.size(); ++i) {
+          if (sample.batches[i].end - position <= bytes_max) expected = sample.batches[i].end;
+        }
+        const auto found = machine.wait(sample.segment->boundary(position, bytes_max, to));
+        ASSERT_TRUE(found) << found.error().message;
+        ASSERT_EQ(found->position, expected) << seed;
+        if (const auto by_index = sample.segment->boundary_by_index(position, bytes_max, to)) {
+          ASSERT_LE(by_index->position, expected);
+          ASSERT_GE(by_index->position, std::min(to, position + bytes_max / 2));
+          const bool at_a_border =
+              by_index->position == to ||
+              std::any_of(sample.batches.begin(), sample.batches.end(),
+                          [&](const Batch& batch) { return batch.position == by_index->position; });
+          ASSERT_TRUE(at_a_border);
+        }
+      }
+    }
+  }
+}
+
+TEST(SegmentLookup, batches_that_are_damaged_are_told_and_others_are_found) {
+  SegmentMachine machine;
+  machine.index_interval_bytes = 100;
+  auto segment = machine.create(0);
+  for (int i = 0; i < 20; ++i) machine.append(*segment, {.base = i, .value_bytes = 32});
+  ASSERT_EQ(segment->bytes(), 2'000u);
+  // The magic of batch 5.
+  ASSERT_TRUE(machine.disk.flip_bit(segment->log_path(), 8 * (500 + 16)));
+  EXPECT_TRUE(machine.wait(segment->find(Offset(3), 2'000)));
+  const auto damaged = machine.wait(segment->find(Offset(5), 2'000));
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().fault, StorageFault::corrupt);
+  const auto behind = machine.wait(segment->find(Offset(10), 2'000));
+  ASSERT_TRUE(behind);
+  EXPECT_EQ((*behind)->position, 1'000u);
+}
+
+TEST(SegmentLookup, a_whole_batch_is_read_and_a_part_of_one_is_damage) {
+  SegmentMachine machine;
+  auto segment = machine.create(0);
+  machine.append(*segment, {.base = 0, .value_bytes = 5'000});
+  const auto place = machine.wait(segment->find(Offset(0), segment->bytes()));
+  ASSERT_TRUE(place && *place);
+  EXPECT_EQ(machine.wait(segment->read_batch(**place))->size(), segment->bytes());
+  machine.write_file(Offset(0), SegmentFileKind::log,
+                     machine.contents(Offset(0), SegmentFileKind::log).substr(0, 3'000));
+  EXPECT_EQ(machine.wait(segment->read_batch(**place)).error().fault, StorageFault::corrupt);
+}
+
+}  // namespace
+}  // namespace millrace::storage
