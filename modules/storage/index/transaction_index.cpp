@@ -54,7 +54,7 @@ Result<void> TransactionIndexView::check_against(Offset base) const {
     const AbortedTransaction here = entry(i);
     const bool ascends = i == 0 || here.last_offset > entry(i - 1).last_offset;
     if (load_big_endian<std::int16_t>(at) != entry_version || !ascends || here.last_offset < base ||
-        here.first_offset > here.last_offset) {
+        here.first_offset >= here.last_offset) {
       return failure(ErrorKind::corrupt,
                      "entry " + std::to_string(i) + " of the transaction index cannot be");
     }

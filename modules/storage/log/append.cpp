@@ -59,6 +59,10 @@ AppendError refusal(AppendFault fault, std::string message) {
   return {fault, ProducerVerdict::accepted, StorageFault::invalid, std::move(message)};
 }
 
+AppendError refusal(const StorageError& error) {
+  return {AppendFault::storage, ProducerVerdict::accepted, error.fault, error.message};
+}
+
 [[nodiscard]] Offset base_offset_of(ByteView batch) {
   return Offset(load_big_endian<std::int64_t>(batch.data()));
 }
@@ -262,6 +266,9 @@ Log::Staged Log::stage_leader(Group& group, AppendOperation& operation) {
         "what is appended was validated as one batch");
   const BatchHeader& header = batch->header();
   if (must_roll(group, header)) return Staged::full;
+  if (auto space = context_.keeper.admit(*this, append.origin, append.batch.size()); !space) {
+    return refuse(refusal(space.error()));
+  }
   const ProducerCheck verdict =
       check_producer(group, *batch, append.origin, append.transaction_version);
   const Timestamp append_time = header.attributes.timestamp_type() == TimestampType::log_append_time
@@ -319,6 +326,12 @@ Log::Staged Log::stage_replicated(Group& group, AppendOperation& operation) {
                       " behind one of " + std::to_string(group.epoch.value()));
   }
   if (must_roll(group, header)) return Staged::full;
+  const auto space = context_.keeper.admit(*this, AppendOrigin::replication, batch->bytes().size());
+  if (!space) {
+    operation.result_ = failure(refusal(space.error()));
+    operation.refused_ = true;
+    return Staged::refused;
+  }
   const ProducerCheck verdict = check_producer(group, *batch, AppendOrigin::replication, 0);
   check(verdict.accepted() || verdict.verdict == ProducerVerdict::duplicate,
         "what the leader has accepted is accepted");
@@ -380,6 +393,7 @@ void Log::commit(Group& group) {
                           transaction.last_stable_offset});
   }
   end_ = group.end;
+  cut_since_append_ = false;
 }
 
 }  // namespace millrace::storage

@@ -268,7 +268,10 @@ Task<StorageResult<void>> LogLoader::trust() {
 Task<StorageResult<void>> LogLoader::recover() {
   // Closing makes durable what is found.
   log_.changed_ = true;
-  const std::size_t first = log_.segment_index(log_.recovery_point_);
+  std::size_t first = log_.segment_index(log_.recovery_point_);
+  // A segment that ends at the recovery point may have been rolled just then: of its indexes the
+  // last entries may be missing, or what was cut.
+  if (first > 0 && log_.segments_[first]->base() == log_.recovery_point_) --first;
   const Offset from = std::max(log_.recovery_point_, log_.segments_[first]->base());
   const auto position = co_await start_of_scan(*log_.segments_[first], from);
   if (!position) co_return failure(position.error());

@@ -109,13 +109,14 @@ Task<StorageResult<void>> Log::roll() {
 Task<StorageResult<void>> Log::roll_locked(Offset base) {
   const Timestamp now = context_.segments.executor.clock().wall_now();
   auto segment = std::make_shared<Segment>(context_.segments, directory_, base, now);
-  const bool leaves_gap = base != end_;
+  const bool leaves_gap = base != end_ || cut_since_append_;
   if (leaves_gap) {
     if (auto flushed = co_await flush_locked(); !flushed) co_return flushed;
   }
   if (auto created = co_await segment->create(); !created) co_return created;
   if (leaves_gap) {
     // It tells recovery that nothing is missing before the new segment.
+    const auto settling = co_await settling_.lock();
     auto saved = co_await save_producer_snapshot(context_.segments.files, directory_, base,
                                                  producers_.snapshot_entries());
     if (!saved) co_return saved;
@@ -314,6 +315,11 @@ Task<void> Log::abandon() {
   closed_ = true;
   // A writer that was asked for comes first, to find that nothing is written any more.
   if (writing_) co_await yield(context_.segments.executor);
+  {
+    // Who is at work on the files ends first: they may be renamed or removed afterwards.
+    const auto guard = co_await changes_.lock();
+    const auto settling = co_await settling_.lock();
+  }
   co_await background_.wait();
   co_await deletions_.finish();
   for (const auto& segment : segments_) {

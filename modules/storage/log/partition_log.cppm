@@ -272,6 +272,7 @@ class Log {
 
   // truncation.cpp, retention.cpp
   void forget_places();
+  [[nodiscard]] static bool cutting(std::uint64_t version) { return version % 2 != 0; }
   [[nodiscard]] Task<StorageResult<void>> truncate_locked(Offset offset);
   [[nodiscard]] Task<StorageResult<void>> restart_locked(Offset offset);
   [[nodiscard]] Task<StorageResult<std::shared_ptr<Segment>>> empty_segment(Offset offset);
@@ -315,6 +316,7 @@ class Log {
   std::uint64_t names_durable_ = 0;  // of these
   bool epochs_unsaved_ = false;      // the file says other than epochs_
   bool changed_ = false;             // since it was opened
+  bool cut_since_append_ = false;    // the end may lie behind the last batch
   bool offline_ = false;
   bool closed_ = false;
   PositionCache positions_;

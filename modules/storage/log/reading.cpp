@@ -75,7 +75,7 @@ Task<ReadResult<LogSlice>> Log::read(ReadRequest request) {
       const std::shared_ptr<Segment> segment = segments_[index];
       const Offset end_of_segment = segment_end(index);
       auto slice = co_await read_segment(segment, end_of_segment, now);
-      overtaken = version != version_ || segment->removed();
+      overtaken = version != version_ || cutting(version) || segment->removed();
       if (overtaken) break;
       if (!slice) co_return read_failure(noted(slice.error()));
       // Behind the last batch of a segment may be nothing before the next one begins.
@@ -207,7 +207,7 @@ Task<ReadResult<void>> Log::ask_segments(Choose choose, Ask ask) {
     bool overtaken = false;
     for (const auto& segment : segments) {
       const StorageResult<bool> enough = co_await ask(segment);
-      overtaken = version != version_ || segment->removed();
+      overtaken = version != version_ || cutting(version) || segment->removed();
       if (overtaken) break;
       if (!enough) co_return read_failure(noted(enough.error()));
       if (*enough) break;

@@ -30,8 +30,8 @@ Task<StorageResult<void>> rename_all(SegmentContext& context, const std::string&
     }
     const std::string old_path = path_in(directory, segment_file_name(base, kind, from));
     const std::string new_path = path_in(directory, segment_file_name(base, kind, to));
-    co_await context.open_files.forget(old_path);
     const auto renamed = co_await context.files.rename(old_path, new_path);
+    co_await context.open_files.forget(old_path);
     const bool needed = kind == SegmentFileKind::log;
     if (!renamed && (needed || renamed.error().fault != IoFault::not_found)) {
       co_return storage_failure(renamed.error(), old_path);

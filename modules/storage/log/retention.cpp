@@ -6,6 +6,7 @@ module;
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 module millrace.storage.log;
@@ -31,25 +32,27 @@ Task<StorageResult<void>> Log::delete_below(Offset offset) {
 Task<StorageResult<void>> Log::move_start(Offset offset) {
   const auto settling = co_await settling_.lock();
   changed_ = true;
-  start_ = offset;
+  std::size_t count = 0;
+  while (count + 1 < segments_.size() && segment_end(count) <= offset) ++count;
+  const Offset first_kept = segments_[count]->base();
+  // Of those who wrote last in what goes, the snapshot behind it alone is left: it is durable
+  // before. Without space for it they are forgotten, so that space can be made.
+  while (count > 0 && !unsettled_.empty() && unsettled_.front().end <= first_kept) {
+    auto settled = co_await settle_first();
+    if (!settled && settled.error().fault != StorageFault::no_space) co_return settled;
+    if (!settled) break;
+  }
+  const Offset before = std::exchange(start_, offset);
+  if (auto saved = co_await context_.keeper.save_log_start(*this); !saved) {
+    // Else asking again would succeed at once, and the records come back after a crash.
+    start_ = before;
+    co_return saved;
+  }
   producers_.log_start_moved(offset);
-  if (auto saved = co_await context_.keeper.save_log_start(*this); !saved) co_return saved;
   if (epochs_.truncate_from_start(offset)) {
     if (auto saved = co_await save_epochs(); !saved) co_return saved;
   }
-  std::size_t count = 0;
-  while (count + 1 < segments_.size() && segment_end(count) <= offset) ++count;
   if (count == 0) co_return StorageResult<void>();
-  const Offset first_kept = segments_[count]->base();
-  for (const Unsettled& waiting : unsettled_) {
-    if (waiting.end != first_kept) continue;
-    // Of those who wrote last in what goes, this alone is left.
-    auto saved = co_await save_producer_snapshot(context_.segments.files, directory_, first_kept,
-                                                 waiting.producers);
-    if (!saved && saved.error().fault != StorageFault::no_space) co_return saved;
-    if (saved) snapshot_end_ = std::max(snapshot_end_, first_kept);
-    break;
-  }
   std::erase_if(unsettled_, [&](const Unsettled& waiting) { return waiting.end <= first_kept; });
   if (auto removed = co_await remove_segments(0, count); !removed) co_return removed;
   const auto snapshots = co_await snapshot_offsets();

@@ -42,8 +42,11 @@ void Log::forget_places() {
 // be looked at.
 Task<StorageResult<void>> Log::lower_recovery_point(Offset offset) {
   if (recovery_point_ <= offset) co_return StorageResult<void>();
-  recovery_point_ = offset;
-  co_return co_await context_.keeper.save_recovery_point(*this);
+  const Offset before = std::exchange(recovery_point_, offset);
+  auto saved = co_await context_.keeper.save_recovery_point(*this);
+  // The file may have the higher one still: who cuts later must lower it again.
+  if (!saved) recovery_point_ = before;
+  co_return saved;
 }
 
 Task<StorageResult<void>> Log::truncate_locked(Offset offset) {
@@ -65,8 +68,8 @@ Task<StorageResult<void>> Log::truncate_locked(Offset offset) {
     if (!removed) co_return removed;
   }
   if (auto cut = co_await segment->truncate(position, end); !cut) co_return cut;
-  forget_places();
   end_ = end;
+  cut_since_append_ = true;
   flushed_end_ = std::min(flushed_end_, end);
   high_watermark_ = std::min(high_watermark_, end);
   const bool starts_earlier = start_ > end;

@@ -253,8 +253,9 @@ Task<StorageResult<void>> Segment::rename_log_to_deleted() {
 
 Task<StorageResult<void>> Segment::rename_to_deleted(SegmentFileKind kind) {
   const std::string from = path(kind);
-  co_await context_.open_files.forget(from);
   const auto renamed = co_await context_.files.rename(from, path(kind, FileStage::deleted));
+  // Not before: a reader might open it again meanwhile, and another file gets the name.
+  co_await context_.open_files.forget(from);
   if (!renamed && renamed.error().fault != IoFault::not_found) {
     co_return storage_failure(renamed.error(), from);
   }

@@ -19,15 +19,18 @@ Task<StorageResult<OpenFiles::Lease>> OpenFiles::acquire(std::string path, OpenM
   // Two that want the same file must not both open it.
   const auto guard = co_await opening_.lock();
   if (auto lease = acquire_open(path)) co_return std::move(*lease);
+  opening_path_ = path;
+  opening_forgotten_ = false;
   auto opened = co_await files_.open(path, mode);
   if (!opened && opened.error().fault == IoFault::too_many_open) {
     co_await close_unused(0);
     opened = co_await files_.open(path, mode);
   }
+  opening_path_ = {};
   if (!opened) co_return storage_failure(opened.error(), path);
-  entries_.push_front(Entry{std::move(path), *opened, 1, false});
+  entries_.push_front(Entry{std::move(path), *opened, 1, opening_forgotten_});
   const Place place = entries_.begin();
-  by_path_.emplace(place->path, place);
+  if (!opening_forgotten_) by_path_.emplace(place->path, place);
   Lease lease(*this, place);
   if (entries_.size() > open_max_) co_await close_unused(open_max_);
   co_return lease;
@@ -43,6 +46,8 @@ std::optional<OpenFiles::Lease> OpenFiles::acquire_open(std::string_view path) {
 }
 
 Task<void> OpenFiles::forget(std::string path) {
+  // What is being opened may be the file from before.
+  if (path == opening_path_) opening_forgotten_ = true;
   const auto known = by_path_.find(path);
   if (known == by_path_.end()) co_return;
   const Place place = known->second;

@@ -96,6 +96,8 @@ class OpenFiles {
   std::list<Entry> entries_;  // the most recently used first
   std::unordered_map<std::string_view, Place> by_path_;
   AsyncMutex opening_;
+  std::string_view opening_path_;  // of the one that holds the mutex
+  bool opening_forgotten_ = false;
   TaskGroup closing_;
   std::uint64_t close_failures_ = 0;
 };

@@ -4,6 +4,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -83,7 +84,10 @@ std::optional<ScannedBatch> BatchScanner::next() {
   }
   const BatchHeader& header = parsed->header();
   const bool ascends = !next_offset_ || header.base_offset >= *next_offset_;
-  if (!ascends || header.last_offset_delta < 0) {
+  // What follows the last offset must be an offset too.
+  const bool ends = header.last_offset() >= header.base_offset &&
+                    header.last_offset() < Offset(std::numeric_limits<std::int64_t>::max());
+  if (!ascends || header.last_offset_delta < 0 || !ends) {
     stop(ScanEnd::damaged,
          "offset " + std::to_string(header.base_offset.value()) + " where at least " +
              std::to_string(next_offset_.value_or(Offset(0)).value()) + " was expected");

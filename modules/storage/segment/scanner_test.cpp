@@ -168,6 +168,20 @@ TEST(BatchScanner, a_claimed_length_takes_no_memory_that_the_file_does_not_back)
   EXPECT_EQ(pool.counters().oversized, 0u);
 }
 
+TEST(BatchScanner, stops_at_offsets_that_nothing_can_follow) {
+  for (const std::int64_t base :
+       {std::int64_t{0x7fff'ffff'ffff'ffff}, std::int64_t{0x7fff'ffff'ffff'fffd}}) {
+    std::vector<std::byte> log = batch(0, 1, 20);
+    const std::size_t good = log.size();
+    std::vector<std::byte> hostile = batch(1, 3, 20);
+    store_big_endian(hostile.data(), base);
+    append(log, hostile);
+    const Walk result = walk(log);
+    EXPECT_EQ(result.end, ScanEnd::damaged);
+    EXPECT_EQ(result.position, good);
+  }
+}
+
 TEST(BatchScanner, stops_at_the_given_end) {
   std::vector<std::byte> log = batch(0, 1, 20);
   const std::size_t first = log.size();

@@ -1,0 +1,42 @@
+// Holds a log against its model, and its indexes against its batches.
+#pragma once
+
+#include "machine.hpp"
+#include "model.hpp"
+
+namespace millrace::storage::crash {
+
+// All batches in the files of the log, whose indexes are checked on the way: each entry of each
+// index says what is true of the log file.
+[[nodiscard]] Found found_in(Machine& machine);
+
+// After found_in(): reads through the log as clients do, by offset and by time, and compares all
+// else that it knows: epochs, producers, aborted transactions.
+class Comparison {
+ public:
+  Comparison(Machine& machine, Model& model, Random& random)
+      : machine_(machine), model_(model), random_(random) {}
+
+  void read_from_the_start();
+  void find_offsets(std::size_t times);
+  void find_times(std::size_t times);
+  void compare_epochs();
+  void compare_producers();
+  void compare_transactions();
+  void compare_all();
+
+ private:
+  struct Read {
+    Offset base = no_offset;
+    Bytes bytes;
+    std::string problem;
+  };
+  [[nodiscard]] Task<Read> read(Offset offset, Offset up_to, std::uint64_t bytes_max);
+  [[nodiscard]] std::optional<TimestampOffset> first_at(Timestamp timestamp) const;
+
+  Machine& machine_;
+  Model& model_;
+  Random& random_;
+};
+
+}  // namespace millrace::storage::crash

@@ -1,0 +1,205 @@
+#include "model.hpp"
+
+namespace millrace::storage::crash {
+
+std::optional<LeaderEpoch> Model::latest_epoch() const {
+  if (entries_.empty()) return std::nullopt;
+  return entries_.back().batch->header.leader_epoch;
+}
+
+std::size_t Model::index_of(Offset offset) const {
+  const auto found =
+      std::partition_point(entries_.begin(), entries_.end(),
+                           [&](const Entry& entry) { return entry.batch->last() < offset; });
+  return static_cast<std::size_t>(found - entries_.begin());
+}
+
+void Model::learn(const Batch& batch) {
+  const auto completed = add_to_producers(producers_, batch.view(), decompressor_);
+  if (!completed || !completed->aborted) return;
+  aborted_.push_back({completed->producer, completed->first_offset, completed->last_offset,
+                      completed->last_stable_offset});
+}
+
+void Model::rebuild() {
+  producers_.clear();
+  aborted_.clear();
+  for (const Entry& entry : entries_) learn(*entry.batch);
+}
+
+void Model::appended(BatchPtr batch) {
+  learn(*batch);
+  end_ = batch->last().next();
+  entries_.push_back({std::move(batch)});
+}
+
+void Model::durable_up_to(Offset offset) {
+  durable_ = std::max(durable_, std::min(offset, end_));
+}
+
+Offset Model::cut_of(Offset offset) const {
+  const std::size_t index = index_of(offset);
+  if (index == entries_.size()) return offset;
+  return std::min(offset, entries_[index].batch->base());
+}
+
+void Model::will_truncate(Offset offset) {
+  durable_ = std::min(durable_, cut_of(offset));
+  starts_.push_back(cut_of(offset));
+}
+
+void Model::truncated(Offset offset) {
+  const Offset cut = cut_of(offset);
+  entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(index_of(offset)), entries_.end());
+  end_ = cut;
+  start_ = std::min(start_, end_);
+  durable_ = std::min(durable_, end_);
+  rebuild();
+}
+
+void Model::will_restart(Offset offset) {
+  restart_ = offset;
+  durable_ = std::min(start_, offset);
+  for (Entry& entry : entries_) entry.may_be_missing = true;
+}
+
+void Model::restarted(Offset offset) {
+  entries_.clear();
+  start_ = end_ = durable_ = offset;
+  unsure_below_.reset();
+  rebuild();
+}
+
+void Model::will_remove(std::size_t index) {
+  compacted_ = true;
+  entries_[index].may_be_missing = true;
+}
+
+void Model::compaction_ended() {
+  std::erase_if(entries_, [](const Entry& entry) { return entry.may_be_missing; });
+}
+
+void Model::settled() {
+  pending_.clear();
+  starts_.clear();
+  restart_.reset();
+  for (Entry& entry : entries_) entry.may_be_missing = false;
+}
+
+namespace {
+
+[[nodiscard]] std::string place_of(const Batch& batch) {
+  return formatted("{} to {}", batch.base(), batch.last());
+}
+
+}  // namespace
+
+// Those that were refused are passed over.
+std::optional<BatchPtr> Model::pending_match(const Batch& found, Offset end,
+                                             std::size_t& next) const {
+  for (; next < pending_.size(); ++next) {
+    const Pending& pending = pending_[next];
+    BatchPtr batch = placed(pending.draft, pending.base.value_or(end), pending.epoch);
+    if (batch->bytes != found.bytes) continue;
+    ++next;
+    return batch;
+  }
+  return std::nullopt;
+}
+
+void Model::check_start(Offset found) const {
+  if (found == start_ || restart_) return;
+  if (std::find(starts_.begin(), starts_.end(), found) != starts_.end()) return;
+  differ("the log begins at {} and should begin at {}", found, start_);
+}
+
+void Model::take_over(const Found& found, Offset required) {
+  check_start(found.start);
+  std::vector<Entry> taken;
+  std::size_t index = 0;
+  std::size_t next_pending = 0;
+  Offset end{0};
+  const auto passed_over = [&](const Entry& entry, const std::string& instead) {
+    const Batch& batch = *entry.batch;
+    // What lies below the start may be gone; it is still what is known of the producers.
+    if (batch.last() < found.start) {
+      taken.push_back(entry);
+      return;
+    }
+    if (entry.may_be_missing) return;
+    differ("the batch {} is missing; {}", place_of(batch), instead);
+  };
+  for (const Batch& batch : found.batches) {
+    const std::string here = "there is " + place_of(batch);
+    while (index < entries_.size() && entries_[index].batch->bytes != batch.bytes) {
+      passed_over(entries_[index++], here);
+    }
+    if (index < entries_.size()) {
+      taken.push_back(entries_[index++]);
+    } else {
+      auto pending = pending_match(batch, std::max(end, end_), next_pending);
+      if (!pending) differ("the batch {} was never appended", place_of(batch));
+      taken.push_back({*pending});
+    }
+    end = batch.last().next();
+  }
+  for (; index < entries_.size(); ++index) {
+    const Batch& batch = *entries_[index].batch;
+    if (batch.last() < required || batch.last() < found.start) {
+      passed_over(entries_[index], formatted("the log ends at {}", found.end));
+    }
+  }
+  if (found.start > found.end || end > found.end) {
+    differ("the log begins at {} and ends at {}; its last batch ends at {}", found.start, found.end,
+           end);
+  }
+  const Offset end_max = std::max({end_, end, found.start, restart_.value_or(end_)});
+  if (found.end > end_max) differ("the log ends at {}, not at {}", found.end, end_max);
+  const Offset first = found.batches.empty() ? found.start : found.batches.front().base();
+  forgettable_ = {{durable_, first}};
+  if (restart_ || found.batches.empty()) unsure_below_ = first;
+  entries_ = std::move(taken);
+  start_ = found.start;
+  end_ = found.end;
+  // What was found is not yet durable if it was not before.
+  durable_ = std::min(durable_, end_);
+  settled();
+  rebuild();
+}
+
+bool Model::forget_producers() {
+  if (forgettable_.empty() && unsure_below_) {
+    forgettable_.push_back({Offset(0), *unsure_below_});
+    unsure_below_.reset();
+  }
+  if (forgettable_.empty()) return false;
+  const auto [from, to] = forgettable_.front();
+  forgettable_.erase(forgettable_.begin());
+  std::erase_if(entries_, [&](const Entry& entry) {
+    return entry.batch->last() >= from && entry.batch->last() < to;
+  });
+  rebuild();
+  return true;
+}
+
+void Model::compare(const Found& found) const {
+  if (found.start != start_ || found.end != end_) {
+    differ("the log is {} to {} and should be {} to {}", found.start, found.end, start_, end_);
+  }
+  std::size_t index = index_of(start_);
+  std::size_t there = 0;
+  while (there < found.batches.size() && found.batches[there].last() < start_) ++there;
+  for (; there < found.batches.size(); ++there, ++index) {
+    const Batch& batch = found.batches[there];
+    if (index == entries_.size()) differ("the batch {} was never appended", place_of(batch));
+    if (entries_[index].batch->bytes != batch.bytes) {
+      differ("the batch {} is in the place of {}", place_of(batch),
+             place_of(*entries_[index].batch));
+    }
+  }
+  if (index < entries_.size()) {
+    differ("the batch {} is missing at the end", place_of(*entries_[index].batch));
+  }
+}
+
+}  // namespace millrace::storage::crash

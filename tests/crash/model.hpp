@@ -1,0 +1,112 @@
+// What the log must hold, in memory and without any file.
+#pragma once
+
+#include "batches.hpp"
+
+namespace millrace::storage::crash {
+
+// What was found in a log.
+struct Found {
+  Offset start;
+  Offset end;
+  // Those in the files, also below the start. In the order of the log.
+  std::vector<Batch> batches;
+};
+
+// A batch that may have reached the log when the process ended.
+struct Pending {
+  Draft draft;
+  LeaderEpoch epoch;
+  // Replicated batches have theirs; the leader's begin where the log ends.
+  std::optional<Offset> base;
+};
+
+// Batches in a row, what is known of their producers, and how far all of it is durable. A test
+// tells it what was asked of the log and how that ended; after a crash it says whether what was
+// found is one of the outcomes that are allowed, and takes it over.
+class Model {
+ public:
+  Model() = default;
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  struct Entry {
+    BatchPtr batch;
+    // A compaction that was under way may have removed it.
+    bool may_be_missing = false;
+  };
+
+  // Also what lies below the start, as long as it is needed to know the producers.
+  [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+  [[nodiscard]] Offset start() const { return start_; }
+  [[nodiscard]] Offset end() const { return end_; }
+  [[nodiscard]] Offset durable() const { return durable_; }
+  [[nodiscard]] const ProducerStates& producers() const { return producers_; }
+  [[nodiscard]] const std::vector<AbortedTransaction>& aborted() const { return aborted_; }
+  // Whether records may be missing between batches.
+  [[nodiscard]] bool compacted() const { return compacted_; }
+  [[nodiscard]] std::optional<LeaderEpoch> latest_epoch() const;
+  // The first batch that ends at or after the offset; entries().size() without one.
+  [[nodiscard]] std::size_t index_of(Offset offset) const;
+
+  // --- What was asked for and has ended well ---
+
+  void appended(BatchPtr batch);
+  void durable_up_to(Offset offset);
+  void truncated(Offset offset);
+  void restarted(Offset offset);
+  void started_at(Offset offset) { start_ = offset; }
+  // Those that may be missing are.
+  void compaction_ended();
+
+  // --- What is under way when the process may end ---
+
+  void will_append(Pending batch) { pending_.push_back(std::move(batch)); }
+  void will_truncate(Offset offset);
+  void will_restart(Offset offset);
+  void will_start_at(Offset offset) { starts_.push_back(offset); }
+  void will_remove(std::size_t index);
+  // Nothing is, any more.
+  void settled();
+  [[nodiscard]] bool restarting() const { return restart_.has_value(); }
+
+  // Where truncating to an offset really cuts: batches stay whole.
+  [[nodiscard]] Offset cut_of(Offset offset) const;
+
+  // Throws a Difference if the log cannot begin there.
+  void check_start(Offset found) const;
+  // After a crash: throws a Difference if it cannot be. `required`: records below are there.
+  void take_over(const Found& found, Offset required);
+  // Of batches that are gone, what they said of their producers may be gone too: those that were
+  // deleted before they were durable, and all of them when the log was to begin anew. False if
+  // there is nothing more to be forgotten.
+  [[nodiscard]] bool forget_producers();
+  // After a stop in order: all of it is there.
+  void compare(const Found& found) const;
+
+ private:
+  [[nodiscard]] std::optional<BatchPtr> pending_match(const Batch& found, Offset end,
+                                                      std::size_t& next) const;
+  void rebuild();
+  void learn(const Batch& batch);
+
+  std::vector<Entry> entries_;
+  Offset start_{0};
+  Offset end_{0};
+  Offset durable_{0};
+  bool compacted_ = false;
+  // Batches that may be forgotten, in the order of trying.
+  std::vector<std::pair<Offset, Offset>> forgettable_;
+  // A log that was to begin anew, and did not, may forget what lies below at any time.
+  std::optional<Offset> unsure_below_;
+  ProducerBudget budget_;
+  ProducerStates producers_{budget_};
+  protocol::Decompressor decompressor_;
+  std::vector<AbortedTransaction> aborted_;
+
+  std::vector<Pending> pending_;
+  std::vector<Offset> starts_;
+  std::optional<Offset> restart_;
+};
+
+}  // namespace millrace::storage::crash

@@ -1,0 +1,302 @@
+#include <cstdio>
+
+#include "trial.hpp"
+
+namespace millrace::storage::crash {
+
+std::string_view name_of(Action action) {
+  constexpr std::array<std::string_view, actions> names = {
+      "append",     "flush",   "roll",  "truncate", "restart", "delete_below", "retention",
+      "checkpoint", "compact", "check", "reopen",   "kill",    "open"};
+  return names[static_cast<std::size_t>(action)];
+}
+
+std::uint64_t Coverage::cuts_at(IoKind kind) const {
+  std::uint64_t sum = 0;
+  for (const auto& of_action : cuts) sum += of_action[static_cast<std::size_t>(kind)];
+  return sum;
+}
+
+std::uint64_t Coverage::cuts_during(Action action) const {
+  std::uint64_t sum = 0;
+  for (const std::uint64_t count : cuts[static_cast<std::size_t>(action)]) sum += count;
+  return sum;
+}
+
+std::string Coverage::text() const {
+  std::string text = formatted("{} sequences of {} operations; {} starts, {} kills\n", sequences,
+                               operations, opened, killed);
+  for (std::size_t i = 0; i < actions; ++i) {
+    const auto action = static_cast<Action>(i);
+    text += formatted("  {}: {} times, power cut in {}:", name_of(action), done[i],
+                      cuts_during(action));
+    for (std::size_t kind = 0; kind < io_kinds; ++kind) {
+      if (cuts[i][kind] == 0) continue;
+      text += formatted(" {} {}", millrace::name_of(static_cast<IoKind>(kind)), cuts[i][kind]);
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+namespace {
+
+[[nodiscard]] SimulatedFileOptions file_options(Random random) {
+  SimulatedFileOptions options;
+  constexpr SimulatedCompletion completions[] = {
+      SimulatedCompletion::immediate, SimulatedCompletion::mixed, SimulatedCompletion::mixed,
+      SimulatedCompletion::posted};
+  options.completion = completions[random.below(std::size(completions))];
+  if (random.chance(0.2)) options.slow = 0.3;
+  return options;
+}
+
+[[nodiscard]] LogConfig log_config(Random& random) {
+  LogConfig config;
+  constexpr std::uint64_t segment_bytes[] = {400, 700, 1'200, 3'000};
+  config.segment_bytes = segment_bytes[random.below(std::size(segment_bytes))];
+  constexpr std::uint32_t intervals[] = {0, 0, 150, 400, 4'096};
+  config.index_interval_bytes = intervals[random.below(std::size(intervals))];
+  constexpr std::uint64_t flushes[] = {0, 0, 0, 1, 4};
+  const std::uint64_t records = flushes[random.below(std::size(flushes))];
+  if (records > 0) config.flush_records = records;
+  config.compacts = random.chance(0.5);
+  if (random.chance(0.2)) config.segment_index_bytes = 5 * time_index_entry_bytes;
+  if (random.chance(0.2)) config.segment_age_max = std::chrono::milliseconds(900);
+  if (random.chance(0.5)) config.retention_bytes = random.below(4) * config.segment_bytes;
+  config.file_delete_delay = std::chrono::milliseconds(random.below(2) * 40);
+  return config;
+}
+
+}  // namespace
+
+Trial::Trial(std::uint64_t seed, const TrialOptions& options, Coverage& coverage)
+    : seed_(seed),
+      options_(options),
+      coverage_(coverage),
+      random_(seed),
+      machine_(seed, file_options(Random(seed))) {
+  machine_.config = log_config(random_);
+  machine_.disk.before_step = [this](const SimulatedStep& step) {
+    if (options_.trace) trace("    {} {} {}", step.number, millrace::name_of(step.kind), step.path);
+    if (step.number != cut_step_) return;
+    ++coverage_.cuts[static_cast<std::size_t>(action_)][static_cast<std::size_t>(step.kind)];
+    trace("    the power goes away");
+  };
+}
+
+void Trial::print(const std::string& line) {
+  std::fputs((line + "\n").c_str(), stderr);
+}
+
+void Trial::run() {
+  ++coverage_.sequences;
+  trace("seed {}", seed_);
+  open_first();
+  while (operations_ < options_.operations_min) take_turn();
+  finish();
+  coverage_.operations += operations_;
+}
+
+void Trial::open_first() {
+  const auto opened = machine_.open(false);
+  if (!opened) differ("an empty directory cannot be opened: {}", opened.error().message);
+  ++coverage_.opened;
+}
+
+Action Trial::next_action() {
+  constexpr std::array<std::uint8_t, actions> weights = {40, 6, 5, 6, 1, 4, 3, 6, 6, 2, 2, 2, 0};
+  // Every sequence has a roll, a truncation or a compaction.
+  if (changes_ == 0 && operations_ + 2 >= options_.operations_min) {
+    constexpr Action choices[] = {Action::roll, Action::truncate};
+    return choices[random_.below(std::size(choices))];
+  }
+  std::uint64_t sum = 0;
+  for (const std::uint8_t weight : weights) sum += weight;
+  std::uint64_t chosen = random_.below(sum);
+  std::size_t action = 0;
+  while (chosen >= weights[action]) chosen -= weights[action++];
+  return static_cast<Action>(action);
+}
+
+void Trial::maybe_plan_cut() {
+  if (cut_step_ >= machine_.disk.steps() || !random_.chance(0.06)) return;
+  cut_step_ = machine_.disk.steps() + 1 + random_.below(24);
+  machine_.disk.cut_power_at(cut_step_, random_.next());
+}
+
+void Trial::take_turn() {
+  maybe_plan_cut();
+  const Action action = next_action();
+  action_ = action;
+  ++operations_;
+  ++coverage_.done[static_cast<std::size_t>(action)];
+  trace("{} [{}, {})", name_of(action), model_.start(), model_.end());
+  perform(action);
+}
+
+void Trial::perform(Action action) {
+  switch (action) {
+    case Action::append:
+      return append();
+    case Action::flush:
+      return flush();
+    case Action::roll:
+      return roll();
+    case Action::truncate:
+      return truncate();
+    case Action::restart:
+      return restart();
+    case Action::delete_below:
+      return delete_below();
+    case Action::retention:
+      return retention();
+    case Action::checkpoint:
+      return checkpoint();
+    case Action::compact:
+      return compact();
+    case Action::check:
+      return compare(false, Offset(0));
+    case Action::reopen:
+      return reopen();
+    case Action::kill:
+      return kill();
+    case Action::open:
+      break;
+  }
+  check(false, "opening is no turn of its own");
+}
+
+namespace {
+
+Task<void> stored(Task<StorageResult<void>> task, std::optional<StorageResult<void>>& result) {
+  result.emplace(co_await std::move(task));
+}
+
+// What is read while the log changes is whole, or is said not to be there any more.
+Task<void> read_some(Log& log, Offset from, std::string& problem) {
+  const auto slice = co_await log.read({from, log.end(), 500, true});
+  if (!slice) {
+    if (slice.error().fault != ReadFault::out_of_range) problem = slice.error().storage.message;
+    co_return;
+  }
+  if (slice->empty()) co_return;
+  const std::shared_ptr<Segment> segment = slice->segment;
+  if (slice->base_offset > from.plus(100)) problem = "what is read lies far behind the offset";
+}
+
+}  // namespace
+
+void Trial::start_beside(TaskGroup& group, Beside& beside) {
+  Log& log = *machine_.log;
+  beside.flushed_to = model_.end();
+  if (random_.chance(0.15)) group.start(stored(log.flush(), beside.flushed));
+  if (random_.chance(0.1)) {
+    group.start(stored(machine_.process->keeper.save_recovery_point(log), beside.saved));
+  }
+  if (random_.chance(0.1)) group.start(stored(log.checkpoint(), beside.checkpointed));
+  if (random_.chance(0.2)) {
+    const auto span = static_cast<std::uint64_t>(log.end().since(log.start()));
+    group.start(read_some(log, log.start().plus(static_cast<std::int64_t>(random_.below(span + 1))),
+                          beside.read_problem));
+  }
+}
+
+void Trial::end_beside(const Beside& beside) {
+  if (beside.flushed && *beside.flushed) model_.durable_up_to(beside.flushed_to);
+  if (!machine_.alive()) return;
+  if (beside.flushed) require_fine(*beside.flushed, "flush");
+  if (beside.saved) require_fine(*beside.saved, "saving the recovery point");
+  if (beside.checkpointed) require_fine(*beside.checkpointed, "checkpoint");
+  if (!beside.read_problem.empty()) differ("a read: {}", beside.read_problem);
+}
+
+void Trial::require_fine(const StorageResult<void>& result, std::string_view what) {
+  if (!result && machine_.alive()) differ("{} failed: {}", what, result.error().message);
+}
+
+// What the log itself says is durable.
+void Trial::note_durable() {
+  const Log& log = *machine_.log;
+  if (log.flushed_end() > log.end() || log.recovery_point() > log.flushed_end()) {
+    differ("the recovery point is {}, durable is {}, the end {}", log.recovery_point(),
+           log.flushed_end(), log.end());
+  }
+  model_.durable_up_to(log.flushed_end());
+}
+
+bool Trial::survived() {
+  if (!machine_.alive()) {
+    recover(false);
+    return false;
+  }
+  if (machine_.log->offline()) differ("the log went offline by itself");
+  note_durable();
+  return true;
+}
+
+// The next life, until it finds its feet: the power may go away again meanwhile.
+void Trial::recover(bool killed) {
+  Offset required = killed ? model_.end() : model_.durable();
+  for (int attempt = 0;; ++attempt) {
+    action_ = Action::open;
+    ++coverage_.done[static_cast<std::size_t>(action_)];
+    machine_.next_life();
+    if (attempt < 3 && random_.chance(0.3)) {
+      cut_step_ = machine_.disk.steps() + 1 + random_.below(16);
+      machine_.disk.cut_power_at(cut_step_, random_.next());
+    }
+    trace("open");
+    const auto opened = machine_.open(false);
+    if (machine_.alive() && !opened) differ("it cannot be opened: {}", opened.error().message);
+    if (machine_.alive()) break;
+    required = model_.durable();
+  }
+  ++coverage_.opened;
+  cut_step_ = 0;
+  machine_.disk.cut_power_at(0, 0);
+  compare(true, required);
+}
+
+void Trial::compare(bool taken_over, Offset required) {
+  const std::uint64_t planned = cut_step_;
+  machine_.disk.cut_power_at(0, 0);
+  machine_.executor.run_until_idle();
+  const Found found = found_in(machine_);
+  if (taken_over) {
+    model_.take_over(found, required);
+  } else {
+    model_.compare(found);
+  }
+  trace("  it is {} to {} in {} segments", found.start, found.end,
+        machine_.log->segments().size());
+  Comparison(machine_, model_, random_).compare_all();
+  if (planned <= machine_.disk.steps()) return;
+  cut_step_ = planned;
+  machine_.disk.cut_power_at(planned, random_.next());
+}
+
+// The power goes away for the last time, and what is left works.
+void Trial::finish() {
+  machine_.disk.cut_power_at(0, 0);
+  machine_.disk.power_cut(random_.next());
+  trace("the last power cut");
+  recover(false);
+  action_ = Action::append;
+  append();
+  reopen();
+}
+
+std::optional<std::string> problem_of_trial(std::uint64_t seed, const TrialOptions& options,
+                                               Coverage& coverage) {
+  try {
+    Trial trial(seed, options, coverage);
+    trial.run();
+  } catch (const Difference& difference) {
+    return formatted("seed {}: {}\nreplay with MILLRACE_CRASH_SEED={}", seed, difference.what(),
+                     seed);
+  }
+  return std::nullopt;
+}
+
+}  // namespace millrace::storage::crash
