@@ -1,0 +1,225 @@
+#include "test_batches.hpp"
+
+namespace millrace::storage {
+namespace {
+
+constexpr SegmentFileKind index_kinds[] = {
+    SegmentFileKind::offset_index, SegmentFileKind::time_index, SegmentFileKind::transaction_index};
+
+// Segments of five values each; the first three are durable and become one of the even values.
+class Compaction {
+ public:
+  explicit Compaction(std::uint64_t seed, SimulatedFileOptions options = {})
+      : machine(seed, options) {
+    machine.config.segment_bytes = 500;
+    machine.config.compacts = true;
+    machine.config.deletes = false;
+    EXPECT_TRUE(machine.open());
+    for (int i = 0; i < 22; ++i) {
+      const TestBatch batch{{"value " + std::to_string(1'000 + i) + std::string(22, '.')},
+                            Timestamp(1'000 + i)};
+      EXPECT_EQ(encode(batch).size(), 100u);
+      EXPECT_TRUE(machine.append(batch));
+    }
+    machine.executor.advance(std::chrono::minutes(1));
+    EXPECT_EQ(machine.log->recovery_point(), Offset(20));
+    EXPECT_TRUE(machine.wait(machine.process->keeper.save_recovery_point(*machine.log)));
+    before = machine.records();
+    for (const TestRecord& record : before) {
+      if (record.offset >= Offset(15) || record.offset.value() % 2 == 0) after.push_back(record);
+    }
+  }
+
+  // The files that a cleaner leaves.
+  void clean() {
+    const std::string log = machine.contents(LogMachine::path(0, SegmentFileKind::log)) +
+                            machine.contents(LogMachine::path(5, SegmentFileKind::log)) +
+                            machine.contents(LogMachine::path(10, SegmentFileKind::log));
+    std::string kept;
+    for (std::size_t i = 0; i < 15; i += 2) kept += log.substr(i * 100, 100);
+    machine.write_file(LogMachine::path(0, SegmentFileKind::log, FileStage::cleaned), kept);
+    for (const SegmentFileKind kind : index_kinds) {
+      machine.write_file(LogMachine::path(0, kind, FileStage::cleaned), "");
+    }
+    machine.disk.sync_all();
+  }
+  [[nodiscard]] Task<StorageResult<void>> replace() {
+    const auto segments = machine.log->segments();
+    return machine.log->replace_segments({segments.begin(), segments.begin() + 3});
+  }
+  void expect_old_or_new() {
+    const auto now = machine.records();
+    EXPECT_TRUE(now == before || now == after) << now.size() << " records";
+  }
+
+  LogMachine machine;
+  std::vector<TestRecord> before;
+  std::vector<TestRecord> after;
+};
+
+TEST(Replacement, the_new_segment_takes_the_place_of_the_old_ones) {
+  Compaction test(1);
+  LogMachine& machine = test.machine;
+  test.clean();
+  const std::uint64_t version = machine.log->version();
+  ASSERT_TRUE(machine.wait(test.replace()));
+  EXPECT_GT(machine.log->version(), version);
+  EXPECT_EQ(machine.log->segments().size(), 3u);
+  EXPECT_EQ(machine.log->end(), Offset(22));
+  EXPECT_EQ(machine.records(), test.after);
+  for (const TestRecord& record : test.after) {
+    const auto found =
+        machine.wait(machine.log->find_timestamp(record.timestamp, machine.log->end()));
+    ASSERT_TRUE(found && *found);
+    EXPECT_EQ((*found)->offset, record.offset);
+  }
+  machine.executor.advance(std::chrono::minutes(2));
+  EXPECT_FALSE(machine.has_file(LogMachine::path(5, SegmentFileKind::log, FileStage::deleted)));
+  machine.reopen();
+  EXPECT_EQ(machine.records(), test.after);
+  machine.kill(1);
+  ASSERT_TRUE(machine.open());
+  EXPECT_EQ(machine.records(), test.after);
+  // Also where everything is looked at again.
+  machine.kill(2);
+  machine.write_file("/data/recovery-point-offset-checkpoint", "0\n0\n");
+  ASSERT_TRUE(machine.open());
+  EXPECT_EQ(machine.records(), test.after);
+  ASSERT_TRUE(machine.close());
+}
+
+TEST(Replacement, what_is_not_there_or_not_durable_is_refused) {
+  Compaction test(2);
+  LogMachine& machine = test.machine;
+  const auto fault = [&](std::vector<std::shared_ptr<Segment>> segments) {
+    const auto done = machine.wait(machine.log->replace_segments(std::move(segments)));
+    EXPECT_FALSE(done);
+    return done ? StorageFault::offline : done.error().fault;
+  };
+  const std::vector<std::shared_ptr<Segment>> all(machine.log->segments().begin(),
+                                                  machine.log->segments().end());
+  EXPECT_EQ(fault({}), StorageFault::invalid);
+  EXPECT_EQ(fault({all[1], all[0]}), StorageFault::invalid);
+  EXPECT_EQ(fault({all[0], all[2]}), StorageFault::invalid);
+  EXPECT_EQ(fault({all.back()}), StorageFault::invalid) << "it is written to";
+  machine.log->set_high_watermark(Offset(20));
+  ASSERT_TRUE(machine.wait(machine.log->delete_below(Offset(7))));
+  EXPECT_EQ(fault({all[0], all[1]}), StorageFault::invalid) << "one was removed";
+  EXPECT_FALSE(machine.log->offline());
+  EXPECT_EQ(machine.records().size(), 15u);
+  ASSERT_TRUE(machine.close());
+}
+
+// A failure at any operation: before the point of no return the log is as it was; behind it the
+// directory goes offline, and a start finishes it.
+TEST(Replacement, a_failure_at_any_step_leaves_the_old_or_the_new_records) {
+  std::size_t failed = 0;
+  for (const IoFault fault : {IoFault::failed, IoFault::no_space}) {
+    for (const IoKind kind : {IoKind::rename, IoKind::sync_directory, IoKind::status}) {
+      for (std::uint64_t after = 0; after < 24; ++after) {
+        Compaction test(3);
+        LogMachine& machine = test.machine;
+        test.clean();
+        const std::uint64_t injected = machine.disk.faults().injected();
+        machine.disk.faults().plan({.kind = kind, .fault = fault, .after = after});
+        const auto done = machine.wait(test.replace());
+        const bool met = machine.disk.faults().injected() > injected;
+        machine.disk.faults().clear();
+        EXPECT_EQ(done.has_value(), !met) << after;
+        failed += met ? 1 : 0;
+        if (!machine.log->offline()) {
+          test.expect_old_or_new();
+          ASSERT_TRUE(machine.append({{"more"}}));
+          test.before.push_back(machine.records().back());
+          test.after.push_back(test.before.back());
+        }
+        machine.end_of_process();
+        ASSERT_TRUE(machine.open());
+        test.expect_old_or_new();
+        if (done) EXPECT_EQ(machine.records(), test.after);
+        ASSERT_TRUE(machine.close());
+      }
+    }
+  }
+  EXPECT_GT(failed, 20u);
+}
+
+TEST(Replacement, readers_beside_it_see_all_that_stays) {
+  const auto read_through = [](Compaction& test, std::uint64_t seed, bool& going) -> Task<bool> {
+    Random random(seed);
+    LogMachine& machine = test.machine;
+    while (going) {
+      Offset from(0);
+      std::vector<std::int64_t> offsets;
+      while (from < Offset(22)) {
+        const auto slice =
+            co_await machine.log->read({from, Offset(22), 90 + random.below(400), true});
+        EXPECT_TRUE(slice) << slice.error().storage.message;
+        if (!slice || slice->empty()) break;
+        const auto bytes = co_await machine.log->load_verified(*slice);
+        // It may have been replaced since it was found; then it is asked for again.
+        if (!bytes) {
+          EXPECT_EQ(bytes.error().fault, ReadFault::out_of_range);
+          continue;
+        }
+        protocol::BatchSplitter splitter(bytes->bytes());
+        for (protocol::BatchView batch; splitter.next(batch);) {
+          offsets.push_back(batch.header().base_offset.value());
+          from = batch.header().last_offset().next();
+        }
+      }
+      for (const TestRecord& record : test.after) {
+        EXPECT_TRUE(std::binary_search(offsets.begin(), offsets.end(), record.offset.value()))
+            << seed << " lacks " << record.offset.value();
+      }
+      const auto found = co_await machine.log->find_timestamp(Timestamp(1'004), Offset(22));
+      EXPECT_TRUE(found && *found) << seed;
+      if (found && *found) EXPECT_EQ((*found)->offset, Offset(4));
+      co_await sleep_until(machine.executor, machine.executor.clock().now() +
+                                                 std::chrono::milliseconds(random.below(20)));
+    }
+    co_return true;
+  };
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    Compaction test(seed, slowly);
+    test.clean();
+    bool going = true;
+    for (std::uint64_t i = 0; i < 4; ++i) {
+      static_cast<void>(test.machine.start(read_through(test, seed * 4 + i, going)));
+    }
+    test.machine.executor.advance(std::chrono::milliseconds(seed));
+    ASSERT_TRUE(test.machine.wait(test.replace()));
+    test.machine.executor.advance(std::chrono::milliseconds(200));
+    going = false;
+    test.machine.finish_started();
+    EXPECT_EQ(test.machine.records(), test.after);
+    ASSERT_TRUE(test.machine.close());
+  }
+}
+
+// What a cleaner had made or was making when the process ended.
+TEST(Replacement, a_start_finishes_what_is_complete_and_drops_what_is_not) {
+  for (const bool complete : {true, false}) {
+    for (const bool clean : {true, false}) {
+      Compaction test(5);
+      LogMachine& machine = test.machine;
+      test.clean();
+      const auto cleaned = LogMachine::path(0, SegmentFileKind::log, FileStage::cleaned);
+      const std::string log = machine.contents(cleaned);
+      ASSERT_TRUE(machine.close());
+      machine.restart();
+      machine.remove_file(cleaned);
+      if (complete) {
+        machine.write_file(LogMachine::path(0, SegmentFileKind::log, FileStage::swap), log);
+      }
+      ASSERT_TRUE(machine.open(clean));
+      EXPECT_EQ(machine.records(), complete ? test.after : test.before);
+      EXPECT_EQ(machine.log->end(), Offset(22));
+      ASSERT_TRUE(machine.append({{"more"}}));
+      ASSERT_TRUE(machine.close());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace millrace::storage
