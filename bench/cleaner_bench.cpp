@@ -25,7 +25,7 @@ import millrace.storage.cleaner;
 namespace {
 
 using namespace millrace;
-using namespace millrace::bench;
+using namespace millrace::storage::bench;
 using namespace millrace::storage;
 
 constexpr std::size_t batch_bytes = 16 * kibibyte;

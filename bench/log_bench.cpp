@@ -29,7 +29,7 @@ import millrace.storage.log;
 namespace {
 
 using namespace millrace;
-using namespace millrace::bench;
+using namespace millrace::storage::bench;
 using namespace millrace::storage;
 
 struct Settings {

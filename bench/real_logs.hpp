@@ -22,9 +22,7 @@
 import millrace.runtime.files;
 import millrace.storage.log;
 
-namespace millrace::bench {
-
-using namespace millrace::storage;
+namespace millrace::storage::bench {
 
 struct Sample {
   double wall_ns = 0;
@@ -185,4 +183,4 @@ inline Task<void> run_all(std::vector<Task<void>> tasks) {
   co_await group.wait();
 }
 
-}  // namespace millrace::bench
+}  // namespace millrace::storage::bench

@@ -72,8 +72,8 @@ Trial::Ask Trial::new_ask(Ahead& ahead) {
   for (std::size_t i = 0; i < batches; ++i) {
     BatchPlan plan;
     plan.records = 1 + random_.below(3);
-    plan.value_bytes = random_.chance(0.1) ? random_.below(machine_.config.segment_bytes / 5)
-                                           : random_.below(40);
+    plan.value_bytes =
+        random_.chance(0.1) ? random_.below(machine_.config.segment_bytes / 5) : random_.below(40);
     plan.timestamp = Timestamp(static_cast<std::int64_t>(random_.below(2'000)));
     plan.timestamp_spread = 50;
     if (random_.chance(0.1)) plan.gap = 2;

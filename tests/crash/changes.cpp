@@ -52,15 +52,15 @@ void Trial::roll() {
 
 void Trial::truncate() {
   const auto span = static_cast<std::uint64_t>(model_.end().since(model_.start())) + 4;
-  const Offset offset = random_.chance(0.3) ? model_.end().plus(-static_cast<std::int64_t>(
-                                                  random_.below(std::min<std::uint64_t>(span, 6))))
-                                            : model_.end().plus(-static_cast<std::int64_t>(
-                                                  random_.below(span)));
+  const Offset offset = random_.chance(0.3)
+                            ? model_.end().plus(-static_cast<std::int64_t>(
+                                  random_.below(std::min<std::uint64_t>(span, 6))))
+                            : model_.end().plus(-static_cast<std::int64_t>(random_.below(span)));
   if (offset < Offset(0)) return;
   trace("  to {}", offset);
   const auto& segments = machine_.log->segments();
-  const bool all = offset < model_.end() && offset <= model_.start() &&
-                   offset < segments.front()->base();
+  const bool all =
+      offset < model_.end() && offset <= model_.start() && offset < segments.front()->base();
   if (all) {
     model_.will_restart(offset);
   } else {
@@ -178,8 +178,7 @@ void Trial::reopen() {
   require_fine(opened, "open");
   ++coverage_.opened;
   if (machine_.log->recovery().scanned_bytes != 0) {
-    differ("{} bytes are scanned after a stop in order",
-           machine_.log->recovery().scanned_bytes);
+    differ("{} bytes are scanned after a stop in order", machine_.log->recovery().scanned_bytes);
   }
   compare(false, end);
 }

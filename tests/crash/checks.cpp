@@ -27,8 +27,7 @@ void Comparison::read_from_the_start() {
   std::size_t index = model_.index_of(at);
   const std::uint64_t sizes[] = {1, 200, 500, 2'000, 100'000};
   while (index < model_.entries().size()) {
-    const Read read =
-        machine_.wait(this->read(at, end, sizes[random_.below(std::size(sizes))]));
+    const Read read = machine_.wait(this->read(at, end, sizes[random_.below(std::size(sizes))]));
     if (!read.problem.empty()) differ("at offset {}: {}", at, read.problem);
     if (read.bytes.empty()) differ("nothing is read at offset {}", at);
     std::size_t position = 0;
@@ -192,8 +191,8 @@ void Comparison::compare_transactions() {
     differ("{} aborted transactions are found, there are {}", found->size(), right.size());
   }
   machine_.log->set_high_watermark(machine_.log->end());
-  const Offset stable = std::max(
-      model_.start(), model_.producers().first_undecided_offset().value_or(model_.end()));
+  const Offset stable =
+      std::max(model_.start(), model_.producers().first_undecided_offset().value_or(model_.end()));
   if (machine_.log->last_stable_offset() != stable) {
     differ("the last stable offset is {} and should be {}", machine_.log->last_stable_offset(),
            stable);

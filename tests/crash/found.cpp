@@ -94,8 +94,7 @@ void SegmentCheck::check_time_index(bool finished) const {
   for (std::size_t i = 0; i < index.entries(); ++i) {
     const TimestampOffset entry = index.entry(i);
     while (at < placed_.size() && placed_[at].header.last_offset() < entry.offset) ++at;
-    const bool right = at < placed_.size() &&
-                       placed_[at].header.last_offset() == entry.offset &&
+    const bool right = at < placed_.size() && placed_[at].header.last_offset() == entry.offset &&
                        placed_[at].youngest_so_far == entry.timestamp;
     if (!right) {
       differ("entry {} of {} is wrong: time {} at offset {}", i,
@@ -115,11 +114,10 @@ void SegmentCheck::check_transaction_index() const {
   const TransactionIndexView index{ByteView(bytes)};
   for (std::size_t i = 0; i < index.entries(); ++i) {
     const AbortedTransaction entry = index.entry(i);
-    const auto marker =
-        std::find_if(placed_.begin(), placed_.end(), [&](const Placed& placed) {
-          return placed.header.base_offset == entry.last_offset &&
-                 placed.header.attributes.is_control() && placed.header.producer.id == entry.producer;
-        });
+    const auto marker = std::find_if(placed_.begin(), placed_.end(), [&](const Placed& placed) {
+      return placed.header.base_offset == entry.last_offset &&
+             placed.header.attributes.is_control() && placed.header.producer.id == entry.producer;
+    });
     if (marker == placed_.end()) {
       differ("entry {} of {} is wrong: there is no marker at {}", i,
              segment_.path(SegmentFileKind::transaction_index), entry.last_offset);

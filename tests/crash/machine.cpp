@@ -34,6 +34,7 @@ Machine::Machine(std::uint64_t seed, const SimulatedFileOptions& options)
       options_(options),
       logger_(std::make_shared<SilentLog>(), "crash") {
   options_.seed = seed;
+  executor.steps_max = 100'000;
   start_process();
   run(make_directories());
   disk.sync_all();
@@ -76,8 +77,7 @@ void Machine::wait_for(TaskGroup& group) {
 }
 
 Task<StorageResult<Offset>> Machine::checkpoint(std::string_view name) {
-  const auto entries =
-      co_await load_offset_checkpoint(process->files, std::string(log_root), name);
+  const auto entries = co_await load_offset_checkpoint(process->files, std::string(log_root), name);
   if (!entries && entries.error().fault == StorageFault::not_found) co_return Offset(0);
   if (!entries) co_return failure(entries.error());
   co_return entries->empty() ? Offset(0) : entries->front().offset;

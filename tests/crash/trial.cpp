@@ -268,8 +268,7 @@ void Trial::compare(bool taken_over, Offset required) {
   } else {
     model_.compare(found);
   }
-  trace("  it is {} to {} in {} segments", found.start, found.end,
-        machine_.log->segments().size());
+  trace("  it is {} to {} in {} segments", found.start, found.end, machine_.log->segments().size());
   Comparison(machine_, model_, random_).compare_all();
   if (planned <= machine_.disk.steps()) return;
   cut_step_ = planned;
@@ -288,7 +287,7 @@ void Trial::finish() {
 }
 
 std::optional<std::string> problem_of_trial(std::uint64_t seed, const TrialOptions& options,
-                                               Coverage& coverage) {
+                                            Coverage& coverage) {
   try {
     Trial trial(seed, options, coverage);
     trial.run();

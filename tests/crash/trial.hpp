@@ -138,7 +138,7 @@ class Trial {
 
 // Runs a sequence; what is wrong, with how to replay it.
 [[nodiscard]] std::optional<std::string> problem_of_trial(std::uint64_t seed,
-                                                             const TrialOptions& options,
-                                                             Coverage& coverage);
+                                                          const TrialOptions& options,
+                                                          Coverage& coverage);
 
 }  // namespace millrace::storage::crash

@@ -1,5 +1,6 @@
-"""Emits what prints a decoded message as Kafka's own tools print it in JSON, in tables of all messages
-of a family: for the tests with functions that decode and encode too, for dumps with printers only."""
+"""Emits what prints a decoded message as Kafka's own tools print it in JSON, in tables of all
+messages of a family: for the tests with functions that decode and encode too, for dumps with
+printers only."""
 
 from emit_encode import emit_is_default
 from emit_messages import compared_structs
@@ -67,7 +68,8 @@ def emit_printers(family: str, messages: list[Message], module: str) -> str:
     for message in messages:
         kind = message.kind.replace("-", "_")
         code.add(
-            f'{{"{message.name}", MessageKind::{kind}, {-1 if message.key is None else message.key}, '
+            f'{{"{message.name}", MessageKind::{kind}, '
+            f'{-1 if message.key is None else message.key}, '
             f"{message.versions.low}, {message.versions.high}, "
             f"[](ByteView input, std::int16_t version) {{ "
             f"return print_message<protocol::{message.name}>(input, version, "

@@ -236,7 +236,8 @@ std::string AbortedIndexCheck::look_at(ByteView bytes) {
   if (version != 0) return "version " + std::to_string(version);
   const AbortedTransaction entry = TransactionIndexView(bytes).entry(0);
   if (entry.first_offset < Offset(0) || entry.first_offset >= entry.last_offset ||
-      entry.last_stable_offset < Offset(0) || entry.last_stable_offset > entry.last_offset.next()) {
+      entry.last_stable_offset < Offset(0) ||
+      entry.last_stable_offset.plus(-1) > entry.last_offset) {
     return "a transaction from " + number(entry.first_offset) + " to " + number(entry.last_offset) +
            " with the last stable offset at " + number(entry.last_stable_offset);
   }

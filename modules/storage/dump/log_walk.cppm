@@ -3,6 +3,7 @@ module;
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -15,6 +16,11 @@ import millrace.storage.files;
 import millrace.storage.segment;
 
 export namespace millrace::storage {
+
+// The base of a segment whose indexes can name every offset that they have room for. No log comes
+// near it.
+inline constexpr Offset segment_base_max{std::numeric_limits<std::int64_t>::max() -
+                                         std::numeric_limits<std::int32_t>::max()};
 
 // How many bytes of a file have their CRC computed, at the most, to tell batches from bytes that
 // look like some: hostile bytes cost a bounded time.

@@ -63,7 +63,8 @@ Task<StorageResult<void>> PartitionCheck::list() {
 
 void PartitionCheck::note_name(const DirectoryEntry& entry) {
   const auto name = parse_segment_file_name(entry.name);
-  if (name && name->stage == FileStage::current && entry.kind == EntryKind::file) {
+  const bool possible = name && name->base_offset <= segment_base_max;
+  if (possible && name->stage == FileStage::current && entry.kind == EntryKind::file) {
     switch (name->kind) {
       case SegmentFileKind::log:
         segments_[name->base_offset].log = true;
@@ -83,7 +84,10 @@ void PartitionCheck::note_name(const DirectoryEntry& entry) {
     }
   }
   FileFindings findings(target_, path(entry.name));
-  if (name || entry.name.ends_with(temporary_suffix)) {
+  if (name && !possible) {
+    findings.add(FindingSeverity::wrong, FindingKind::unknown_file, 0,
+                 "has an offset in its name that no log reaches");
+  } else if (name || entry.name.ends_with(temporary_suffix)) {
     findings.add(FindingSeverity::note, FindingKind::leftover, 0,
                  "left by something that did not end; the next start puts it right");
   } else if (entry.name != leader_epoch_checkpoint_name && entry.name != partition_metadata_name) {

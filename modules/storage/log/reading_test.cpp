@@ -190,6 +190,80 @@ TEST(Reading, a_device_that_fails_takes_the_log_offline) {
 
 // Readers go on while records are cut, deleted, rolled and appended: what they get was once at its
 // offset, or they are told that it is not there.
+struct ReadsBesideCuts {
+  LogMachine& machine;
+  std::uint64_t seed;
+  int generation = 0;  // counts the beginnings and the ends of cuts
+  std::size_t read = 0;
+  bool writing = true;
+
+  Task<bool> reader(std::uint64_t number) {
+    Random random(number);
+    while (writing) {
+      co_await read_once(random);
+      const auto found = co_await machine.log->find_timestamp(Timestamp(500), Offset(1'000));
+      EXPECT_TRUE(found) << seed << ' ' << found.error().storage.message;
+      co_await sleep_until(machine.executor, machine.executor.clock().now() +
+                                                 std::chrono::milliseconds(random.below(10)));
+    }
+    co_return true;
+  }
+
+  Task<void> read_once(Random& random) {
+    const Offset from(static_cast<std::int64_t>(
+        random.below(static_cast<std::uint64_t>(machine.log->end().value()) + 1)));
+    const Offset end = machine.log->end();
+    const int before = generation;
+    const auto slice = co_await machine.log->read({from, Offset(1'000), random.below(600), true});
+    if (!slice) {
+      EXPECT_EQ(slice.error().fault, ReadFault::out_of_range) << slice.error().storage.message;
+      co_return;
+    }
+    if (slice->empty()) {
+      EXPECT_TRUE(from >= std::min(end, machine.log->end()) || generation != before);
+      co_return;
+    }
+    const auto bytes = co_await machine.log->load_verified(*slice);
+    if (!bytes) {
+      EXPECT_EQ(bytes.error().fault, ReadFault::out_of_range)
+          << seed << ' ' << bytes.error().storage.message;
+      co_return;
+    }
+    protocol::BatchSplitter splitter(bytes->bytes());
+    protocol::BatchView batch;
+    EXPECT_TRUE(splitter.next(batch));
+    EXPECT_GE(batch.header().last_offset(), from);
+    EXPECT_EQ(batch.header().base_offset, slice->base_offset);
+    ++read;
+  }
+
+  void change(Random& random) {
+    const Offset start = machine.log->start();
+    const auto length = static_cast<std::uint64_t>(machine.log->end().since(start));
+    const Offset inside = start.plus(static_cast<std::int64_t>(random.below(length + 1)));
+    switch (random.below(6)) {
+      case 0:
+        ++generation;
+        ASSERT_TRUE(machine.wait(machine.log->truncate(inside)));
+        ++generation;
+        break;
+      case 1:
+        machine.log->set_high_watermark(machine.log->end());
+        ASSERT_TRUE(machine.wait(
+            machine.log->delete_below(start.plus(static_cast<std::int64_t>(length / 4)))));
+        break;
+      case 2:
+        ASSERT_TRUE(machine.wait(machine.log->roll()));
+        break;
+      default:
+        for (int i = 0; i < 4; ++i) {
+          const std::string text(random.below(150), static_cast<char>('a' + generation % 26));
+          ASSERT_TRUE(machine.append({{text, text}}));
+        }
+    }
+  }
+};
+
 TEST(Reading, beside_cuts_gives_only_what_was_there) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     LogMachine machine(seed, slowly);
@@ -198,72 +272,18 @@ TEST(Reading, beside_cuts_gives_only_what_was_there) {
     machine.config.file_delete_delay = Milliseconds(100);
     ASSERT_TRUE(machine.open());
     Random random(seed);
-    int generation = 0;
-    std::size_t read = 0;
-    bool writing = true;
-    const auto reader = [&](std::uint64_t number) -> Task<bool> {
-      Random mine(number);
-      while (writing) {
-        const Offset from(static_cast<std::int64_t>(
-            mine.below(static_cast<std::uint64_t>(machine.log->end().value()) + 1)));
-        const Offset end = machine.log->end();
-        const int before = generation;
-        const auto slice = co_await machine.log->read({from, Offset(1'000), mine.below(600), true});
-        if (!slice) {
-          EXPECT_EQ(slice.error().fault, ReadFault::out_of_range) << slice.error().storage.message;
-        } else if (slice->empty()) {
-          EXPECT_TRUE(from >= std::min(end, machine.log->end()) || generation != before);
-        } else {
-          const auto bytes = co_await machine.log->load_verified(*slice);
-          if (!bytes) {
-            EXPECT_EQ(bytes.error().fault, ReadFault::out_of_range)
-                << seed << ' ' << bytes.error().storage.message;
-          } else {
-            protocol::BatchSplitter splitter(bytes->bytes());
-            protocol::BatchView batch;
-            EXPECT_TRUE(splitter.next(batch));
-            EXPECT_GE(batch.header().last_offset(), from);
-            EXPECT_EQ(batch.header().base_offset, slice->base_offset);
-            ++read;
-          }
-        }
-        const auto found = co_await machine.log->find_timestamp(Timestamp(500), Offset(1'000));
-        EXPECT_TRUE(found) << seed << ' ' << found.error().storage.message;
-        co_await sleep_until(machine.executor, machine.executor.clock().now() +
-                                                   std::chrono::milliseconds(mine.below(10)));
-      }
-      co_return true;
-    };
+    ReadsBesideCuts reads{machine, seed};
     for (int i = 0; i < 10; ++i) ASSERT_TRUE(machine.append({{"first"}}));
-    for (std::uint64_t i = 0; i < 3; ++i) static_cast<void>(machine.start(reader(seed * 3 + i)));
-    for (int step = 0; step < 40; ++step) {
-      const Offset start = machine.log->start();
-      const auto length = static_cast<std::uint64_t>(machine.log->end().since(start));
-      const Offset inside = start.plus(static_cast<std::int64_t>(random.below(length + 1)));
-      switch (random.below(6)) {
-        case 0:
-          ++generation;
-          ASSERT_TRUE(machine.wait(machine.log->truncate(inside)));
-          ++generation;
-          break;
-        case 1:
-          machine.log->set_high_watermark(machine.log->end());
-          ASSERT_TRUE(machine.wait(
-              machine.log->delete_below(start.plus(static_cast<std::int64_t>(length / 4)))));
-          break;
-        case 2:
-          ASSERT_TRUE(machine.wait(machine.log->roll()));
-          break;
-        default:
-          for (int i = 0; i < 4; ++i) {
-            const std::string text(random.below(150), static_cast<char>('a' + generation % 26));
-            ASSERT_TRUE(machine.append({{text, text}}));
-          }
-      }
+    for (std::uint64_t i = 0; i < 3; ++i) {
+      static_cast<void>(machine.start(reads.reader(seed * 3 + i)));
     }
-    writing = false;
+    for (int step = 0; step < 40; ++step) {
+      reads.change(random);
+      if (HasFatalFailure()) return;
+    }
+    reads.writing = false;
     machine.finish_started();
-    EXPECT_GT(read, 0u);
+    EXPECT_GT(reads.read, 0u);
     ASSERT_TRUE(machine.close());
   }
 }

@@ -61,7 +61,8 @@ public final class LiveView {
                 read(bootstrap, partition, "read_uncommitted", start, end);
         out.println("visible\t" + ranges(all));
         out.println(
-                "committed\t" + ranges(read(bootstrap, partition, "read_committed", start, stable)));
+                "committed\t"
+                    + ranges(read(bootstrap, partition, "read_committed", start, stable)));
         ListOffsetsResultInfo max = ask(admin, partition, OffsetSpec.maxTimestamp(), ALL);
         out.println("max_timestamp\t" + max.offset() + "\t" + max.timestamp());
         TreeSet<Long> times = new TreeSet<>();
