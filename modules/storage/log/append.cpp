@@ -138,7 +138,7 @@ Task<void> Log::write_queue() {
 Task<void> Log::write_group() {
   Group group(producers_, end_, epochs_.latest() ? epochs_.latest()->epoch : no_leader_epoch);
   StorageResult<void> done = usable();
-  if (done && !active().prepared()) done = co_await active().prepare();
+  if (done && !active().prepared()) done = co_await prepare_active();
   AppendOperation* operation = first_waiting_;
   while (done && operation != nullptr && !group.full()) {
     if (operation->bytes_.empty() || operation->refused_) {
@@ -158,6 +158,18 @@ Task<void> Log::write_group() {
     co_return;
   }
   if (group.last != nullptr) answer(*group.last);
+}
+
+// After a clean stop the end of the log is what a checkpoint says. Where that is not so, appending
+// would give offsets again.
+Task<StorageResult<void>> Log::prepare_active() {
+  if (auto prepared = co_await active().prepare(); !prepared) co_return prepared;
+  if (active().next_offset() <= end_) co_return StorageResult<void>();
+  co_return storage_failure(StorageFault::corrupt,
+                            active().log_path() + " has records up to offset " +
+                                std::to_string(active().next_offset().value()) +
+                                " where the log was to end at " + std::to_string(end_.value()) +
+                                ": the recovery point is not that of a clean stop");
 }
 
 // Everything that was to be written with this group, or would be behind it, is answered.
@@ -275,8 +287,9 @@ Log::Staged Log::stage_leader(Group& group, AppendOperation& operation) {
                                     ? header.max_timestamp
                                     : no_timestamp;
   if (verdict.verdict == ProducerVerdict::duplicate) {
-    operation.result_ = Appended{verdict.original.first_offset(), verdict.original.last_offset,
-                                 append_time, start_, true};
+    operation.result_ = Appended{
+        verdict.original.first_offset(), verdict.original.last_offset,
+        append_time == no_timestamp ? no_timestamp : verdict.original.timestamp, start_, true};
     operation.bytes_ = {};
     return Staged::batch;
   }
@@ -333,8 +346,13 @@ Log::Staged Log::stage_replicated(Group& group, AppendOperation& operation) {
     return Staged::refused;
   }
   const ProducerCheck verdict = check_producer(group, *batch, AppendOrigin::replication, 0);
-  check(verdict.accepted() || verdict.verdict == ProducerVerdict::duplicate,
-        "what the leader has accepted is accepted");
+  if (!verdict.accepted()) {
+    operation.result_ =
+        failure(AppendError{AppendFault::producer, verdict.verdict, StorageFault::invalid,
+                            std::string(name_of(verdict.verdict))});
+    operation.refused_ = true;
+    return Staged::refused;
+  }
   if (operation.result_->base_offset == no_offset) {
     operation.result_ = Appended{header.base_offset, no_offset, no_timestamp, start_, false};
   }

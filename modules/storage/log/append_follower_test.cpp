@@ -79,6 +79,22 @@ TEST(Append, of_a_follower_stops_at_a_damaged_batch) {
   ASSERT_TRUE(machine.close());
 }
 
+// The leader would not have accepted it, had it known what this follower knows.
+TEST(Append, of_a_follower_refuses_plain_records_within_a_transaction) {
+  LogMachine machine(13);
+  ASSERT_TRUE(machine.open());
+  TestBatch batch = from_producer(0, {"a"});
+  batch.transactional = true;
+  ASSERT_TRUE(machine.replicate(encode(batch)));
+  TestBatch plain = from_producer(1, {"b"});
+  plain.base_offset = Offset(1);
+  const auto refused = machine.replicate(encode(plain));
+  EXPECT_EQ(fault_of(refused), AppendFault::producer);
+  EXPECT_EQ(refused.error().verdict, ProducerVerdict::invalid_transaction_state);
+  EXPECT_EQ(machine.log->end(), Offset(1));
+  ASSERT_TRUE(machine.close());
+}
+
 TEST(Append, offsets_at_the_end_of_all_numbers_are_refused) {
   LogMachine machine(10);
   ASSERT_TRUE(machine.open());
@@ -136,6 +152,24 @@ TEST(Append, a_far_batch_survives_a_kill_before_anything_was_settled) {
     EXPECT_EQ(values_of(machine.records()), (std::vector<std::string>{"a", "b"})) << seed;
     ASSERT_TRUE(machine.close());
   }
+}
+
+TEST(Append, without_space_for_a_segment_behind_a_gap_no_file_is_left) {
+  LogMachine machine(14);
+  machine.config.segment_bytes = 1'000;
+  ASSERT_TRUE(machine.open());
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(machine.append({{"a"}}));
+  ASSERT_TRUE(machine.wait(machine.log->truncate(Offset(9))));
+  machine.disk.faults().plan(
+      {.kind = IoKind::write, .fault = IoFault::no_space, .path_part = ".snapshot"});
+  const auto rolled = machine.wait(machine.log->roll());
+  ASSERT_FALSE(rolled);
+  EXPECT_EQ(rolled.error().fault, StorageFault::no_space);
+  EXPECT_FALSE(machine.has_file(machine.path(9, SegmentFileKind::log)));
+  ASSERT_TRUE(machine.append({{"b"}}));
+  machine.reopen();
+  EXPECT_EQ(machine.records().size(), 10u);
+  ASSERT_TRUE(machine.close());
 }
 
 }  // namespace

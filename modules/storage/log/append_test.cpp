@@ -44,6 +44,27 @@ TEST(Append, log_append_time_is_what_readers_see) {
   ASSERT_TRUE(machine.close());
 }
 
+TEST(Append, a_duplicate_gets_the_time_of_the_first_time) {
+  LogMachine machine(21);
+  ASSERT_TRUE(machine.open());
+  const auto append_at = [](Log& log, std::int64_t time) -> Task<AppendResult> {
+    auto bytes = encode(from_producer(0, {"a"}));
+    LeaderAppend append;
+    append.batch = bytes;
+    append.epoch = LeaderEpoch(0);
+    append.must_rewrite_timestamps = true;
+    append.timestamp_type = protocol::TimestampType::log_append_time;
+    append.max_timestamp = Timestamp(time);
+    co_return co_await log.append(append);
+  };
+  ASSERT_TRUE(machine.wait(append_at(*machine.log, 5'000)));
+  const auto again = machine.wait(append_at(*machine.log, 9'000));
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->duplicate);
+  EXPECT_EQ(again->log_append_time, Timestamp(5'000));
+  ASSERT_TRUE(machine.close());
+}
+
 TEST(Append, a_duplicate_gets_the_offsets_of_the_first_time) {
   LogMachine machine(3);
   ASSERT_TRUE(machine.open());

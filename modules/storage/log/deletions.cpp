@@ -24,7 +24,7 @@ void Deletions::add(std::shared_ptr<Segment> segment, Duration delay) {
 }
 
 void Deletions::arm() {
-  if (waiting_.empty() || due_.armed() || finishing_) return;
+  if (waiting_.empty() || finishing_) return;
   const auto first =
       std::min_element(waiting_.begin(), waiting_.end(),
                        [](const Waiting& a, const Waiting& b) { return a.when < b.when; });

@@ -1,67 +1,8 @@
-// Also proves loader.cppm.
-#include "test_batches.hpp"
+// Also proves leftovers.cpp, loader.cppm.
+#include "recovery_support.hpp"
 
 namespace millrace::storage {
 namespace {
-
-std::string log_path(std::int64_t base) {
-  return LogMachine::path(base, SegmentFileKind::log);
-}
-
-// Values 0 to count - 1, one to a batch, with a producer and two epochs.
-void fill(LogMachine& machine, int count, std::uint64_t segment_bytes = 1'000'000) {
-  machine.config.segment_bytes = segment_bytes;
-  machine.config.index_interval_bytes = 100;
-  ASSERT_TRUE(machine.open());
-  for (int i = 0; i < count; ++i) {
-    TestBatch batch = from_producer(i, {"value " + std::to_string(i)});
-    batch.timestamp = Timestamp(1'000 + i);
-    ASSERT_TRUE(machine.append(batch, LeaderEpoch(i < count / 2 ? 0 : 1)));
-  }
-}
-
-// The first values are there in order, the log takes more, and knows its producer.
-void expect_first(LogMachine& machine, std::size_t count) {
-  const auto records = machine.records();
-  ASSERT_EQ(records.size(), count);
-  for (std::size_t i = 0; i < count; ++i) {
-    ASSERT_EQ(records[i].value, "value " + std::to_string(i));
-    ASSERT_EQ(records[i].offset, Offset(static_cast<std::int64_t>(i)));
-  }
-  EXPECT_EQ(machine.log->end(), Offset(static_cast<std::int64_t>(count)));
-  if (count > 0) {
-    const auto last = static_cast<std::int32_t>(count) - 1;
-    const auto again =
-        machine.append(from_producer(last, {"value " + std::to_string(last)}), LeaderEpoch(1));
-    ASSERT_TRUE(again);
-    EXPECT_TRUE(again->duplicate) << count;
-    EXPECT_EQ(again->base_offset, Offset(last));
-    const auto found =
-        machine.wait(machine.log->find_timestamp(Timestamp(1'000 + last), machine.log->end()));
-    ASSERT_TRUE(found && *found);
-    EXPECT_EQ((*found)->offset, Offset(last));
-  }
-  ASSERT_TRUE(
-      machine.append(from_producer(static_cast<std::int32_t>(count), {"more"}), LeaderEpoch(1)));
-  EXPECT_EQ(machine.records().size(), count + 1);
-}
-
-struct Damage {
-  std::string name;
-  std::string what;
-};
-
-void damage(LogMachine& machine, const Damage& what) {
-  const std::string path = path_in(test_directory, what.name);
-  const std::string text = machine.contents(path);
-  if (what.what == "missing") machine.remove_file(path);
-  if (what.what == "empty") machine.write_file(path, "");
-  if (what.what == "short") machine.write_file(path, text.substr(0, text.size() / 2));
-  if (what.what == "torn") machine.write_file(path, text.substr(0, text.size() - 3));
-  if (what.what == "garbage") machine.write_file(path, std::string(text.size() + 5, '\x7f'));
-  // As Kafka leaves an index that it did not close.
-  if (what.what == "zeros") machine.write_file(path, text + std::string(10'000, '\0'));
-}
 
 TEST(Recovery, an_empty_directory_is_an_empty_log) {
   LogMachine machine(1);
@@ -142,20 +83,6 @@ TEST(Recovery, segments_behind_one_that_was_cut_go_with_it) {
   ASSERT_TRUE(machine.close());
 }
 
-// The only snapshot, with all that the log holds before it.
-TEST(CleanStart, without_a_snapshot_the_producers_are_read_from_the_records) {
-  for (const char* what : {"missing", "empty", "torn", "garbage"}) {
-    LogMachine machine(16);
-    fill(machine, 10);
-    ASSERT_TRUE(machine.close());
-    machine.restart();
-    damage(machine, {segment_file_name(Offset(10), SegmentFileKind::producer_snapshot), what});
-    ASSERT_TRUE(machine.open(true));
-    expect_first(machine, 10);
-    ASSERT_TRUE(machine.close());
-  }
-}
-
 TEST(Recovery, what_lies_before_the_recovery_point_is_not_looked_at) {
   LogMachine machine(5);
   fill(machine, 40, 400);
@@ -223,6 +150,23 @@ TEST(Recovery, segments_below_the_log_start_are_removed) {
   ASSERT_TRUE(machine.close());
 }
 
+// The checkpoint is older than the marker of the clean stop.
+TEST(CleanStart, gives_no_offset_again_where_the_checkpoint_was_wrong) {
+  LogMachine machine(17);
+  fill(machine, 10);
+  ASSERT_TRUE(machine.close());
+  machine.restart();
+  machine.write_file("/data/recovery-point-offset-checkpoint", "0\n1\norders 0 7\n");
+  ASSERT_TRUE(machine.open(true));
+  const auto refused = machine.append({{"again"}}, LeaderEpoch(1));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().storage, StorageFault::corrupt);
+  machine.kill(1);
+  ASSERT_TRUE(machine.open());
+  expect_first(machine, 10);
+  ASSERT_TRUE(machine.close());
+}
+
 // Every read of a log file would fail.
 TEST(CleanStart, reads_no_records) {
   LogMachine machine(9);
@@ -269,87 +213,6 @@ TEST(CleanStart, a_process_that_is_killed_after_it_leaves_a_log_to_recover) {
     EXPECT_GE(machine.records().size(), 40u);
     EXPECT_LE(machine.records().size(), 41u);
     ASSERT_TRUE(machine.close());
-  }
-}
-
-// --- Small files that are missing or damaged ---
-
-TEST(Recovery, small_files_are_made_again_whatever_became_of_them) {
-  LogMachine names(1);
-  fill(names, 40, 400);
-  const std::int64_t middle = names.log->segments()[3]->base().value();
-  const std::int64_t last = names.log->segments().back()->base().value();
-  ASSERT_TRUE(names.close());
-  std::vector<std::string> files = {"leader-epoch-checkpoint"};
-  for (const SegmentFileKind kind : {SegmentFileKind::offset_index, SegmentFileKind::time_index}) {
-    for (const std::int64_t base : {std::int64_t{0}, middle, last}) {
-      files.push_back(segment_file_name(Offset(base), kind));
-    }
-  }
-  files.push_back(segment_file_name(Offset(40), SegmentFileKind::producer_snapshot));
-  files.push_back(segment_file_name(Offset(middle), SegmentFileKind::producer_snapshot));
-  for (const std::string& file : files) {
-    for (const char* what : {"missing", "empty", "short", "torn", "garbage", "zeros"}) {
-      for (const bool clean : {true, false}) {
-        SCOPED_TRACE(file + " " + what + (clean ? " after a clean stop" : " after a kill"));
-        LogMachine machine(11);
-        fill(machine, 40, 400);
-        ASSERT_TRUE(machine.close());
-        machine.restart();
-        damage(machine, {file, what});
-        ASSERT_TRUE(machine.open(clean));
-        EXPECT_EQ(machine.log->epochs().entries().size(), 2u);
-        for (std::int64_t time = 0; time < 40; ++time) {
-          const auto found =
-              machine.wait(machine.log->find_timestamp(Timestamp(1'000 + time), Offset(40)));
-          ASSERT_TRUE(found && *found) << time;
-          ASSERT_EQ((*found)->offset, Offset(time));
-        }
-        const auto youngest = machine.wait(machine.log->find_max_timestamp());
-        ASSERT_TRUE(youngest && *youngest);
-        EXPECT_EQ((*youngest)->timestamp, Timestamp(1'039));
-        expect_first(machine, 40);
-        machine.reopen();
-        EXPECT_EQ(machine.records().size(), 41u);
-        EXPECT_EQ(machine.log->epochs().entries().size(), 2u);
-        ASSERT_TRUE(machine.close());
-      }
-    }
-  }
-}
-
-TEST(Recovery, the_transaction_index_is_made_again_too) {
-  for (const bool in_last : {true, false}) {
-    for (const char* what : {"short", "torn", "garbage", "zeros"}) {
-      for (const bool clean : {true, false}) {
-        SCOPED_TRACE(std::string(what) + (clean ? " after a clean stop" : " after a kill"));
-        LogMachine machine(12);
-        ASSERT_TRUE(machine.open());
-        for (int i = 0; i < 3; ++i) {
-          TestBatch batch = from_producer(i, {"aborted"});
-          batch.transactional = true;
-          ASSERT_TRUE(machine.append(batch));
-          TestBatch marker{.values = {}, .producer = ProducerId(7), .epoch = ProducerEpoch(0)};
-          marker.marker = protocol::ControlRecordType::abort;
-          ASSERT_TRUE(machine.append(marker, LeaderEpoch(0), AppendOrigin::coordinator));
-        }
-        if (!in_last) ASSERT_TRUE(machine.wait(machine.log->roll()));
-        const auto before = machine.wait(machine.log->aborted(Offset(0), Offset(100)));
-        ASSERT_TRUE(before);
-        ASSERT_EQ(before->size(), 3u);
-        ASSERT_TRUE(machine.close());
-        machine.restart();
-        damage(machine, {segment_file_name(Offset(0), SegmentFileKind::transaction_index), what});
-        ASSERT_TRUE(machine.open(clean));
-        ASSERT_TRUE(machine.append({{"more"}}));
-        const auto after = machine.wait(machine.log->aborted(Offset(0), Offset(100)));
-        ASSERT_TRUE(after) << after.error().storage.message;
-        EXPECT_EQ(*after, *before);
-        machine.reopen();
-        EXPECT_EQ(*machine.wait(machine.log->aborted(Offset(0), Offset(100))), *before);
-        ASSERT_TRUE(machine.close());
-      }
-    }
   }
 }
 

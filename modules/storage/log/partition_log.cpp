@@ -119,7 +119,13 @@ Task<StorageResult<void>> Log::roll_locked(Offset base) {
     const auto settling = co_await settling_.lock();
     auto saved = co_await save_producer_snapshot(context_.segments.files, directory_, base,
                                                  producers_.snapshot_entries());
-    if (!saved) co_return saved;
+    if (!saved) {
+      // Else a start would find it as the last segment, whatever is appended to this one.
+      co_await context_.segments.open_files.forget(segment->log_path());
+      const auto removed =
+          co_await remove_file_if_there(context_.segments.files, segment->log_path());
+      co_return removed ? saved : removed;
+    }
     snapshot_end_ = base;
   }
   ++names_made_;

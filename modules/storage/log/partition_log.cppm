@@ -229,6 +229,7 @@ class Log {
   void enqueue(AppendOperation& operation);
   [[nodiscard]] Task<void> write_queue();
   [[nodiscard]] Task<void> write_group();
+  [[nodiscard]] Task<StorageResult<void>> prepare_active();
   enum class Staged : std::uint8_t { batch, refused, full };
   [[nodiscard]] Staged stage(Group& group, AppendOperation& operation);
   [[nodiscard]] Staged stage_leader(Group& group, AppendOperation& operation);

@@ -75,7 +75,9 @@ Task<ReadResult<LogSlice>> Log::read(ReadRequest request) {
       const std::shared_ptr<Segment> segment = segments_[index];
       const Offset end_of_segment = segment_end(index);
       auto slice = co_await read_segment(segment, end_of_segment, now);
-      overtaken = version != version_ || cutting(version) || segment->removed();
+      // While other segments are replaced, reading goes on.
+      const bool found = slice && *slice;
+      overtaken = version != version_ || segment->removed() || (cutting(version) && !found);
       if (overtaken) break;
       if (!slice) co_return read_failure(noted(slice.error()));
       // Behind the last batch of a segment may be nothing before the next one begins.
@@ -175,7 +177,8 @@ Task<ReadResult<Buffer>> Log::load_verified(const LogSlice& slice) {
   if (!buffer) co_return buffer;
   const auto damaged = [&](std::uint64_t position, std::string reason) {
     // What was written in the place of records that were cut is no damage.
-    if (slice.version != version_) return out_of_range(slice.base_offset, start_, end_);
+    if (slice.version != version_ || cutting(version_))
+      return out_of_range(slice.base_offset, start_, end_);
     return read_failure(StorageError{StorageFault::corrupt,
                                      slice.segment->log_path() + " is damaged at position " +
                                          std::to_string(slice.position + position) + ": " +
@@ -265,8 +268,8 @@ Task<ReadResult<std::vector<AbortedTransaction>>> Log::aborted(Offset from, Offs
   const auto ask = [&](std::shared_ptr<Segment> segment) -> Task<StorageResult<bool>> {
     auto decided = co_await segment->collect_aborted(from, to, found);
     if (decided || decided.error().fault != StorageFault::corrupt) co_return decided;
-    // Nobody appends to it meanwhile.
-    const auto guard = co_await changes_.lock();
+    // Nobody appends to it meanwhile, or cuts it.
+    const auto guard = co_await (segment == segments_.back() ? changes_.lock() : settling_.lock());
     context_.segments.log.warning("{} is made again from the log", decided.error().message);
     if (const auto done = co_await rebuild_transactions(segment); !done) {
       co_return failure(done.error());

@@ -160,6 +160,22 @@ TEST(Retention, a_reader_finishes_and_the_files_go_after_the_delay) {
   ASSERT_TRUE(machine.close());
 }
 
+TEST(Retention, a_shorter_delay_does_not_wait_for_a_longer_one) {
+  LogMachine machine(12);
+  machine.config.file_delete_delay = Milliseconds(60'000);
+  fill(machine, 20);
+  ASSERT_TRUE(machine.wait(machine.log->delete_below(Offset(5))));
+  machine.config.file_delete_delay = Milliseconds(1'000);
+  machine.log->set_config(machine.config);
+  ASSERT_TRUE(machine.wait(machine.log->delete_below(Offset(10))));
+  machine.executor.advance(std::chrono::milliseconds(1'500));
+  EXPECT_FALSE(machine.has_file(LogMachine::path(5, SegmentFileKind::log, FileStage::deleted)));
+  EXPECT_TRUE(machine.has_file(LogMachine::path(0, SegmentFileKind::log, FileStage::deleted)));
+  machine.executor.advance(std::chrono::milliseconds(60'000));
+  EXPECT_FALSE(machine.has_file(LogMachine::path(0, SegmentFileKind::log, FileStage::deleted)));
+  ASSERT_TRUE(machine.close());
+}
+
 TEST(Retention, closing_removes_what_waits_to_be_removed) {
   LogMachine machine(8);
   fill(machine, 20);

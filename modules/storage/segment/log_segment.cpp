@@ -97,6 +97,7 @@ Task<StorageResult<void>> Segment::prepare() {
     if (!place) co_return failure(place.error());
     if (!*place) break;
     note_timestamp((*place)->header);
+    next_offset_ = std::max(next_offset_, (*place)->header.last_offset().next());
   }
   bytes_since_entry_ = bytes_ - from;
   largest_known_ = true;
@@ -252,12 +253,19 @@ Task<StorageResult<void>> Segment::rename_log_to_deleted() {
 }
 
 Task<StorageResult<void>> Segment::rename_to_deleted(SegmentFileKind kind) {
+  // Who makes an index again ends first: it has the name of the file.
+  const auto guard = co_await index_changes_.lock();
   const std::string from = path(kind);
-  const auto renamed = co_await context_.files.rename(from, path(kind, FileStage::deleted));
+  auto renamed = co_await context_.files.rename(from, path(kind, FileStage::deleted));
+  // A full disk may have no place for another name; removing takes none.
+  if (!renamed && renamed.error().fault == IoFault::no_space) {
+    renamed = co_await context_.files.remove(from);
+  }
   // Not before: a reader might open it again meanwhile, and another file gets the name.
   co_await context_.open_files.forget(from);
   if (!renamed && renamed.error().fault != IoFault::not_found) {
-    co_return storage_failure(renamed.error(), from);
+    // Half a segment is none: only a start can put the names in order.
+    co_return storage_failure(StorageFault::offline, describe(renamed.error(), from));
   }
   co_return StorageResult<void>();
 }

@@ -168,6 +168,31 @@ TEST(Segment, a_removed_segment_is_not_found_and_leaves_the_names_to_others) {
   EXPECT_EQ(machine.contents(base, SegmentFileKind::offset_index), index);
 }
 
+TEST(Segment, on_a_full_disk_it_is_removed_at_once) {
+  SegmentMachine machine;
+  auto segment = machine.create(100);
+  machine.append(*segment, {.base = 100});
+  segment = machine.sealed(std::move(segment));
+  machine.disk.faults().plan(
+      {.kind = IoKind::rename, .fault = IoFault::no_space, .times = PlannedFault::always});
+  machine.good(segment->rename_to_deleted());
+  for (const SegmentFileKind kind :
+       {SegmentFileKind::log, SegmentFileKind::offset_index, SegmentFileKind::time_index}) {
+    EXPECT_FALSE(machine.disk.contents(machine.path(base, kind)));
+  }
+  machine.good(segment->remove_deleted());
+}
+
+TEST(Segment, one_that_cannot_be_renamed_takes_the_device_offline) {
+  SegmentMachine machine;
+  auto segment = machine.create(100);
+  machine.append(*segment, {.base = 100});
+  machine.disk.faults().plan({.kind = IoKind::rename, .fault = IoFault::invalid});
+  const auto renamed = machine.wait(segment->rename_to_deleted());
+  ASSERT_FALSE(renamed);
+  EXPECT_EQ(renamed.error().fault, StorageFault::offline);
+}
+
 // Looking for timestamps in a segment that nobody has appended to yet reads the same as appending.
 TEST(Segment, a_reader_and_the_writer_prepare_at_the_same_time) {
   const auto append_at_once = [](Segment& segment, const std::vector<std::byte>& bytes,

@@ -229,6 +229,7 @@ Task<StorageResult<void>> Segment::start_again_at(std::uint64_t position, Offset
 Task<StorageResult<void>> Segment::set_aborted(
     const std::vector<AbortedTransaction>& transactions) {
   const auto guard = co_await index_changes_.lock();
+  if (removed_) co_return storage_failure(StorageFault::not_found, log_path_ + " was removed");
   const std::string file = path(transactions_.kind());
   if (auto cut = co_await transactions_.keep(context_, file, 0); !cut) co_return cut;
   for (const AbortedTransaction& transaction : transactions) add_aborted(transaction);
