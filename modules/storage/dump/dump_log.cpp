@@ -138,6 +138,7 @@ void Dumper::record(const BatchView& batch, const RecordView& record, RecordDeco
 void Dumper::control_record(const RecordView& record) {
   const auto key = protocol::read_control_record_key(record.key);
   if (!key || !key->is_known()) {
+    if (!options_.payloads) return;
     printer_.payload("control_key", record.key);
     printer_.payload("value", record.value);
     return;
@@ -148,7 +149,7 @@ void Dumper::control_record(const RecordView& record) {
   printer_.field("control", names[static_cast<std::size_t>(key->type)]);
   if (const auto value = decode_control_value(key->type, record.value)) {
     printer_.raw_field("decoded_value", *value);
-  } else {
+  } else if (options_.payloads) {
     printer_.payload("value", record.value);
   }
 }

@@ -33,7 +33,8 @@ struct DumpContext {
 };
 
 struct DumpOptions {
-  // The records of the batches too, and with their keys, values and headers.
+  // The records of the batches too, and with their keys, values and headers. What a marker says is
+  // no payload: it is shown with all records.
   bool records = true;
   bool payloads = true;
   // Only batches with offsets in [from, to).

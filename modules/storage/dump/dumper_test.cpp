@@ -53,6 +53,18 @@ TEST_F(Dump, shows_batches_alone_and_a_range_of_offsets) {
   EXPECT_NE(text.find(R"("base_offset":4,)"), std::string::npos) << text;
 }
 
+TEST_F(Dump, leaves_payloads_out_when_asked_to) {
+  DumpOptions options;
+  options.payloads = false;
+  const std::string text = dump(path_of(SegmentFileKind::log, 0), DumpFormat::text, options);
+  for (const std::string_view payload : {" key=", " value=", " headers="}) {
+    EXPECT_EQ(text.find(payload), std::string::npos) << payload;
+  }
+  EXPECT_NE(text.find("  record offset=0 timestamp=1000000 sequence=0\n"), std::string::npos);
+  EXPECT_NE(text.find(" control=commit decoded_value="), std::string::npos)
+      << "markers hold nothing of the user's";
+}
+
 TEST_F(Dump, shows_damage_and_what_lies_behind_it) {
   const std::string path = path_of(SegmentFileKind::log, 0);
   dump(path);

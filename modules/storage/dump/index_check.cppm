@@ -26,6 +26,7 @@ struct CheckedBatch {
   std::uint64_t position = 0;
   Timestamp largest = no_timestamp;  // of all batches so far
   bool may_abort = false;            // a marker of an abort, or a control batch without records
+  bool believed = true;              // its CRC is right
 };
 
 // How an index is judged.

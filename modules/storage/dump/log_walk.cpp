@@ -36,13 +36,16 @@ LogWalk::LogWalk(FileSystem& files, BufferPool& buffers, FileHandle file, std::s
       file_(file),
       path_(std::move(path)),
       file_bytes_(file_bytes) {
-  scanner_.emplace(files_, buffers_, file_, path_, 0, file_bytes_, ScanDepth::headers);
+  scan_from(0);
 }
 
 std::optional<ScannedBatch> LogWalk::next() {
   if (!scanner_) return std::nullopt;
   auto scanned = scanner_->next();
-  if (scanned) next_offset_ = std::max(next_offset_, scanned->batch.header().last_offset().next());
+  if (!scanned) return scanned;
+  const BatchHeader& header = scanned->batch.header();
+  last_ = {scanned->position, header.size_bytes(), next_offset_};
+  next_offset_ = std::max(next_offset_, header.last_offset().next());
   return scanned;
 }
 
@@ -52,9 +55,16 @@ std::optional<LogGap> LogWalk::take_gap() {
 
 Task<StorageResult<bool>> LogWalk::fill() {
   if (!scanner_) co_return false;
-  const auto more = co_await scanner_->fill();
+  auto more = co_await scanner_->fill();
   if (!more) co_return failure(more.error());
   if (*more) co_return true;
+  if (scanner_->end() == ScanEnd::damaged) {
+    const auto misled = co_await was_misled();
+    if (!misled) co_return failure(misled.error());
+    if (*misled) more = co_await scanner_->fill();
+    if (!more) co_return failure(more.error());
+    if (*more) co_return true;
+  }
   // A file that became shorter ends the walk too: nothing more can be read of it.
   if (scanner_->end() == ScanEnd::complete) {
     scanner_.reset();
@@ -65,15 +75,39 @@ Task<StorageResult<bool>> LogWalk::fill() {
   gap.cut_off = scanner_->end() == ScanEnd::cut_off;
   gap.reason = scanner_->reason();
   scanner_.reset();
+  last_.reset();
   const auto found = co_await find_batch(gap);
   if (!found) co_return failure(found.error());
   gap.bytes = *found - gap.position;
   if (*found < file_bytes_) {
     gap.cut_off = false;
-    scanner_.emplace(files_, buffers_, file_, path_, *found, file_bytes_, ScanDepth::headers);
+    scan_from(*found);
   }
   gap_ = std::move(gap);
   co_return true;
+}
+
+void LogWalk::scan_from(std::uint64_t position) {
+  scanner_.emplace(files_, buffers_, file_, path_, position, file_bytes_, ScanDepth::headers);
+}
+
+// A batch with another CRC may say wrongly where its offsets end: those behind it are none the
+// worse.
+Task<StorageResult<bool>> LogWalk::was_misled() {
+  using Misled = StorageResult<bool>;
+  const auto last = std::exchange(last_, std::nullopt);
+  if (!last) co_return Misled(false);
+  Buffer whole = buffers_.acquire(last->bytes);
+  const auto count = co_await read(last->position, whole.bytes());
+  if (!count) co_return failure(count.error());
+  const auto header = protocol::read_batch_header(ByteView(whole.bytes()).first(*count));
+  if (!header || header->size_bytes() != *count ||
+      protocol::compute_batch_crc(whole.bytes()) == header->crc) {
+    co_return Misled(false);
+  }
+  next_offset_ = last->next_offset;
+  scan_from(scanner_->position());
+  co_return Misled(true);
 }
 
 Task<StorageResult<std::size_t>> LogWalk::read(std::uint64_t position, MutableBytes to) {

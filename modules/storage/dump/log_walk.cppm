@@ -54,6 +54,14 @@ class LogWalk {
   [[nodiscard]] std::optional<LogGap> take_gap();
 
  private:
+  struct LastBatch {
+    std::uint64_t position = 0;
+    std::size_t bytes = 0;
+    Offset next_offset;  // that was expected of it at the least
+  };
+
+  void scan_from(std::uint64_t position);
+  [[nodiscard]] Task<StorageResult<bool>> was_misled();
   // Where a batch begins that lies behind the damage; the end of the file if there is none.
   [[nodiscard]] Task<StorageResult<std::uint64_t>> find_batch(LogGap& gap);
   [[nodiscard]] Task<StorageResult<bool>> is_batch(std::uint64_t position, ByteView header);
@@ -66,6 +74,7 @@ class LogWalk {
   std::uint64_t file_bytes_;
   std::uint64_t crc_bytes_left_ = resync_crc_bytes_max;
   Offset next_offset_{0};
+  std::optional<LastBatch> last_;
   std::optional<BatchScanner> scanner_;
   std::optional<LogGap> gap_;
 };

@@ -93,6 +93,8 @@ class PartitionCheck {
                                                    std::uint64_t bytes);
   [[nodiscard]] Task<StorageResult<void>> check_batch(Reading& reading,
                                                       const ScannedBatch& scanned);
+  [[nodiscard]] Task<StorageResult<void>> compare_indexes(Reading& reading, CheckedBatch batch);
+  void note_damage(Reading& reading);
   void check_range(Reading& reading, const ScannedBatch& scanned);
   void check_records(Reading& reading, const ScannedBatch& scanned);
   [[nodiscard]] std::optional<protocol::ControlRecordKey> read_marker(Reading& reading,
@@ -111,6 +113,7 @@ class PartitionCheck {
   std::map<Offset, Files> segments_;
   std::vector<Offset> snapshots_;  // ascending
   std::size_t next_snapshot_ = 0;
+  Offset next_offset_{0};  // of the next batch at the least; of batches that can be believed
   bool has_epochs_ = false;
   bool missing_epochs_told_ = false;
   LeaderEpochCache epochs_;

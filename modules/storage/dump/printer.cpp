@@ -75,11 +75,10 @@ void ItemPrinter::raw_field(std::string_view field_name, std::string_view value)
 
 void ItemPrinter::field(std::string_view field_name, std::string_view text) {
   name(field_name);
-  if (format_ == DumpFormat::text && is_plain(text)) {
-    text_ += text;
-  } else {
-    quoted(text);
-  }
+  const bool quotes = format_ != DumpFormat::text || !is_plain(text);
+  if (quotes) text_ += '"';
+  escaped(text);
+  if (quotes) text_ += '"';
 }
 
 void ItemPrinter::payload(std::string_view field_name, ByteView bytes) {
@@ -114,8 +113,7 @@ void ItemPrinter::encoded(ByteView bytes, PayloadForm form) {
   text_ += '"';
 }
 
-void ItemPrinter::quoted(std::string_view text) {
-  text_ += '"';
+void ItemPrinter::escaped(std::string_view text) {
   while (!text.empty()) {
     std::size_t piece = std::min(text.size(), encoded_piece_bytes);
     // A character is not cut in two: at most three bytes of it go with the next piece.
@@ -127,7 +125,6 @@ void ItemPrinter::quoted(std::string_view text) {
     text.remove_prefix(piece);
     hand_on_if_large();
   }
-  text_ += '"';
 }
 
 void ItemPrinter::open_list(std::string_view list_name) {

@@ -70,7 +70,7 @@ class ItemPrinter {
 
  private:
   void name(std::string_view name, std::string_view suffix = {});
-  void quoted(std::string_view text);
+  void escaped(std::string_view text);
   void encoded(ByteView bytes, PayloadForm form);
   void hand_on_if_large();
   void hand_on();

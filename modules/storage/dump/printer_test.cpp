@@ -96,5 +96,18 @@ TEST(ItemPrinter, hands_on_large_payloads_in_pieces) {
   }
 }
 
+TEST(ItemPrinter, writes_nothing_more_when_the_sink_has_had_enough) {
+  TextSink sink;
+  sink.refused_piece = 1;
+  ItemPrinter printer(sink, DumpFormat::text);
+  const std::string text(2 * printer_block_bytes, 'x');
+  printer.begin("item");
+  printer.payload("value", as_bytes(text));
+  EXPECT_FALSE(printer.wanted());
+  printer.end();
+  EXPECT_FALSE(printer.finish());
+  EXPECT_EQ(sink.pieces, 1u);
+}
+
 }  // namespace
 }  // namespace millrace::storage

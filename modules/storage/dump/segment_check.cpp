@@ -141,9 +141,25 @@ void PartitionCheck::report_gap(Reading& reading, std::uint64_t position, std::u
   reading.findings.add(torn ? FindingSeverity::note : FindingSeverity::loss,
                        torn ? FindingKind::torn_tail : FindingKind::no_batch, position,
                        std::to_string(bytes) + " bytes that are no batch: " + std::move(message));
+  note_damage(reading);
+}
+
+// A batch that cannot be believed: what it said of times, producers and transactions is not known.
+void PartitionCheck::note_damage(Reading& reading) {
   reading.damaged = true;
   reading.times.doubt();
   reading.aborted.doubt();
+  producers_.clear();
+}
+
+Task<StorageResult<void>> PartitionCheck::compare_indexes(Reading& reading, CheckedBatch batch) {
+  for (IndexCheck* index :
+       {static_cast<IndexCheck*>(&reading.offsets), static_cast<IndexCheck*>(&reading.times),
+        static_cast<IndexCheck*>(&reading.aborted)}) {
+    if (!index->must_see(batch)) continue;
+    if (auto done = co_await index->see(batch); !done) co_return done;
+  }
+  co_return StorageResult<void>();
 }
 
 Task<StorageResult<void>> PartitionCheck::check_batch(Reading& reading,
@@ -153,21 +169,19 @@ Task<StorageResult<void>> PartitionCheck::check_batch(Reading& reading,
   if (header.record_count > 0) {
     target_.summary.records += static_cast<std::uint64_t>(header.record_count);
   }
-  check_range(reading, scanned);
-  if (next_snapshot_ < snapshots_.size() && snapshots_[next_snapshot_] <= header.base_offset) {
-    if (auto done = co_await check_snapshots(header.base_offset); !done) co_return done;
-  }
   if (header.last_offset() >= checked_.end) checked_.end = header.last_offset().next();
   if (target_.options.depth != VerifyDepth::headers && !scanned.batch.crc_matches()) {
     reading.findings.add(FindingSeverity::loss, FindingKind::crc_mismatch, scanned.position,
                          "the batch of offsets " + std::to_string(header.base_offset.value()) +
                              " to " + std::to_string(header.last_offset().value()) +
                              " has another CRC");
-    // Nothing that the CRC covers can be believed.
-    reading.damaged = true;
-    reading.times.doubt();
-    reading.aborted.doubt();
-    co_return StorageResult<void>();
+    note_damage(reading);
+    const CheckedBatch batch{header, scanned.position, reading.largest, false, false};
+    co_return co_await compare_indexes(reading, batch);
+  }
+  check_range(reading, scanned);
+  if (next_snapshot_ < snapshots_.size() && snapshots_[next_snapshot_] <= header.base_offset) {
+    if (auto done = co_await check_snapshots(header.base_offset); !done) co_return done;
   }
   reading.largest = std::max(reading.largest, header.max_timestamp);
   check_epoch(reading, scanned);
@@ -176,13 +190,8 @@ Task<StorageResult<void>> PartitionCheck::check_batch(Reading& reading,
   if (target_.options.depth == VerifyDepth::records) check_records(reading, scanned);
   const bool aborts = marker && marker->type == ControlRecordType::abort;
   const bool emptied = header.attributes.is_control() && header.record_count == 0;
-  const CheckedBatch batch{header, scanned.position, reading.largest, aborts || emptied};
-  for (IndexCheck* index :
-       {static_cast<IndexCheck*>(&reading.offsets), static_cast<IndexCheck*>(&reading.times),
-        static_cast<IndexCheck*>(&reading.aborted)}) {
-    if (!index->must_see(batch)) continue;
-    if (auto done = co_await index->see(batch); !done) co_return done;
-  }
+  const CheckedBatch batch{header, scanned.position, reading.largest, aborts || emptied, true};
+  if (auto done = co_await compare_indexes(reading, batch); !done) co_return done;
   follow_producer(reading, scanned, marker);
   co_return StorageResult<void>();
 }
@@ -196,8 +205,8 @@ void PartitionCheck::check_range(Reading& reading, const ScannedBatch& scanned) 
   };
   if (header.base_offset < reading.base) {
     wrong(" lie below the segment");
-  } else if (header.base_offset < checked_.end) {
-    wrong(", where at least " + std::to_string(checked_.end.value()) + " was expected");
+  } else if (header.base_offset < next_offset_) {
+    wrong(", where at least " + std::to_string(next_offset_.value()) + " was expected");
   } else if (reading.next_base && header.last_offset() >= *reading.next_base) {
     wrong(" reach into the next segment, which begins at " +
           std::to_string(reading.next_base->value()));

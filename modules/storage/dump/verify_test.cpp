@@ -68,10 +68,41 @@ TEST_F(Verify, finds_nothing_in_what_we_write) {
   EXPECT_FALSE(summary.worst());
 }
 
+TEST_F(Verify, a_flipped_bit_in_a_batch_is_a_loss) {
+  const auto begins = positions(1);
+  edit(path_of(SegmentFileKind::log, 1), [&](std::string& bytes) { bytes[begins[2] + 70] ^= 4; });
+  expect_only(loss, FindingKind::crc_mismatch, path_of(SegmentFileKind::log, 1), begins[2]);
+  VerifyOptions headers_only;
+  headers_only.depth = VerifyDepth::headers;
+  verify(headers_only);
+  EXPECT_EQ(found.text(), "") << "headers alone do not show it";
+}
+
+TEST_F(Verify, a_batch_that_cannot_be_believed_makes_no_others_look_wrong) {
+  const std::string path = path_of(SegmentFileKind::log, 0);
+  const std::string good = contents(path);
+  for (const std::size_t begin : positions(0)) {
+    // A bit of the last offset, of the attributes, of the time, of the producer, of a record.
+    for (const std::size_t field : {26u, 22u, 39u, 50u, 70u}) {
+      edit(path, [&](std::string& bytes) { bytes[begin + field] ^= 4; });
+      expect_only(loss, FindingKind::crc_mismatch, path, begin);
+      write(path, good);
+    }
+  }
+}
+
 TEST_F(Verify, bytes_that_are_no_batch_are_a_loss) {
   const auto begins = positions(1);
   edit(path_of(SegmentFileKind::log, 1), [&](std::string& bytes) { bytes[begins[2] + 16] = 0; });
   expect_only(loss, FindingKind::no_batch, path_of(SegmentFileKind::log, 1), begins[2]);
+}
+
+TEST_F(Verify, a_closed_segment_that_is_cut_off_is_a_loss) {
+  const auto begins = positions(1);
+  edit(path_of(SegmentFileKind::log, 1),
+       [&](std::string& bytes) { bytes.resize(bytes.size() - 1); });
+  make_unclean(Offset(0));
+  expect_only(loss, FindingKind::no_batch, path_of(SegmentFileKind::log, 1), begins.back());
 }
 
 TEST_F(Verify, a_torn_tail_is_what_a_crash_leaves) {
@@ -181,6 +212,21 @@ TEST_F(Verify, a_missing_index_is_found) {
   expect_only(wrong, FindingKind::index_missing, path_of(SegmentFileKind::offset_index, 0));
 }
 
+TEST_F(Verify, aborted_transactions_without_entry_are_found) {
+  const std::string path = path_of(SegmentFileKind::transaction_index, 1);
+  const std::string bytes = contents(path);
+  ASSERT_EQ(bytes.size(), 3 * 34u);
+  write(path, bytes.substr(0, 2 * 34u));
+  expect_only(wrong, FindingKind::aborted_missing, path);
+  write(path, "");
+  verify();
+  EXPECT_EQ(found.findings.size(), 3u) << "one for each transaction\n" << found.text();
+  const std::string empty = found.text();
+  remove(path);
+  verify();
+  EXPECT_EQ(found.text(), empty) << "a file that is not there has no entries";
+}
+
 TEST_F(Verify, an_entry_without_aborted_transaction_is_found) {
   const std::string path = path_of(SegmentFileKind::transaction_index, 1);
   edit(path, [](std::string& bytes) { ++bytes[9]; });
@@ -188,6 +234,24 @@ TEST_F(Verify, an_entry_without_aborted_transaction_is_found) {
   ASSERT_EQ(found.findings.size(), 2u) << found.text();
   EXPECT_EQ(found.findings[0].kind, FindingKind::aborted_wrong);
   EXPECT_EQ(found.findings[1].kind, FindingKind::aborted_missing);
+}
+
+TEST_F(Verify, leader_epochs_agree_with_the_batches) {
+  const std::string path = in_partition(leader_epoch_checkpoint_name);
+  // The first batch of the second segment is the last one of epoch 0.
+  const auto with_start = [](Offset start) {
+    return "0\n2\n0 0\n2 " + std::to_string(start.value()) + "\n";
+  };
+  ASSERT_EQ(contents(path), with_start(bases[1].plus(2)));
+  write(path, with_start(bases[1].plus(4)));
+  verify();
+  ASSERT_FALSE(found.findings.empty());
+  EXPECT_EQ(found.findings[0].kind, FindingKind::epoch_wrong) << found.text();
+  EXPECT_EQ(found.findings[0].file, path_of(SegmentFileKind::log, 1));
+  write(path, "nonsense\n");
+  expect_only(wrong, FindingKind::file_corrupt, path);
+  remove(path);
+  expect_only(wrong, FindingKind::epoch_wrong, path_of(SegmentFileKind::log, 0));
 }
 
 TEST_F(Verify, snapshots_are_checked_and_compared_with_the_log) {
