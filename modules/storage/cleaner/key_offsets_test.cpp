@@ -90,6 +90,25 @@ TEST(KeyOffsets, starting_again_forgets_all) {
   EXPECT_TRUE(keys.put(as_bytes("a"), Offset(2)));
 }
 
+TEST(KeyOffsets, a_large_table_is_taken_and_given_back_in_parts) {
+  KeyOffsets keys(3);
+  keys.plan(1'000'000);
+  EXPECT_EQ(keys.memory_bytes(), 0u);
+  int parts = 1;
+  while (keys.take_part()) ++parts;
+  EXPECT_EQ(parts, 9);
+  for (std::int64_t offset = 0; offset < 300'000; ++offset) {
+    ASSERT_TRUE(keys.put(as_bytes(std::to_string(offset)), Offset(offset)));
+  }
+  for (std::int64_t offset = 0; offset < 300'000; ++offset) {
+    ASSERT_EQ(keys.find(as_bytes(std::to_string(offset))), Offset(offset));
+  }
+  while (keys.release_part()) --parts;
+  EXPECT_EQ(parts, 1);
+  EXPECT_EQ(keys.memory_bytes(), 0u);
+  EXPECT_EQ(keys.find(as_bytes("1")), no_offset);
+}
+
 // Keys that differ in one bit, at any place and length, are two keys.
 TEST(KeyOffsets, similar_keys_are_told_apart) {
   KeyOffsets keys(5);

@@ -79,11 +79,13 @@ bool CleaningPass::log_changed() const {
 }
 
 Task<StorageResult<PassReport>> CleaningPass::run() {
-  keys_.start(static_cast<std::uint64_t>(range_.to.since(range_.from)));
+  Executor& executor = context_.segments.executor;
+  keys_.plan(static_cast<std::uint64_t>(range_.to.since(range_.from)));
+  while (keys_.take_part()) co_await yield(executor);
   auto done = co_await map_keys();
   report_.keys = keys_.size();
   if (done && !cancelled_) done = co_await clean_segments();
-  keys_.release();
+  while (keys_.release_part()) co_await yield(executor);
   if (!done) co_return failure(done.error());
   report_.cancelled = cancelled_;
   if (filter_) report_.counts = filter_->counts();
