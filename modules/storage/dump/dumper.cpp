@@ -98,6 +98,8 @@ Task<StorageResult<void>> Dumper::segment_file(std::string path, SegmentFileName
     begin_file(path, *bytes);
     if (name.kind == SegmentFileKind::log) {
       done = co_await log(*opened, path, *bytes);
+    } else if (name.base_offset > segment_base_max) {
+      problem(0, *bytes, "the name has an offset that no log reaches");
     } else {
       done =
           co_await entries(*opened, path, *bytes, entry_bytes_of(name.kind), entry_printer(name));

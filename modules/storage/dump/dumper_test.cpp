@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -100,6 +102,17 @@ TEST_F(Dump, shows_a_small_file_that_cannot_be_parsed_as_a_problem) {
   const std::string text = dump(in_root(log_start_checkpoint_name));
   EXPECT_EQ(totals.problems, 1u);
   EXPECT_NE(text.find("problem position=0"), std::string::npos) << text;
+}
+
+TEST_F(Dump, shows_an_index_whose_name_no_log_reaches_as_a_problem) {
+  constexpr Offset largest(std::numeric_limits<std::int64_t>::max());
+  for (const SegmentFileKind kind : {SegmentFileKind::offset_index, SegmentFileKind::time_index}) {
+    const std::string path = in_partition(segment_file_name(largest, kind));
+    write(path, std::string(24, '\1'));
+    const std::string text = dump(path);
+    EXPECT_EQ(totals.problems, 1u) << text;
+    EXPECT_EQ(totals.entries, 0u) << text;
+  }
 }
 
 TEST_F(Dump, refuses_a_file_that_is_none_of_a_log_directory) {
