@@ -179,7 +179,7 @@ Task<void> Bench::all(FileSystem& files, const Case& what) const {
 void Bench::run_case(const Case& what) {
   if (!settings_.wants(what.name)) return;
   const auto pool = FilePool::start(clock_).value();
-  const auto loop = ThreadExecutor::make(clock_).value();
+  const auto loop = ShardLoop::make(clock_).value();
   std::vector<std::unique_ptr<PosixFileSystem>> systems;
   std::vector<Candidate> candidates(1);
   candidates[0] = {"system calls in a loop", [&] { plain(what); }, {}, {}, {}};

@@ -15,6 +15,7 @@
 #include <vector>
 
 import millrace.runtime.files;
+import millrace.runtime.shard;
 
 namespace millrace::bench {
 

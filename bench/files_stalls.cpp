@@ -46,7 +46,7 @@ class Stalls {
   Stalls(const Settings& settings, const Way& way)
       : settings_(settings),
         pool_(FilePool::start(clock_).value()),
-        loop_(ThreadExecutor::make(clock_).value()),
+        loop_(ShardLoop::make(clock_).value()),
         files_(make_file_system(way.kind, *loop_, *pool_, way.options).value()),
         end_(clock_.now() + std::chrono::seconds(settings.stall_seconds)) {}
 
@@ -62,7 +62,7 @@ class Stalls {
   const Settings& settings_;
   SystemClock clock_;
   std::unique_ptr<FilePool> pool_;
-  std::unique_ptr<ThreadExecutor> loop_;
+  std::unique_ptr<ShardLoop> loop_;
   std::unique_ptr<PosixFileSystem> files_;
   MonotonicTime end_;
   Lateness shard_;

@@ -1,7 +1,8 @@
 // How long a shard stands still while writes saturate the disk and a reader drains cold segments
 // with sendfile, as a consumer that is far behind does.
 //   log_stalls [--directory=PATH] [--gigabytes=N] [--files=auto|io_uring|thread_pool]
-// A stall is the time between two turns of the loop in which it did not wait for anything.
+// A stall is the time between two turns of the loop in which it did not wait for anything. What of
+// it the thread waited for a processor is other programs' doing and told apart.
 #include <fcntl.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -41,6 +43,20 @@ constexpr std::size_t writers = 4;
 constexpr std::size_t outstanding_per_writer = 16;
 constexpr std::uint64_t slice_bytes = mebibyte;
 
+// How long this thread was ready to run, and other threads ran instead.
+[[nodiscard]] Duration waited_for_processor() {
+  std::ifstream file("/proc/thread-self/schedstat");
+  std::int64_t ran = 0;
+  std::int64_t waited = 0;
+  must(static_cast<bool>(file >> ran >> waited), "schedstat");
+  return Duration(waited);
+}
+
+struct Turn {
+  Duration took;
+  Duration waited;
+};
+
 class Stalls {
  public:
   explicit Stalls(const Settings& settings)
@@ -55,6 +71,8 @@ class Stalls {
   [[nodiscard]] Task<void> trim(Log& log);
   [[nodiscard]] Task<void> drain(Log& log);
   [[nodiscard]] Task<void> watch_turns();
+  template <class Take>
+  void print(const char* name, Take take);
   [[nodiscard]] Task<void> all(Log& cold, std::vector<std::unique_ptr<Log>>& written);
 
   Settings settings_;
@@ -62,7 +80,7 @@ class Stalls {
   bool done_ = false;
   std::uint64_t written_bytes_ = 0;
   std::uint64_t read_bytes_ = 0;
-  std::vector<Duration> turns_;
+  std::vector<Turn> turns_;
 };
 
 Task<void> Stalls::fill(Log& log, std::uint64_t bytes) {
@@ -132,13 +150,23 @@ Task<void> Stalls::drain(Log& log) {
   done_ = true;
 }
 
+// Every millisecond, and after each turn that was longer: the turns are many.
 Task<void> Stalls::watch_turns() {
   MonotonicTime last = logs_.clock().now();
+  MonotonicTime noted = last;
+  Duration waited = waited_for_processor();
+  Duration longest{};
   while (!done_) {
     co_await yield(logs_.loop());
     const MonotonicTime now = logs_.clock().now();
-    turns_.push_back(now - last);
+    longest = std::max(longest, now - last);
     last = now;
+    if (now - noted < Milliseconds(1)) continue;
+    const Duration waited_now = waited_for_processor();
+    turns_.push_back({longest, std::min(longest, waited_now - waited)});
+    waited = waited_now;
+    noted = last = logs_.clock().now();
+    longest = Duration::zero();
   }
 }
 
@@ -155,6 +183,19 @@ Task<void> Stalls::all(Log& cold, std::vector<std::unique_ptr<Log>>& written) {
   co_await run_all(std::move(tasks));
 }
 
+template <class Take>
+void Stalls::print(const char* name, Take take) {
+  std::vector<Duration> taken;
+  for (const Turn& turn : turns_) taken.push_back(take(turn));
+  std::sort(taken.begin(), taken.end());
+  const auto quantile = [&](double part) {
+    const auto at = static_cast<std::size_t>(static_cast<double>(taken.size() - 1) * part);
+    return static_cast<double>(taken[at].count()) / 1e6;
+  };
+  std::printf("%-33s p50 %.3f ms, p99 %.3f ms, p99.9 %.3f ms, longest %.3f ms\n", name,
+              quantile(0.5), quantile(0.99), quantile(0.999), quantile(1));
+}
+
 void Stalls::run() {
   auto cold = logs_.open(0, {}, false);
   logs_.loop().run(fill(*cold, settings_.gigabytes * 1'000'000'000));
@@ -169,21 +210,20 @@ void Stalls::run() {
   config.file_delete_delay = Milliseconds(0);
   for (std::size_t i = 1; i <= writers; ++i) written.push_back(logs_.open(i, config, false));
   const Sample sample = measured(logs_.clock(), [&] { logs_.loop().run(all(*cold, written)); });
-  std::sort(turns_.begin(), turns_.end());
-  const auto milliseconds = [](Duration duration) {
-    return static_cast<double>(duration.count()) / 1e6;
-  };
-  const auto quantile = [&](double part) {
-    return milliseconds(
-        turns_[static_cast<std::size_t>(static_cast<double>(turns_.size() - 1) * part)]);
-  };
   std::printf("read %.1f GB cold at %.0f MB/s, wrote %.1f GB at %.0f MB/s\n",
               static_cast<double>(read_bytes_) / 1e9,
               static_cast<double>(read_bytes_) / sample.wall_ns * 1e3,
               static_cast<double>(written_bytes_) / 1e9,
               static_cast<double>(written_bytes_) / sample.wall_ns * 1e3);
-  std::printf("turns %zu: p50 %.3f ms, p99 %.3f ms, p99.9 %.3f ms, longest %.3f ms\n",
-              turns_.size(), quantile(0.5), quantile(0.99), quantile(0.999), quantile(1));
+  print("longest turn of each millisecond", [](const Turn& turn) { return turn.took; });
+  print("without waiting for a processor",
+        [](const Turn& turn) { return turn.took - turn.waited; });
+  const FileSystemCounters counters = logs_.files().counters();
+  std::printf("writes in place %llu, slow ones %llu, to the pool %llu, early write-backs %llu\n",
+              static_cast<unsigned long long>(counters.writes_in_place),
+              static_cast<unsigned long long>(counters.slow_writes),
+              static_cast<unsigned long long>(counters.to_pool),
+              static_cast<unsigned long long>(counters.write_backs));
   logs_.abandon(std::move(cold));
   for (auto& log : written) logs_.abandon(std::move(log));
 }

@@ -20,6 +20,7 @@
 #include <vector>
 
 import millrace.runtime.files;
+import millrace.runtime.shard;
 import millrace.storage.log;
 
 namespace millrace::storage::bench {
@@ -107,7 +108,7 @@ class RealLogs {
   RealLogs(const std::string& directory, const std::string& files) {
     root_ = directory + "/millrace-log-bench-" + std::to_string(::getpid());
     std::filesystem::create_directories(root_);
-    loop_ = std::move(ThreadExecutor::make(clock_).value());
+    loop_ = std::move(ShardLoop::make(clock_).value());
     pool_ = std::move(FilePool::start(clock_).value());
     const auto setting = file_system_setting_from_string(files);
     must(setting.has_value(), "--files is auto, io_uring or thread_pool");
@@ -134,7 +135,7 @@ class RealLogs {
   RealLogs& operator=(const RealLogs&) = delete;
 
   [[nodiscard]] const Clock& clock() const { return clock_; }
-  [[nodiscard]] ThreadExecutor& loop() { return *loop_; }
+  [[nodiscard]] ShardLoop& loop() { return *loop_; }
   [[nodiscard]] PosixFileSystem& files() { return *files_; }
   [[nodiscard]] protocol::Decompressor& decompressor() { return decompressor_; }
   [[nodiscard]] SegmentContext& segments() { return *segments_; }
@@ -164,7 +165,7 @@ class RealLogs {
 
   SystemClock clock_;
   std::string root_;
-  std::unique_ptr<ThreadExecutor> loop_;
+  std::unique_ptr<ShardLoop> loop_;
   std::unique_ptr<FilePool> pool_;
   std::unique_ptr<PosixFileSystem> files_;
   std::optional<OpenFiles> open_files_;

@@ -43,7 +43,7 @@ TEST(FileSystemChoice, takes_io_uring_where_it_works_and_says_so) {
 TEST(FileSystemChoice, makes_what_was_chosen) {
   SystemClock clock;
   const auto pool = FilePool::start(clock).value();
-  const auto loop = ThreadExecutor::make(clock).value();
+  const auto loop = ShardLoop::make(clock).value();
   const auto made = make_file_system(FileSystemKind::thread_pool, *loop, *pool).value();
   EXPECT_NE(dynamic_cast<ThreadPoolFileSystem*>(made.get()), nullptr);
   if (!probe_io_uring()) return;

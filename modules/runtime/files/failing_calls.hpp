@@ -11,7 +11,7 @@
 
 namespace millrace {
 
-enum class Call : std::uint8_t {
+enum class LibraryCall : std::uint8_t {
   open,
   close,
   pread,
@@ -35,7 +35,8 @@ enum class Call : std::uint8_t {
   ring_submit,
   ring_completion,  // one operation of a ring
 };
-inline constexpr std::size_t call_count = static_cast<std::size_t>(Call::ring_completion) + 1;
+inline constexpr std::size_t call_count =
+    static_cast<std::size_t>(LibraryCall::ring_completion) + 1;
 
 // A door that holds callers up while it is closed.
 class Gate {
@@ -79,12 +80,12 @@ class FailingCalls {
   FailingCalls& operator=(const FailingCalls&) = delete;
 
   // The next calls of this kind fail with this errno, or those after the next `after`.
-  void fail(Call call, int error_number, int times = 1, int after = 0);
+  void fail(LibraryCall call, int error_number, int times = 1, int after = 0);
   // How many failures have not been seen yet.
-  [[nodiscard]] int left(Call call) { return state(call).failures; }
-  [[nodiscard]] std::size_t count(Call call) { return state(call).calls; }
+  [[nodiscard]] int left(LibraryCall call) { return state(call).failures; }
+  [[nodiscard]] std::size_t count(LibraryCall call) { return state(call).calls; }
   // Calls of this kind pass through it. Not for completions.
-  [[nodiscard]] Gate& gate(Call call) { return state(call).gate; }
+  [[nodiscard]] Gate& gate(LibraryCall call) { return state(call).gate; }
 
   // Reads and writes end after so many bytes.
   std::atomic<std::size_t> bytes_max = static_cast<std::size_t>(-1);
@@ -92,7 +93,7 @@ class FailingCalls {
   std::atomic<int> write_milliseconds = 0;
 
   // For the calls. Whether this one fails, with errno set.
-  [[nodiscard]] bool fails(Call call);
+  [[nodiscard]] bool fails(LibraryCall call);
 
  private:
   struct State {
@@ -102,7 +103,7 @@ class FailingCalls {
     std::atomic<std::size_t> calls = 0;
     Gate gate;
   };
-  [[nodiscard]] State& state(Call call) { return states_[static_cast<std::size_t>(call)]; }
+  [[nodiscard]] State& state(LibraryCall call) { return states_[static_cast<std::size_t>(call)]; }
 
   std::array<State, call_count> states_;
 };

@@ -130,13 +130,13 @@ class EveryCall : public FileSystemConformance {
   // The calls fail from here on.
   void arm() {
     armed_ = std::make_unique<FailingCalls>();
-    for (const Call call : calls_) armed_->fail(call, error_number_, times_);
+    for (const LibraryCall call : calls_) armed_->fail(call, error_number_, times_);
   }
 
   // Says what the operation named `operation` answers when these calls fail.
   using Expected = std::function<IoFault(const Way&)>;
   void expect_errors(
-      std::string_view operation, std::vector<Call> calls, const Run& run,
+      std::string_view operation, std::vector<LibraryCall> calls, const Run& run,
       const Expected& expected = [](const Way& way) { return way.fault; }) {
     SCOPED_TRACE(operation);
     calls_ = std::move(calls);
@@ -154,7 +154,7 @@ class EveryCall : public FileSystemConformance {
     EXPECT_EQ(open_descriptors(), descriptors);
     EXPECT_EQ(contents("file"), "contents");
   }
-  void expect_that_interruptions_do_not_matter(std::vector<Call> calls, const Run& run) {
+  void expect_that_interruptions_do_not_matter(std::vector<LibraryCall> calls, const Run& run) {
     calls_ = std::move(calls);
     times_ = 3;
     error_number_ = EINTR;
@@ -178,7 +178,7 @@ class EveryCall : public FileSystemConformance {
     });
   }
 
-  std::vector<Call> calls_;
+  std::vector<LibraryCall> calls_;
   int error_number_ = 0;
   int times_ = 1;
   std::unique_ptr<FailingCalls> armed_;
@@ -186,14 +186,15 @@ class EveryCall : public FileSystemConformance {
 
 // In memory or not, in the pool or the ring: the error comes from whatever reads last.
 TEST_P(EveryCall, of_a_read) {
-  const std::vector<Call> calls{Call::preadv2, Call::pread, Call::ring_completion};
+  const std::vector<LibraryCall> calls{LibraryCall::preadv2, LibraryCall::pread,
+                                       LibraryCall::ring_completion};
   expect_errors("read", calls, reading());
   expect_that_interruptions_do_not_matter(calls, reading());
 }
 
 TEST_P(EveryCall, of_a_read_in_place_is_made_good_by_one_that_may_wait) {
   for (const Way& way : ways) {
-    calls_ = {Call::preadv2};
+    calls_ = {LibraryCall::preadv2};
     error_number_ = way.error_number;
     EXPECT_TRUE(succeeds(reading()())) << way.error_number;
   }
@@ -201,13 +202,13 @@ TEST_P(EveryCall, of_a_read_in_place_is_made_good_by_one_that_may_wait) {
 
 TEST_P(EveryCall, of_reading_in) {
   const Run run = on_file([this](FileHandle file) { return read_in(file, 0, 8); });
-  expect_errors("read_in", {Call::pread}, run);
-  expect_that_interruptions_do_not_matter({Call::pread}, run);
+  expect_errors("read_in", {LibraryCall::pread}, run);
+  expect_that_interruptions_do_not_matter({LibraryCall::pread}, run);
 }
 
 TEST_P(EveryCall, of_a_write) {
-  expect_errors("write", {Call::pwritev}, writing());
-  expect_that_interruptions_do_not_matter({Call::pwritev}, writing());
+  expect_errors("write", {LibraryCall::pwritev}, writing());
+  expect_that_interruptions_do_not_matter({LibraryCall::pwritev}, writing());
 }
 
 // Whatever a failed sync says, the bytes are lost; except that it was no sync at all.
@@ -215,43 +216,44 @@ TEST_P(EveryCall, of_a_sync) {
   const auto lost = [](const Way& way) {
     return way.fault == IoFault::invalid ? IoFault::invalid : IoFault::failed;
   };
-  expect_errors("sync_data", {Call::fdatasync, Call::ring_completion}, syncing(), lost);
+  expect_errors("sync_data", {LibraryCall::fdatasync, LibraryCall::ring_completion}, syncing(),
+                lost);
   const Run run = on_path([this] { return sync_directory(""); });
-  expect_errors("sync_directory", {Call::fsync}, run, lost);
+  expect_errors("sync_directory", {LibraryCall::fsync}, run, lost);
 }
 
 TEST_P(EveryCall, of_opening_the_directory_that_is_synced) {
   const Run run = on_path([this] { return sync_directory(""); });
-  expect_errors("sync_directory", {Call::open}, run);
-  expect_that_interruptions_do_not_matter({Call::open}, run);
+  expect_errors("sync_directory", {LibraryCall::open}, run);
+  expect_that_interruptions_do_not_matter({LibraryCall::open}, run);
 }
 
 TEST_P(EveryCall, of_an_open) {
-  expect_errors("open", {Call::open}, opening());
-  expect_that_interruptions_do_not_matter({Call::open}, opening());
+  expect_errors("open", {LibraryCall::open}, opening());
+  expect_that_interruptions_do_not_matter({LibraryCall::open}, opening());
 }
 
 TEST_P(EveryCall, of_a_close) {
-  expect_errors("close", {Call::close}, opening());
-  expect_that_interruptions_do_not_matter({Call::close}, opening());
+  expect_errors("close", {LibraryCall::close}, opening());
+  expect_that_interruptions_do_not_matter({LibraryCall::close}, opening());
 }
 
 TEST_P(EveryCall, of_a_change_of_size) {
   const Run run = on_file([this](FileHandle file) { return set_size(file, 8); });
-  expect_errors("set_size", {Call::ftruncate}, run);
-  expect_that_interruptions_do_not_matter({Call::ftruncate}, run);
+  expect_errors("set_size", {LibraryCall::ftruncate}, run);
+  expect_that_interruptions_do_not_matter({LibraryCall::ftruncate}, run);
 }
 
 TEST_P(EveryCall, of_a_punch) {
   const Run run = on_file([this](FileHandle file) { return punch(file, 100, 8); });
-  expect_errors("punch", {Call::fallocate}, run);
-  expect_that_interruptions_do_not_matter({Call::fallocate}, run);
+  expect_errors("punch", {LibraryCall::fallocate}, run);
+  expect_that_interruptions_do_not_matter({LibraryCall::fallocate}, run);
 }
 
 TEST_P(EveryCall, of_a_question_for_the_size) {
   const Run run = on_file([this](FileHandle file) { return without_value(file_size(file)); });
-  expect_errors("file_size", {Call::fstat}, run);
-  expect_that_interruptions_do_not_matter({Call::fstat}, run);
+  expect_errors("file_size", {LibraryCall::fstat}, run);
+  expect_that_interruptions_do_not_matter({LibraryCall::fstat}, run);
 }
 
 TEST_P(EveryCall, of_a_mapping) {
@@ -261,7 +263,7 @@ TEST_P(EveryCall, of_a_mapping) {
     files().unmap(*mapping);
     return {};
   });
-  expect_errors("map", {Call::fstat}, run);
+  expect_errors("map", {LibraryCall::fstat}, run);
 }
 
 TEST_P(EveryCall, of_a_lock) {
@@ -269,41 +271,41 @@ TEST_P(EveryCall, of_a_lock) {
   const auto held = [](const Way& way) {
     return way.error_number == EACCES ? IoFault::locked : way.fault;
   };
-  calls_ = {Call::fcntl};
+  calls_ = {LibraryCall::fcntl};
   for (const Way& way : ways) {
     error_number_ = way.error_number;
     EXPECT_TRUE(fails_with(run(), held(way))) << way.error_number;
   }
   error_number_ = EAGAIN;
   EXPECT_TRUE(fails_with(run(), IoFault::locked));
-  expect_that_interruptions_do_not_matter({Call::fcntl}, run);
+  expect_that_interruptions_do_not_matter({LibraryCall::fcntl}, run);
 }
 
 TEST_P(EveryCall, of_a_question_about_a_path) {
   const Run status_of = on_path([this] { return without_value(status("file")); });
-  expect_errors("status", {Call::stat}, status_of);
-  expect_that_interruptions_do_not_matter({Call::stat}, status_of);
+  expect_errors("status", {LibraryCall::stat}, status_of);
+  expect_that_interruptions_do_not_matter({LibraryCall::stat}, status_of);
   const Run free = on_path([this] { return without_value(free_bytes("")); });
-  expect_errors("free_bytes", {Call::statvfs}, free);
-  expect_that_interruptions_do_not_matter({Call::statvfs}, free);
+  expect_errors("free_bytes", {LibraryCall::statvfs}, free);
+  expect_that_interruptions_do_not_matter({LibraryCall::statvfs}, free);
 }
 
 TEST_P(EveryCall, of_a_list) {
   const Run run = on_path([this] { return without_value(list("")); });
-  expect_errors("list", {Call::opendir}, run);
-  expect_that_interruptions_do_not_matter({Call::opendir}, run);
-  expect_errors("list", {Call::readdir}, run);
+  expect_errors("list", {LibraryCall::opendir}, run);
+  expect_that_interruptions_do_not_matter({LibraryCall::opendir}, run);
+  expect_errors("list", {LibraryCall::readdir}, run);
 }
 
 TEST_P(EveryCall, of_a_change_of_names) {
   // File systems have two words for a directory that is not empty.
-  calls_ = {Call::rename, Call::rmdir};
+  calls_ = {LibraryCall::rename, LibraryCall::rmdir};
   error_number_ = EEXIST;
   const Run replace = on_path([this] { return rename("folder", "spare"); });
   EXPECT_TRUE(fails_with(replace(), IoFault::not_empty));
   const Run remove_folder = on_path([this] { return remove_directory("folder"); });
   EXPECT_TRUE(fails_with(remove_folder(), IoFault::not_empty));
-  const auto but_not_that = [&](std::string_view operation, Call call, const Run& run) {
+  const auto but_not_that = [&](std::string_view operation, LibraryCall call, const Run& run) {
     for (const Way& way : ways) {
       if (way.error_number == EEXIST) continue;
       calls_ = {call};
@@ -313,10 +315,11 @@ TEST_P(EveryCall, of_a_change_of_names) {
       if (!result) EXPECT_EQ(result.error().operation, operation);
     }
   };
-  but_not_that("rename", Call::rename, on_path([this] { return rename("file", "other"); }));
-  but_not_that("remove_directory", Call::rmdir, remove_folder);
-  expect_errors("remove", {Call::unlink}, on_path([this] { return remove("file"); }));
-  expect_errors("make_directory", {Call::mkdir}, on_path([this] { return make_directory("new"); }));
+  but_not_that("rename", LibraryCall::rename, on_path([this] { return rename("file", "other"); }));
+  but_not_that("remove_directory", LibraryCall::rmdir, remove_folder);
+  expect_errors("remove", {LibraryCall::unlink}, on_path([this] { return remove("file"); }));
+  expect_errors("make_directory", {LibraryCall::mkdir},
+                on_path([this] { return make_directory("new"); }));
   EXPECT_EQ(list("").value().size(), 3);
 }
 
@@ -339,7 +342,7 @@ TEST_P(EveryCall, of_a_long_write_tells_what_is_in_the_file_when_there_is_no_spa
   for (const std::string& text : texts) pieces.push_back(as_bytes(text));
   FailingCalls calls;
   calls.bytes_max = 10;
-  calls.fail(Call::pwritev, ENOSPC, 1, 37);
+  calls.fail(LibraryCall::pwritev, ENOSPC, 1, 37);
   const auto result = write_pieces(file, 0, pieces);
   EXPECT_TRUE(fails_with(result, IoFault::no_space));
   EXPECT_EQ(result.error().done, 370);

@@ -1,9 +1,12 @@
 module;
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <coroutine>
@@ -20,7 +23,9 @@ module millrace.runtime.files;
 
 namespace millrace {
 FilePool::FilePool(const Clock& clock, std::size_t threads)
-    : clock_(clock), threads_wanted_(threads) {}
+    : clock_(clock), threads_wanted_(threads) {
+  check(::sem_init(&work_, 0, 0) == 0, "a semaphore begins at 0");
+}
 
 Result<std::unique_ptr<FilePool>> FilePool::start(const Clock& clock, FilePoolOptions options) {
   if (options.threads == 0 || options.threads > file_pool_threads_max) {
@@ -53,17 +58,18 @@ Result<std::unique_ptr<FilePool>> FilePool::start(const Clock& clock, FilePoolOp
 FilePool::~FilePool() {
   check(users_ == 0, "a file pool outlives the file systems that use it");
   stop();
+  ::sem_destroy(&work_);
 }
 
 void FilePool::stop() {
-  std::vector<std::thread> threads;
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    threads.swap(threads_);
-  }
-  work_.notify_all();
-  for (std::thread& thread : threads) thread.join();
+  stopping_ = true;
+  ::sem_post(&work_);
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  // What arrived after the last thread had looked.
+  files::OperationQueue left;
+  arrivals_.close_into(left);
+  while (IoOperation* operation = left.take()) carry_out(*operation);
 }
 
 FilePool::LaneName FilePool::lane_of(const IoOperation& operation) {
@@ -83,15 +89,17 @@ FilePool::LaneName FilePool::lane_of(const IoOperation& operation) {
 }
 
 bool FilePool::add(IoOperation& operation) {
-  bool wake = false;
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopping_) return false;
-    lanes_[lane_of(operation)].queue.add(operation);
-    wake = idle_ > 0;
-  }
-  if (wake) work_.notify_one();
+  if (!arrivals_.push(operation)) return false;
+  ::sem_post(&work_);
   return true;
+}
+
+void FilePool::sort_arrivals() {
+  files::OperationQueue arrived;
+  arrivals_.take_into(arrived);
+  while (IoOperation* operation = arrived.take()) {
+    lanes_[lane_of(*operation)].queue.add(*operation);
+  }
 }
 
 bool FilePool::may_start(LaneName name) const {
@@ -134,27 +142,33 @@ void FilePool::perform(IoOperation& operation) const {
   if (files::times_asleep() != asleep) operation.hold_.waited = taken;
 }
 
+void FilePool::carry_out(IoOperation& operation) const {
+  perform(operation);
+  static_cast<files::PoolQueue*>(operation.hold_.holder)->give_back(operation);
+}
+
 void FilePool::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
+    sort_arrivals();
     Lane* lane = next_lane();
     if (lane == nullptr) {
+      // What may not start now is started by the thread whose operation ends.
       if (stopping_ && empty()) break;
-      ++idle_;
-      work_.wait(lock);
-      --idle_;
+      lock.unlock();
+      while (::sem_wait(&work_) != 0) check(errno == EINTR, "a semaphore can be waited for");
+      lock.lock();
       continue;
     }
     ++lane->running;
     IoOperation& operation = *lane->queue.take();
     lock.unlock();
-    perform(operation);
-    static_cast<files::PoolQueue*>(operation.hold_.holder)->give_back(operation);
+    carry_out(operation);
     lock.lock();
     --lane->running;
   }
-  // Others may still wait for their kind of operation to be startable.
-  work_.notify_all();
+  // The next one may end too.
+  ::sem_post(&work_);
 }
 
 }  // namespace millrace
@@ -177,7 +191,6 @@ PoolQueue::PoolQueue(FilePool& pool, Mailbox& mailbox, void* owner, Ended ended,
       ended_(ended),
       operations_max_(operations_max),
       take_back_(this, [](void* self) { static_cast<PoolQueue*>(self)->take_back(); }) {
-  const std::lock_guard lock(pool_.mutex_);
   ++pool_.users_;
 }
 
@@ -185,9 +198,8 @@ PoolQueue::~PoolQueue() {
   check(waiting_.empty(), "a file system outlives its operations");
   {
     std::unique_lock lock(mutex_);
-    all_back_.wait(lock, [this] { return back_.size() == in_pool_; });
+    all_back_.wait(lock, [this] { return out_ == 0; });
   }
-  const std::lock_guard lock(pool_.mutex_);
   --pool_.users_;
 }
 
@@ -203,25 +215,23 @@ void PoolQueue::hand_over(IoOperation& operation) {
   ++in_pool_;
   if (is_counted(operation)) ++counted_;
   operation.hold_.holder = this;
+  ++out_;
   if (pool_.add(operation)) return;
   perform(operation);
   give_back(operation);
 }
 
 void PoolQueue::give_back(IoOperation& operation) {
-  const std::lock_guard lock(mutex_);
-  back_.add(operation);
-  // Under the lock: when the end of the queue has seen the last operation, nothing of this follows.
+  check(back_.push(operation), "what comes back is taken");
   if (Callback* callback = take_back_.ask()) mailbox_.send(*callback);
-  all_back_.notify_one();
+  // Under the lock: when the end of the queue has seen the last operation, nothing of this follows.
+  const std::lock_guard lock(mutex_);
+  if (--out_ == 0) all_back_.notify_one();
 }
 
 void PoolQueue::take_back() {
   OperationQueue back;
-  {
-    const std::lock_guard lock(mutex_);
-    std::swap(back, back_);
-  }
+  back_.take_into(back);
   in_pool_ -= back.size();
   OperationQueue have_result;
   while (IoOperation* operation = back.take()) {

@@ -1,6 +1,9 @@
 // Threads that wait for the disk so that shards need not.
 module;
+#include <semaphore.h>
+
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <coroutine>
@@ -67,9 +70,11 @@ class FilePool {
 
   FilePool(const Clock& clock, std::size_t threads);
 
-  // False when it has stopped.
+  // From any thread, which waits for no other. False when the pool has stopped.
   [[nodiscard]] bool add(IoOperation& operation);
   void work();
+  void carry_out(IoOperation& operation) const;
+  void sort_arrivals();
   void perform(IoOperation& operation) const;
   [[nodiscard]] static LaneName lane_of(const IoOperation& operation);
   [[nodiscard]] bool may_start(LaneName name) const;
@@ -79,14 +84,17 @@ class FilePool {
 
   const Clock& clock_;
   const std::size_t threads_wanted_;
-  std::mutex mutex_;
-  std::condition_variable work_;
+  files::OperationArrivals arrivals_;
+  // One for each arrival: a thread that waits here looks again at all there is. Raising it never
+  // waits, as telling a condition may.
+  sem_t work_;
+  std::atomic<std::size_t> users_ = 0;
+  std::atomic<bool> stopping_ = false;
+  std::vector<std::thread> threads_;
+
+  std::mutex mutex_;  // of the threads of the pool among themselves
   std::array<Lane, lane_count> lanes_;
   std::size_t last_lane_ = 0;
-  std::size_t idle_ = 0;
-  std::size_t users_ = 0;
-  bool stopping_ = false;
-  std::vector<std::thread> threads_;
 };
 
 }  // namespace millrace
@@ -128,9 +136,11 @@ class PoolQueue {
   OperationQueue waiting_;
   RecurringCallback take_back_;
 
+  OperationArrivals back_;
+  // Only the end of this waits here.
   std::mutex mutex_;
   std::condition_variable all_back_;
-  OperationQueue back_;
+  std::atomic<std::size_t> out_ = 0;  // operations that a thread of the pool has or may take
 };
 
 }  // namespace millrace::files

@@ -20,9 +20,9 @@ namespace {
 // One shard: a loop and a file system that hands everything over.
 struct Shard {
   Shard(const Clock& clock, FilePool& pool, FileSystemOptions options = nothing_in_place())
-      : loop(ThreadExecutor::make(clock).value()), files(*loop, pool, options) {}
+      : loop(ShardLoop::make(clock).value()), files(*loop, pool, options) {}
 
-  std::unique_ptr<ThreadExecutor> loop;
+  std::unique_ptr<ShardLoop> loop;
   ThreadPoolFileSystem files;
 };
 
@@ -88,16 +88,16 @@ TEST_F(FilePoolTest, lets_reads_pass_when_every_change_waits_for_the_disk) {
   FailingCalls calls;
   const auto test = [&]() -> Task<void> {
     TaskGroup group;
-    calls.gate(Call::fdatasync).close();
+    calls.gate(LibraryCall::fdatasync).close();
     for (int i = 0; i < 10; ++i) {
       group.start(write_once(shard.files, directory_.path(std::to_string(i))));
     }
-    while (calls.count(Call::fdatasync) < 3) {
+    while (calls.count(LibraryCall::fdatasync) < 3) {
       co_await read_once(shard.files, directory_.path("0"));
     }
     co_await read_once(shard.files, directory_.path("0"));
-    EXPECT_EQ(calls.count(Call::fdatasync), 3);  // one thread is left to others
-    calls.gate(Call::fdatasync).open();
+    EXPECT_EQ(calls.count(LibraryCall::fdatasync), 3);  // one thread is left to others
+    calls.gate(LibraryCall::fdatasync).open();
     co_await group.wait();
   };
   shard.loop->run(test());
@@ -113,17 +113,17 @@ TEST_F(FilePoolTest, lets_changes_pass_when_every_read_waits_for_the_disk) {
     TaskGroup group;
     const auto file =
         (co_await shard.files.open(directory_.path("0"), OpenMode::read_write)).value();
-    calls.gate(Call::pread).close();
+    calls.gate(LibraryCall::pread).close();
     const auto read = [&]() -> Task<void> {
       std::byte byte{};
       EXPECT_TRUE(co_await shard.files.read(file, 0, MutableBytes(&byte, 1)));
     };
     for (int i = 0; i < 10; ++i) group.start(read());
-    calls.gate(Call::pread).wait_for(3);
+    calls.gate(LibraryCall::pread).wait_for(3);
     const ByteView piece = as_bytes("text");
     EXPECT_TRUE(co_await shard.files.write(file, 0, std::span(&piece, 1)));
-    EXPECT_EQ(calls.count(Call::pread), 3);
-    calls.gate(Call::pread).open();
+    EXPECT_EQ(calls.count(LibraryCall::pread), 3);
+    calls.gate(LibraryCall::pread).open();
     co_await group.wait();
     EXPECT_TRUE(co_await shard.files.close(file));
   };
@@ -152,12 +152,12 @@ TEST_F(FilePoolTest, carries_out_what_it_has_when_it_is_stopped_and_shards_do_th
   FailingCalls calls;
   const auto test = [&]() -> Task<void> {
     TaskGroup group;
-    calls.gate(Call::fdatasync).close();
+    calls.gate(LibraryCall::fdatasync).close();
     group.start(write_once(shard.files, directory_.path("before")));
     const auto listed = co_await shard.files.list(directory_.path());
     EXPECT_TRUE(listed);
     std::thread disk([&] {
-      calls.gate(Call::fdatasync).open();
+      calls.gate(LibraryCall::fdatasync).open();
       stopped->stop();
     });
     disk.join();

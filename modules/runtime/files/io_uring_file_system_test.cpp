@@ -118,16 +118,16 @@ TEST_F(IoUring, submits_the_operations_of_a_turn_together) {
   start(nothing_in_place());
   FailingCalls calls;
   read_many(100);
-  EXPECT_LT(calls.count(Call::ring_submit), 10);
+  EXPECT_LT(calls.count(LibraryCall::ring_submit), 10);
 }
 
 TEST_F(IoUring, submits_again_when_the_kernel_takes_nothing_for_a_while) {
   for (const int error : {EAGAIN, EBUSY, ENOMEM, EINTR}) {
     start(nothing_in_place());
     FailingCalls calls;
-    calls.fail(Call::ring_submit, error, 5);
+    calls.fail(LibraryCall::ring_submit, error, 5);
     read_many(1000);
-    EXPECT_EQ(calls.left(Call::ring_submit), 0) << error;
+    EXPECT_EQ(calls.left(LibraryCall::ring_submit), 0) << error;
   }
 }
 
@@ -135,16 +135,16 @@ TEST_F(IoUring, reads_again_what_was_interrupted) {
   for (const int error : {EINTR, EAGAIN}) {
     start(nothing_in_place());
     FailingCalls calls;
-    calls.fail(Call::ring_completion, error, 50);
+    calls.fail(LibraryCall::ring_completion, error, 50);
     read_many(100);
-    EXPECT_EQ(calls.left(Call::ring_completion), 0);
+    EXPECT_EQ(calls.left(LibraryCall::ring_completion), 0);
   }
 }
 
 TEST_F(IoUring, refuses_a_ring_that_is_larger_than_the_kernel_makes_one) {
   SystemClock clock;
   const auto pool = FilePool::start(clock).value();
-  const auto loop = ThreadExecutor::make(clock).value();
+  const auto loop = ShardLoop::make(clock).value();
   FileSystemOptions options;
   options.ring_operations_max = 1U << 20;
   const auto refused = make_file_system(FileSystemKind::io_uring, *loop, *pool, options);

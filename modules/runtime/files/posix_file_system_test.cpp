@@ -52,8 +52,9 @@ class PosixFiles : public testing::TestWithParam<FileSystemKind> {
     ++ended_;
   }
   // A sync is a call in the pool, or a completion of the ring.
-  [[nodiscard]] Call sync_call() const {
-    return GetParam() == FileSystemKind::io_uring ? Call::ring_completion : Call::fdatasync;
+  [[nodiscard]] LibraryCall sync_call() const {
+    return GetParam() == FileSystemKind::io_uring ? LibraryCall::ring_completion
+                                                  : LibraryCall::fdatasync;
   }
   static void expect_lost(const IoResult<void>& result, int error_number) {
     ASSERT_FALSE(result);
@@ -127,20 +128,20 @@ TEST_P(PosixFiles, a_file_is_closed_after_the_last_operation_that_holds_it) {
   IoResult<void> closed;
   const auto test = [&]() -> Task<void> {
     const FileHandle file = co_await open();
-    calls.gate(Call::pwritev).close();
+    calls.gate(LibraryCall::pwritev).close();
     const auto write = [&]() -> Task<void> {
       written = co_await append(file, 0, 10);
       ++ended_;
     };
     TaskGroup group;
     group.start(write());
-    calls.gate(Call::pwritev).wait_for(1);
+    calls.gate(LibraryCall::pwritev).wait_for(1);
     group.start(close(file, closed));
     EXPECT_EQ(files().descriptor(file), -1);
     const FileHandle other = co_await open("other");
     EXPECT_EQ(ended_, 0);
-    EXPECT_EQ(calls.count(Call::close), 0);
-    calls.gate(Call::pwritev).open();
+    EXPECT_EQ(calls.count(LibraryCall::close), 0);
+    calls.gate(LibraryCall::pwritev).open();
     co_await group.wait();
     EXPECT_TRUE(co_await files().close(other));
   };
@@ -162,7 +163,7 @@ TEST_P(PosixFiles, appended_bytes_are_sent_to_the_disk_early) {
     EXPECT_TRUE(co_await append(file, 999, 1));
     EXPECT_EQ(counters().write_backs, 1);
     EXPECT_TRUE(co_await files().close(file));
-    EXPECT_EQ(calls.count(Call::sync_file_range), 1);
+    EXPECT_EQ(calls.count(LibraryCall::sync_file_range), 1);
   };
   real_->loop().run(test());
 }
@@ -175,15 +176,15 @@ TEST_P(PosixFiles, after_a_failed_write_back_the_bytes_are_lost) {
   IoResult<void> synced;
   const auto test = [&]() -> Task<void> {
     const FileHandle file = co_await open();
-    calls.fail(Call::sync_file_range, EIO);
-    calls.gate(Call::sync_file_range).close();
+    calls.fail(LibraryCall::sync_file_range, EIO);
+    calls.gate(LibraryCall::sync_file_range).close();
     EXPECT_TRUE(co_await append(file, 0, 1000));
-    calls.gate(Call::sync_file_range).wait_for(1);
+    calls.gate(LibraryCall::sync_file_range).wait_for(1);
     // The kernel would tell the error to whichever asks first.
     TaskGroup group;
     group.start(sync(file, synced));
     EXPECT_EQ(ended_, 0);
-    calls.gate(Call::sync_file_range).open();
+    calls.gate(LibraryCall::sync_file_range).open();
     co_await group.wait();
     expect_lost(synced, EIO);
     EXPECT_EQ(calls.count(sync_call()), 0);
@@ -220,7 +221,7 @@ TEST_P(PosixFiles, a_file_system_may_end_before_its_early_write_back) {
   options.pool_operations_max = 1;
   start(options);
   FailingCalls calls;
-  calls.gate(Call::sync_file_range).close();
+  calls.gate(LibraryCall::sync_file_range).close();
   const auto test = [&]() -> Task<void> {
     for (const std::string name : {"one", "two", "three"}) {
       const FileHandle file = co_await open(name);
@@ -228,11 +229,35 @@ TEST_P(PosixFiles, a_file_system_may_end_before_its_early_write_back) {
     }
   };
   real_->loop().run(test());
-  calls.gate(Call::sync_file_range).wait_for(1);
-  std::thread disk([&] { calls.gate(Call::sync_file_range).open(); });
+  calls.gate(LibraryCall::sync_file_range).wait_for(1);
+  std::thread disk([&] { calls.gate(LibraryCall::sync_file_range).open(); });
   real_.reset();
   disk.join();
-  EXPECT_EQ(calls.count(Call::sync_file_range), 3);
+  EXPECT_EQ(calls.count(LibraryCall::sync_file_range), 3);
+}
+
+TEST_P(PosixFiles, while_a_file_is_written_back_its_writes_are_handed_over) {
+  FileSystemOptions options;
+  options.in_place.write_back_bytes = 1000;
+  start(options);
+  FailingCalls calls;
+  const auto test = [&]() -> Task<void> {
+    const FileHandle file = co_await open();
+    const FileHandle other = co_await open("other");
+    calls.gate(LibraryCall::sync_file_range).close();
+    EXPECT_TRUE(co_await append(file, 0, 1000));
+    calls.gate(LibraryCall::sync_file_range).wait_for(1);
+    EXPECT_EQ(counters().writes_in_place, 1);
+    EXPECT_TRUE(co_await append(file, 1000, 10));
+    EXPECT_EQ(counters().writes_in_place, 1);
+    EXPECT_TRUE(co_await append(other, 0, 10));
+    EXPECT_EQ(counters().writes_in_place, 2);
+    calls.gate(LibraryCall::sync_file_range).open();
+    while (counters().writes_in_place == 2) EXPECT_TRUE(co_await append(file, 1010, 10));
+    EXPECT_TRUE(co_await files().close(file));
+    EXPECT_TRUE(co_await files().close(other));
+  };
+  real_->loop().run(test());
 }
 
 TEST_P(PosixFiles, after_a_slow_write_writes_are_handed_over_for_a_while) {
@@ -306,7 +331,7 @@ TEST_P(PosixFiles, a_write_does_not_block_the_shard_behind_a_change_in_the_pool)
   FailingCalls calls;
   const auto test = [&]() -> Task<void> {
     const FileHandle file = co_await open();
-    calls.gate(Call::ftruncate).close();
+    calls.gate(LibraryCall::ftruncate).close();
     const auto cut = [&]() -> Task<void> {
       EXPECT_TRUE(co_await files().set_size(file, 0));
       ++ended_;
@@ -317,12 +342,12 @@ TEST_P(PosixFiles, a_write_does_not_block_the_shard_behind_a_change_in_the_pool)
     };
     TaskGroup group;
     group.start(cut());
-    calls.gate(Call::ftruncate).wait_for(1);
+    calls.gate(LibraryCall::ftruncate).wait_for(1);
     group.start(write());
     const FileHandle other = co_await open("other");
     EXPECT_TRUE(co_await append(other, 0, 10));
     EXPECT_EQ(ended_, 0);
-    calls.gate(Call::ftruncate).open();
+    calls.gate(LibraryCall::ftruncate).open();
     co_await group.wait();
     EXPECT_TRUE(co_await files().close(other));
     EXPECT_TRUE(co_await files().close(file));

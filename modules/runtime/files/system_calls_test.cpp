@@ -88,7 +88,7 @@ TEST(Gather, gives_the_pieces_that_are_left) {
 
 TEST_F(SystemCalls, a_write_goes_on_after_interruptions_and_short_writes) {
   FailingCalls calls;
-  calls.fail(Call::pwritev, EINTR, 3);
+  calls.fail(LibraryCall::pwritev, EINTR, 3);
   calls.bytes_max = 4;
   const std::array pieces = {as_bytes("hello, "), as_bytes("w"), as_bytes("orld")};
   auto write = operation(IoKind::write);
@@ -97,14 +97,14 @@ TEST_F(SystemCalls, a_write_goes_on_after_interruptions_and_short_writes) {
   EXPECT_FALSE(write.perform().failed_);
   EXPECT_EQ(contents(), std::string("\0\0hello, world", 14));
   EXPECT_EQ(write.hold_.done, 12);
-  EXPECT_EQ(calls.left(Call::pwritev), 0);
+  EXPECT_EQ(calls.left(LibraryCall::pwritev), 0);
 }
 
 TEST_F(SystemCalls, a_read_goes_on_after_interruptions_and_short_reads) {
   const std::string text = "some text in a file";
   ASSERT_EQ(::write(descriptor_, text.data(), text.size()), static_cast<ssize_t>(text.size()));
   FailingCalls calls;
-  calls.fail(Call::pread, EINTR, 2);
+  calls.fail(LibraryCall::pread, EINTR, 2);
   calls.bytes_max = 3;
   std::string back(100, '?');
   auto read = operation(IoKind::read);
@@ -122,7 +122,7 @@ TEST_F(SystemCalls, a_failed_write_tells_how_much_of_it_is_in_the_file) {
   auto write = operation(IoKind::write);
   write.pieces_ = pieces;
   write.hold_.done = 4;  // as if the first call had been short
-  calls.fail(Call::pwritev, ENOSPC);
+  calls.fail(LibraryCall::pwritev, ENOSPC);
   EXPECT_TRUE(write.perform().failed_);
   EXPECT_EQ(write.error_.fault, IoFault::no_space);
   EXPECT_EQ(write.error_.number, ENOSPC);
@@ -133,18 +133,18 @@ TEST_F(SystemCalls, a_failed_write_tells_how_much_of_it_is_in_the_file) {
 TEST_F(SystemCalls, a_failed_sync_is_not_called_again) {
   for (const int error : {EIO, EINTR, EAGAIN}) {
     FailingCalls calls;
-    calls.fail(Call::fdatasync, error);
+    calls.fail(LibraryCall::fdatasync, error);
     auto sync = operation(IoKind::sync_data);
     EXPECT_TRUE(sync.perform().failed_);
     EXPECT_EQ(sync.error_.fault, IoFault::failed);
-    EXPECT_EQ(calls.count(Call::fdatasync), 1);
+    EXPECT_EQ(calls.count(LibraryCall::fdatasync), 1);
   }
 }
 
 TEST_F(SystemCalls, a_sync_without_space_has_lost_bytes) {
   for (const int error : {ENOSPC, EDQUOT, EFBIG}) {
     FailingCalls calls;
-    calls.fail(Call::fdatasync, error);
+    calls.fail(LibraryCall::fdatasync, error);
     auto sync = operation(IoKind::sync_data);
     EXPECT_TRUE(sync.perform().failed_);
     EXPECT_EQ(sync.error_.fault, IoFault::failed) << error;
@@ -159,17 +159,17 @@ TEST_F(SystemCalls, write_back_begins_one_range_and_waits_for_another) {
   write_back.begin = {100, 50};
   files::perform(write_back);
   EXPECT_FALSE(write_back.failed_);
-  EXPECT_EQ(calls.count(Call::sync_file_range), 1);
+  EXPECT_EQ(calls.count(LibraryCall::sync_file_range), 1);
   write_back.finish_before = {0, 100};
   files::perform(write_back);
   EXPECT_FALSE(write_back.failed_);
-  EXPECT_EQ(calls.count(Call::sync_file_range), 3);
+  EXPECT_EQ(calls.count(LibraryCall::sync_file_range), 3);
 }
 
 TEST_F(SystemCalls, a_file_system_that_cannot_write_back_early_is_no_failure) {
   for (const int error : {ENOSYS, ESPIPE}) {
     FailingCalls calls;
-    calls.fail(Call::sync_file_range, error);
+    calls.fail(LibraryCall::sync_file_range, error);
     files::WriteBackOperation write_back(files_);
     write_back.hold_.descriptor = descriptor_;
     write_back.begin = {0, 50};
@@ -180,7 +180,7 @@ TEST_F(SystemCalls, a_file_system_that_cannot_write_back_early_is_no_failure) {
 
 TEST_F(SystemCalls, a_failed_write_back_tells_its_error) {
   FailingCalls calls;
-  calls.fail(Call::sync_file_range, EIO);
+  calls.fail(LibraryCall::sync_file_range, EIO);
   files::WriteBackOperation write_back(files_);
   write_back.hold_.descriptor = descriptor_;
   write_back.begin = {0, 50};

@@ -12,6 +12,7 @@
 #include <utility>
 
 import millrace.runtime.files;
+import millrace.runtime.shard;
 
 namespace millrace {
 
@@ -55,18 +56,18 @@ class RealFiles {
  public:
   explicit RealFiles(const RealFilesSetup& setup)
       : pool_(FilePool::start(clock_, {.threads = setup.pool_threads}).value()),
-        loop_(ThreadExecutor::make(clock_).value()),
+        loop_(ShardLoop::make(clock_).value()),
         files_(make_file_system(setup.kind, *loop_, *pool_, setup.options).value()) {}
 
   [[nodiscard]] PosixFileSystem& files() { return *files_; }
-  [[nodiscard]] ThreadExecutor& loop() { return *loop_; }
+  [[nodiscard]] ShardLoop& loop() { return *loop_; }
   [[nodiscard]] FilePool& pool() { return *pool_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
 
  private:
   SystemClock clock_;
   std::unique_ptr<FilePool> pool_;
-  std::unique_ptr<ThreadExecutor> loop_;
+  std::unique_ptr<ShardLoop> loop_;
   std::unique_ptr<PosixFileSystem> files_;
 };
 
