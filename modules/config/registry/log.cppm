@@ -264,6 +264,17 @@ inline constexpr auto log_definitions = std::to_array<Definition>({
      .change = Change::cluster_wide,
      .processes = Processes::broker,
      .doc = "How long a partition remembers an idempotent producer that sends nothing."},
+
+    // Ours.
+    {.name = "millrace.scrub.bytes.per.second",
+     .type = Type::int64,
+     .meaning = Meaning::bytes,
+     .default_value = "8388608",
+     .range = at_least(0),
+     .importance = Importance::low,
+     .processes = Processes::broker,
+     .doc = "How fast stored records are read again, at most once a day, to find what went bad on "
+            "the disk; 0: never."},
 });
 
 }  // namespace millrace::config

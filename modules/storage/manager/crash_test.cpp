@@ -1,0 +1,244 @@
+// The power goes away at every step of making, deleting, stopping, starting and saving: what was
+// answered is there afterwards, and nothing of what was deleted comes back under a new name.
+#include "manager_machine.hpp"
+
+namespace millrace::storage {
+namespace {
+
+const TopicPartition kept{"kept", PartitionIndex(0)};
+const TopicPartition renewed{"renewed", PartitionIndex(1)};
+const TopicPartition replaced{"replaced", PartitionIndex(2)};
+
+// What a client knows of a partition.
+struct Known {
+  bool exists = false;
+  bool in_doubt = false;  // it is being made or removed
+  Uuid id;
+  std::vector<std::string> answered;    // what was appended, from offset 0 on
+  std::optional<std::string> unknown;   // appended without an answer
+  Offset start{0};                      // records below were deleted
+  std::optional<Offset> start_unknown;  // being deleted
+};
+
+class Client {
+ public:
+  explicit Client(ManagerMachine& machine) : machine_(machine) {}
+
+  std::map<TopicPartition, Known> partitions;
+
+  bool create(const TopicPartition& partition, std::uint8_t id) {
+    Known& known = partitions[partition];
+    known.in_doubt = true;
+    if (!machine_.create(partition, test_topic_id(id))) return false;
+    known = {};
+    known.exists = true;
+    known.id = test_topic_id(id);
+    return true;
+  }
+  bool remove(const TopicPartition& partition) {
+    Known& known = partitions[partition];
+    known.in_doubt = true;
+    if (!machine_.remove(partition)) return false;
+    known = {};
+    return true;
+  }
+  bool append(const TopicPartition& partition, std::size_t count) {
+    Known& known = partitions[partition];
+    for (std::size_t i = 0; i < count; ++i) {
+      known.unknown = to_string(known.id) + "/" + std::to_string(known.answered.size());
+      if (!machine_.append(partition, *known.unknown)) return false;
+      known.answered.push_back(*std::exchange(known.unknown, std::nullopt));
+    }
+    return true;
+  }
+  bool delete_below(const TopicPartition& partition, Offset offset) {
+    Known& known = partitions[partition];
+    known.start_unknown = offset;
+    const auto log = machine_.manager_of(partition).find(partition);
+    if (!log) return false;
+    log->set_high_watermark(log->end());
+    if (!machine_.wait(log->delete_below(offset))) return false;
+    known.start = offset;
+    known.start_unknown.reset();
+    return true;
+  }
+
+  // After a start.
+  void check() {
+    for (const auto& [partition, known] : partitions) {
+      SCOPED_TRACE(to_string(partition));
+      const auto log = machine_.manager_of(partition).find(partition);
+      if (known.in_doubt) {
+        check_in_doubt(partition, known, log);
+        continue;
+      }
+      ASSERT_EQ(log != nullptr, known.exists);
+      if (!log) continue;
+      EXPECT_EQ(machine_.manager_of(partition).topic_id_of(partition), known.id);
+      check_records(partition, known, *log);
+    }
+  }
+
+ private:
+  void check_records(const TopicPartition& partition, const Known& known, const Log& log) {
+    if (log.start() != known.start) {
+      ASSERT_EQ(log.start(), known.start_unknown.value_or(known.start));
+    }
+    std::vector<std::string> expected(known.answered.begin() + log.start().value(),
+                                      known.answered.end());
+    const std::vector<std::string> found = machine_.values(partition);
+    if (known.unknown && found.size() == expected.size() + 1) expected.push_back(*known.unknown);
+    EXPECT_EQ(found, expected);
+  }
+  // It was there before or after: in each case with nothing but its own.
+  void check_in_doubt(const TopicPartition& partition, const Known& known,
+                      const std::shared_ptr<Log>& log) {
+    if (!log) return;
+    const auto id = machine_.manager_of(partition).topic_id_of(partition);
+    if (known.exists && id == known.id) {
+      check_records(partition, known, *log);
+    } else {
+      EXPECT_EQ(machine_.values(partition), std::vector<std::string>());
+    }
+  }
+
+  ManagerMachine& machine_;
+};
+
+// False as soon as something fails.
+bool live(ManagerMachine& machine, Client& client) {
+  if (!machine.start()) return false;
+  if (!client.create(kept, 1) || !client.append(kept, 12)) return false;
+  if (!client.create(renewed, 2) || !client.append(renewed, 9)) return false;
+  if (!client.delete_below(renewed, Offset(7))) return false;
+  machine.executor.advance(std::chrono::seconds(61));
+  if (!client.remove(renewed)) return false;
+  if (!client.create(renewed, 3) || !client.append(renewed, 3)) return false;
+  // Of a topic that was made anew while the server was away: the old one is set aside.
+  if (!client.create(replaced, 4) || !client.append(replaced, 4)) return false;
+  if (!client.create(replaced, 5) || !client.append(replaced, 2)) return false;
+  machine.executor.advance(std::chrono::seconds(2));
+  if (!machine.stop()) return false;
+  if (!machine.start()) return false;
+  if (!client.append(kept, 2) || !client.delete_below(kept, Offset(5))) return false;
+  return machine.stop().has_value();
+}
+
+// Servers of one and of several disks and shards.
+std::unique_ptr<ManagerMachine> server(std::uint64_t seed) {
+  std::vector<std::string> directories{"/data"};
+  if (seed % 2 == 0) directories.emplace_back("/more");
+  const std::uint32_t shards = seed % 3 == 0 ? 2 : 1;
+  auto machine = std::make_unique<ManagerMachine>(seed, std::move(directories), shards);
+  // Every answer means: on the disk.
+  machine->config.flush_records = 1;
+  machine->config.segment_bytes = 400;
+  machine->config.file_delete_delay = Milliseconds(1000);
+  machine->files.completion = SimulatedCompletion::mixed;
+  return machine;
+}
+
+std::uint64_t steps_of_a_life(std::uint64_t seed) {
+  const auto machine = server(seed);
+  Client client(*machine);
+  EXPECT_TRUE(live(*machine, client));
+  return machine->disk.steps();
+}
+
+// A life that is cut off at a step, and perhaps the start after it too.
+void live_until(std::uint64_t seed, std::uint64_t step, std::uint64_t step_of_next_start) {
+  SCOPED_TRACE(
+      formatted("seed {}, cut at step {} and {} steps later", seed, step, step_of_next_start));
+  const auto owned = server(seed);
+  ManagerMachine& machine = *owned;
+  Client client(machine);
+  machine.disk.cut_power_at(step, seed * 1000 + step);
+  const bool ended = live(machine, client);
+  if (machine.process) machine.end_of_process();
+  if (ended) machine.disk.power_cut(seed);
+  if (step_of_next_start > 0) {
+    machine.disk.cut_power_at(machine.disk.steps() + step_of_next_start, seed);
+    static_cast<void>(machine.start().has_value());
+    machine.end_of_process();
+    machine.disk.cut_power_at(0, 0);
+  }
+  const auto started = machine.start();
+  ASSERT_TRUE(started) << started.error().message;
+  EXPECT_EQ(machine.report.failed, 0u);
+  client.check();
+  // And it goes on from there.
+  for (const auto& [partition, known] : client.partitions) {
+    EXPECT_TRUE(machine.create(partition, known.id.is_zero() ? test_topic_id(9) : known.id));
+    EXPECT_TRUE(machine.append(partition, "more"));
+  }
+}
+
+TEST(Crash, at_every_step_of_a_servers_life_loses_nothing_that_was_answered) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    const std::uint64_t steps = steps_of_a_life(seed);
+    ASSERT_GT(steps, 200u);
+    for (std::uint64_t step = 1; step <= steps; ++step) {
+      live_until(seed, step, 0);
+      if (HasFatalFailure() || HasNonfatalFailure()) return;
+    }
+  }
+}
+
+TEST(Crash, in_the_start_after_a_crash_changes_nothing) {
+  const std::uint64_t steps = steps_of_a_life(4);
+  for (std::uint64_t step = 1; step <= steps; step += 3) {
+    live_until(4, step, 1 + step % 29);
+    if (HasFatalFailure() || HasNonfatalFailure()) return;
+  }
+}
+
+// What fails instead of the power.
+TEST(Crash, a_device_that_fails_at_any_step_of_a_life_loses_nothing_either) {
+  constexpr IoKind kinds[] = {IoKind::write, IoKind::sync_data, IoKind::sync_directory,
+                              IoKind::rename, IoKind::open};
+  for (const IoKind kind : kinds) {
+    for (std::uint64_t after = 0; after < 400; after += 3) {
+      SCOPED_TRACE(formatted("{} fails after {}", name_of(kind), after));
+      const auto owned = server(5);
+      ManagerMachine& machine = *owned;
+      Client client(machine);
+      machine.disk.faults().plan({.kind = kind, .fault = IoFault::failed, .after = after});
+      if (live(machine, client)) break;
+      EXPECT_EQ(machine.disk.faults().injected(), 1u);
+      machine.disk.faults().clear();
+      if (machine.process) machine.end_of_process();
+      // What a failed sync gave up is gone, whatever was answered before it is not.
+      machine.disk.power_cut(after + 1);
+      const auto started = machine.start();
+      ASSERT_TRUE(started) << started.error().message;
+      client.check();
+      if (HasFatalFailure() || HasNonfatalFailure()) return;
+    }
+  }
+}
+
+TEST(Crash, a_full_disk_at_any_step_of_a_life_stops_nobody_for_good) {
+  for (std::uint64_t after = 0; after < 300; after += 2) {
+    SCOPED_TRACE(formatted("no space after {} writes", after));
+    const auto owned = server(7);
+    ManagerMachine& machine = *owned;
+    Client client(machine);
+    machine.disk.faults().plan(
+        {.kind = IoKind::write, .fault = IoFault::no_space, .after = after, .times = 3});
+    const bool ended = live(machine, client);
+    machine.disk.faults().clear();
+    if (machine.process) {
+      EXPECT_EQ(machine.process->observer.all_failed, 0);
+      EXPECT_TRUE(machine.stop());
+    }
+    const auto started = machine.start();
+    ASSERT_TRUE(started) << started.error().message;
+    EXPECT_EQ(machine.report.failed, 0u);
+    client.check();
+    if (HasFatalFailure() || HasNonfatalFailure()) return;
+    if (ended && after > 250) break;
+  }
+}
+
+}  // namespace
+}  // namespace millrace::storage

@@ -1,0 +1,161 @@
+// What fails in one place leaves the others alone, and nothing is tried again on a device that
+// failed.
+#include "manager_machine.hpp"
+
+namespace millrace::storage {
+namespace {
+
+using namespace std::chrono_literals;
+using Values = std::vector<std::string>;
+
+const TopicPartition orders_0{"orders", PartitionIndex(0)};
+const TopicPartition orders_1{"orders", PartitionIndex(1)};
+
+Task<void> make_log_file(FileSystem& files, std::string directory, std::string text) {
+  EXPECT_TRUE(co_await files.make_directory(directory));
+  const std::string path = directory + "/00000000000000000000.log";
+  const auto file = co_await files.open(path, OpenMode::create_truncated);
+  EXPECT_TRUE(file);
+  const ByteView piece = as_bytes(text);
+  EXPECT_TRUE(co_await files.write(*file, 0, std::span(&piece, 1)));
+  EXPECT_TRUE(co_await files.close(*file));
+}
+
+TEST(Failures, a_directory_whose_sync_failed_is_not_touched_again) {
+  ManagerMachine machine(1, {"/one", "/two"});
+  machine.config.flush_records = 1;
+  machine.config.segment_bytes = 1'000;
+  machine.options.scrub_bytes_per_second = 1'000'000;
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  ASSERT_TRUE(machine.create(orders_1));
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(machine.append(orders_0, std::string(200, 'x')));
+    ASSERT_TRUE(machine.append(orders_1, std::string(200, 'x')));
+  }
+  machine.disk.faults().plan({.kind = IoKind::sync_data, .path_part = "/one/orders-0"});
+  EXPECT_EQ(machine.append(orders_0, "lost").error().storage, StorageFault::offline);
+  EXPECT_EQ(machine.disk.faults().injected(IoKind::sync_data), 1u);
+  EXPECT_EQ(machine.process->observer.failed, Values({"/one"}));
+
+  std::vector<std::string> touched;
+  machine.disk.before_step = [&](const SimulatedStep& step) {
+    if (step.path.starts_with("/one")) touched.emplace_back(step.path);
+  };
+  machine.executor.advance(25h);
+  EXPECT_EQ(machine.append(orders_0, "x").error().storage, StorageFault::offline);
+  EXPECT_EQ(machine.create(orders_0).error().fault, StorageFault::offline);
+  EXPECT_EQ(machine.remove(orders_0).error().fault, StorageFault::offline);
+  EXPECT_TRUE(machine.append(orders_1, "goes on"));
+  EXPECT_EQ(machine.stop().error().fault, StorageFault::offline);
+  EXPECT_EQ(touched, Values());
+  machine.disk.before_step = nullptr;
+}
+
+TEST(Failures, a_directory_that_may_not_be_read_is_offline_and_the_others_go_on) {
+  ManagerMachine machine(2, {"/one", "/two"});
+  machine.disk.faults().plan({.kind = IoKind::list, .fault = IoFault::denied, .path_part = "/one"});
+  ASSERT_TRUE(machine.start());
+  EXPECT_EQ(machine.process->observer.failed, Values({"/one"}));
+  ASSERT_TRUE(machine.create(orders_0));
+  EXPECT_TRUE(machine.append(orders_0, "a"));
+}
+
+TEST(Failures, what_may_be_on_a_disk_that_failed_at_the_start_is_not_made_anew) {
+  ManagerMachine machine(3, {"/one", "/two"});
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  ASSERT_TRUE(machine.append(orders_0, "a"));
+  ASSERT_TRUE(machine.stop());
+  machine.disk.faults().plan({.kind = IoKind::list, .path_part = "/one"});
+  ASSERT_TRUE(machine.start());
+  const auto refused = machine.create(orders_0, test_topic_id(1), Novelty::may_be_here);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().fault, StorageFault::offline);
+  EXPECT_NE(refused.error().message.find("may be in the log directory /one"), std::string::npos);
+  // What was never here can be made all the same.
+  ASSERT_TRUE(machine.create(orders_1));
+  EXPECT_FALSE(machine.stop());
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0, test_topic_id(1), Novelty::may_be_here));
+  EXPECT_EQ(machine.values(orders_0), Values({"a"}));
+}
+
+TEST(Failures, a_partition_that_could_not_be_removed_stays_as_it_was) {
+  ManagerMachine machine(4);
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0, test_topic_id(1)));
+  ASSERT_TRUE(machine.append(orders_0, "a"));
+  machine.disk.faults().plan(
+      {.kind = IoKind::rename, .fault = IoFault::no_space, .path_part = "/data/orders-0"});
+  EXPECT_EQ(machine.remove(orders_0).error().fault, StorageFault::no_space);
+  ASSERT_TRUE(machine.manager().failure_of(orders_0));
+  // A new topic of that name must not get the old records: the old ones are put away first.
+  ASSERT_TRUE(machine.create(orders_0, test_topic_id(1)));
+  EXPECT_EQ(machine.values(orders_0), Values({"a"}));
+  ASSERT_TRUE(machine.remove(orders_0));
+  ASSERT_TRUE(machine.create(orders_0, test_topic_id(2)));
+  EXPECT_EQ(machine.values(orders_0), Values());
+}
+
+TEST(Failures, a_new_topic_does_not_get_the_records_of_one_that_could_not_be_removed) {
+  ManagerMachine machine(5);
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0, test_topic_id(1)));
+  ASSERT_TRUE(machine.append(orders_0, "a"));
+  machine.disk.faults().plan(
+      {.kind = IoKind::rename, .fault = IoFault::no_space, .path_part = "/data/orders-0"});
+  EXPECT_FALSE(machine.remove(orders_0));
+  ASSERT_TRUE(machine.create(orders_0, test_topic_id(2)));
+  EXPECT_EQ(machine.values(orders_0), Values());
+  EXPECT_EQ(machine.manager().topic_id_of(orders_0), test_topic_id(2));
+}
+
+TEST(Failures, records_that_nobody_knows_of_are_kept_as_stray) {
+  ManagerMachine machine(6);
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  ASSERT_TRUE(machine.append(orders_0, "a"));
+  machine.run(make_log_file(machine.process->files, "/data/orders-1",
+                            *machine.disk.contents("/data/orders-0/00000000000000000000.log")));
+  ASSERT_TRUE(machine.create(orders_1));
+  EXPECT_EQ(machine.values(orders_1), Values());
+  const auto described = machine.wait(machine.directories().describe());
+  ASSERT_EQ(described.front().kept.size(), 1u);
+  EXPECT_EQ(described.front().kept.front().kind, PartitionDirectoryKind::stray);
+}
+
+TEST(Failures, a_device_that_fails_while_a_deleted_partition_is_removed_goes_offline) {
+  ManagerMachine machine(7, {"/one", "/two"});
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  ASSERT_TRUE(machine.append(orders_0, "a"));
+  ASSERT_TRUE(machine.remove(orders_0));
+  machine.disk.faults().plan({.kind = IoKind::remove, .path_part = "/one/"});
+  machine.executor.advance(2min);
+  EXPECT_EQ(machine.process->observer.failed, Values({"/one"}));
+}
+
+TEST(Failures, those_of_the_checkpoint_files_take_the_directory_offline) {
+  ManagerMachine machine(8, {"/one", "/two"}, 2);
+  ASSERT_TRUE(machine.start());
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(machine.create({"orders", PartitionIndex(i)}));
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(machine.append({"orders", PartitionIndex(i)}, "a"));
+    machine.manager_of({"orders", PartitionIndex(i)})
+        .find({"orders", PartitionIndex(i)})
+        ->set_high_watermark(Offset(1));
+  }
+  machine.disk.faults().plan(
+      {.kind = IoKind::rename, .path_part = "/two/replication-offset-checkpoint"});
+  machine.executor.advance(6s);
+  EXPECT_EQ(machine.process->observer.failed, Values({"/two"}));
+  std::size_t offline = 0;
+  for (std::size_t shard = 0; shard < 2; ++shard) {
+    for (const auto& log : machine.manager(shard).logs()) offline += log->offline() ? 1u : 0u;
+  }
+  EXPECT_EQ(offline, 2u);
+}
+
+}  // namespace
+}  // namespace millrace::storage

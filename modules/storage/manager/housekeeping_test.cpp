@@ -1,0 +1,178 @@
+// What a manager does by itself, every so often.
+#include "manager_machine.hpp"
+
+namespace millrace::storage {
+namespace {
+
+using namespace std::chrono_literals;
+const TopicPartition orders_0{"orders", PartitionIndex(0)};
+
+TEST(Housekeeping, retention_runs_at_its_interval) {
+  ManagerMachine machine(1);
+  machine.config.segment_bytes = 1'000;
+  machine.config.retention_bytes = 2'000;
+  machine.options.retention_check = 5min;
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(machine.append(orders_0, std::string(200, 'x')));
+  const auto start = [&] { return machine.manager().find(orders_0)->start(); };
+  machine.manager().find(orders_0)->set_high_watermark(Offset(30));
+  machine.executor.advance(4min);
+  EXPECT_EQ(start(), Offset(0));
+  machine.executor.advance(2min);
+  EXPECT_GT(start(), Offset(10));
+  EXPECT_LT(start(), Offset(30));
+}
+
+TEST(Housekeeping, a_topic_with_flush_ms_is_synced_in_time) {
+  ManagerMachine machine(2);
+  ASSERT_TRUE(machine.start());
+  machine.config.flush_interval = 100ms;
+  ASSERT_TRUE(machine.create(orders_0));
+  ASSERT_TRUE(machine.append(orders_0, "a"));
+  machine.executor.advance(250ms);
+  const auto log = machine.manager().find(orders_0);
+  EXPECT_EQ(log->flushed_end(), Offset(1));
+}
+
+TEST(Housekeeping, without_flush_ms_nothing_is_synced_before_the_end) {
+  ManagerMachine machine(3);
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  ASSERT_TRUE(machine.append(orders_0, "a"));
+  machine.executor.advance(1h);
+  EXPECT_EQ(machine.manager().find(orders_0)->flushed_end(), Offset(0));
+}
+
+TEST(Housekeeping, recovery_points_of_logs_that_flush_reach_the_file) {
+  ManagerMachine machine(4);
+  machine.config.flush_records = 1;
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(machine.append(orders_0, "a"));
+  machine.executor.advance(61s);
+  EXPECT_EQ(machine.disk.contents("/data/recovery-point-offset-checkpoint"), "0\n1\norders 0 5\n");
+  machine.power_cut(4);
+  ASSERT_TRUE(machine.start());
+  EXPECT_EQ(machine.report.scanned_bytes, 0u);
+  EXPECT_EQ(machine.values(orders_0).size(), 5u);
+}
+
+TEST(Housekeeping, high_watermarks_reach_the_file) {
+  ManagerMachine machine(5);
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  ASSERT_TRUE(machine.append(orders_0, "a"));
+  machine.manager().find(orders_0)->set_high_watermark(Offset(1));
+  machine.executor.advance(6s);
+  EXPECT_EQ(machine.disk.contents("/data/replication-offset-checkpoint"), "0\n1\norders 0 1\n");
+}
+
+TEST(Housekeeping, checkpoint_files_without_changes_are_left_alone) {
+  ManagerMachine machine(6);
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  machine.executor.advance(2min);
+  const std::uint64_t steps = machine.disk.steps();
+  machine.executor.advance(1h);
+  EXPECT_EQ(machine.disk.steps(), steps);
+}
+
+TEST(Housekeeping, a_log_that_had_no_space_to_be_opened_is_tried_again) {
+  ManagerMachine machine(7);
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  ASSERT_TRUE(machine.append(orders_0, "a"));
+  ASSERT_TRUE(machine.stop());
+  machine.disk.faults().plan({.kind = IoKind::open,
+                              .fault = IoFault::too_many_open,
+                              .path_part = "orders-0/partition.metadata"});
+  ASSERT_TRUE(machine.start());
+  ASSERT_EQ(machine.report.failed, 1u);
+  machine.executor.advance(2min);
+  EXPECT_EQ(machine.values(orders_0), std::vector<std::string>({"a"}));
+  EXPECT_FALSE(machine.manager().failure_of(orders_0));
+}
+
+// Batches of one key each: 40 records, 4 keys.
+void fill_compacted(ManagerMachine& machine, const TopicPartition& partition) {
+  for (int i = 0; i < 40; ++i) {
+    const std::string key = "key-" + std::to_string(i % 4);
+    ASSERT_TRUE(machine.append_keyed(partition, key, std::string(200, 'x')));
+  }
+  const auto log = machine.manager().find(partition);
+  log->set_high_watermark(log->end());
+  ASSERT_TRUE(machine.wait(log->flush()));
+}
+
+TEST(Housekeeping, compacted_topics_are_cleaned_and_the_file_says_how_far) {
+  ManagerMachine machine(9);
+  machine.config.segment_bytes = 1'000;
+  machine.config.compacts = true;
+  machine.config.deletes = false;
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  fill_compacted(machine, orders_0);
+  machine.executor.advance(std::chrono::minutes(1));
+  EXPECT_GT(machine.manager().cleaner().counters().passes, 0u);
+  EXPECT_LT(machine.values(orders_0).size(), 15u);
+  const auto log = machine.manager().find(orders_0);
+  const Offset cleaned = machine.manager().cleaner().cleaned_end(*log);
+  EXPECT_EQ(machine.disk.contents("/data/cleaner-offset-checkpoint"),
+            formatted("0\n1\norders 0 {}\n", cleaned));
+  // What is cut is not clean any more when it comes again.
+  ASSERT_TRUE(machine.wait(machine.manager().truncate(log, cleaned.plus(-1))));
+  EXPECT_LT(machine.manager().cleaner().cleaned_end(*log), cleaned);
+}
+
+TEST(Housekeeping, a_topic_is_cleaned_when_its_policy_changes_and_can_be_deleted_then) {
+  ManagerMachine machine(10);
+  machine.config.segment_bytes = 1'000;
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  fill_compacted(machine, orders_0);
+  machine.executor.advance(std::chrono::minutes(1));
+  EXPECT_EQ(machine.values(orders_0).size(), 40u);
+  machine.config.compacts = true;
+  ASSERT_TRUE(machine.manager().set_config(orders_0, machine.config));
+  machine.executor.advance(std::chrono::minutes(1));
+  EXPECT_LT(machine.values(orders_0).size(), 15u);
+  EXPECT_TRUE(machine.remove(orders_0));
+}
+
+TEST(Housekeeping, the_cleaners_interval_changes_while_the_server_runs) {
+  ManagerMachine machine(11);
+  machine.config.segment_bytes = 1'000;
+  machine.config.compacts = true;
+  machine.options.cleaner_backoff = 1h;
+  ASSERT_TRUE(machine.start());
+  machine.options.cleaner_backoff = 1s;
+  machine.manager().set_options(machine.options);
+  ASSERT_TRUE(machine.create(orders_0));
+  fill_compacted(machine, orders_0);
+  machine.executor.advance(30s);
+  EXPECT_EQ(machine.manager().cleaner().counters().passes, 1u);
+  const std::string text = telemetry::exposition_text(machine.process->registry);
+  EXPECT_NE(text.find("millrace_cleaner_passes_total 1\n"), std::string::npos);
+  EXPECT_NE(text.find("millrace_cleaner_failed_logs 0\n"), std::string::npos);
+}
+
+TEST(Housekeeping, a_retention_that_cannot_save_the_log_start_removes_nothing) {
+  ManagerMachine machine(8);
+  machine.config.segment_bytes = 1'000;
+  machine.config.retention_bytes = 2'000;
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(machine.append(orders_0, std::string(200, 'x')));
+  machine.manager().find(orders_0)->set_high_watermark(Offset(30));
+  machine.disk.faults().plan({.kind = IoKind::write,
+                              .fault = IoFault::no_space,
+                              .path_part = "log-start-offset-checkpoint"});
+  machine.run(machine.manager().apply_retention());
+  EXPECT_EQ(machine.values(orders_0).size(), 30u);
+  machine.run(machine.manager().apply_retention());
+  EXPECT_LT(machine.values(orders_0).size(), 30u);
+}
+
+}  // namespace
+}  // namespace millrace::storage

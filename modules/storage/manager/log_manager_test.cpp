@@ -1,0 +1,206 @@
+// The logs of a server through starts, stops and power cuts. Also proves keeper.cppm.
+#include "manager_machine.hpp"
+
+namespace millrace::storage {
+namespace {
+
+using Values = std::vector<std::string>;
+
+const TopicPartition orders_0{"orders", PartitionIndex(0)};
+const TopicPartition orders_1{"orders", PartitionIndex(1)};
+
+TEST(LogManager, finds_its_logs_again_after_a_stop_and_reads_no_records) {
+  ManagerMachine machine(1);
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  ASSERT_TRUE(machine.create(orders_1));
+  ASSERT_TRUE(machine.append(orders_0, "a"));
+  ASSERT_TRUE(machine.append(orders_0, "b"));
+  ASSERT_TRUE(machine.stop());
+
+  ASSERT_TRUE(machine.start());
+  EXPECT_EQ(machine.report.opened, 2u);
+  EXPECT_EQ(machine.report.recovered, 0u);
+  EXPECT_EQ(machine.report.scanned_bytes, 0u);
+  EXPECT_EQ(machine.directories().stopped_epoch(), BrokerEpoch(7));
+  EXPECT_EQ(machine.values(orders_0), Values({"a", "b"}));
+  EXPECT_EQ(machine.values(orders_1), Values());
+  ASSERT_TRUE(machine.append(orders_0, "c"));
+  EXPECT_EQ(machine.values(orders_0), Values({"a", "b", "c"}));
+}
+
+TEST(LogManager, recovers_its_logs_after_the_process_was_killed) {
+  ManagerMachine machine(2);
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  ASSERT_TRUE(machine.append(orders_0, "a"));
+  machine.end_of_process();
+
+  ASSERT_TRUE(machine.start());
+  EXPECT_EQ(machine.report.recovered, 1u);
+  EXPECT_GT(machine.report.scanned_bytes, 0u);
+  EXPECT_EQ(machine.directories().stopped_epoch(), std::nullopt);
+  EXPECT_EQ(machine.values(orders_0), Values({"a"}));
+}
+
+TEST(LogManager, finds_a_partition_of_the_same_topic_where_it_is) {
+  ManagerMachine machine(3);
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0, test_topic_id(1)));
+  ASSERT_TRUE(machine.append(orders_0, "a"));
+  ASSERT_TRUE(machine.create(orders_0, test_topic_id(1)));
+  EXPECT_EQ(machine.values(orders_0), Values({"a"}));
+}
+
+TEST(LogManager, keeps_what_belongs_to_a_topic_with_another_id_as_stray) {
+  ManagerMachine machine(4);
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0, test_topic_id(1)));
+  ASSERT_TRUE(machine.append(orders_0, "of the old topic"));
+  ASSERT_TRUE(machine.stop());
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0, test_topic_id(2)));
+  EXPECT_EQ(machine.values(orders_0), Values());
+  EXPECT_EQ(machine.manager().topic_id_of(orders_0), test_topic_id(2));
+  ASSERT_TRUE(machine.stop());
+  ASSERT_TRUE(machine.start());
+  const auto directories = machine.wait(machine.directories().describe());
+  ASSERT_EQ(directories.front().kept.size(), 1u);
+  EXPECT_EQ(directories.front().kept.front().kind, PartitionDirectoryKind::stray);
+  EXPECT_EQ(machine.manager().topic_id_of(orders_0), test_topic_id(2));
+}
+
+TEST(LogManager, removes_the_files_of_a_deleted_partition_after_the_delay) {
+  ManagerMachine machine(5);
+  machine.config.file_delete_delay = std::chrono::minutes(1);
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  ASSERT_TRUE(machine.append(orders_0, "a"));
+  ASSERT_TRUE(machine.remove(orders_0));
+  EXPECT_EQ(machine.manager().find(orders_0), nullptr);
+  EXPECT_NE(machine.disk.dump().find("-delete"), std::string::npos);
+  machine.executor.advance(std::chrono::minutes(2));
+  machine.disk.sync_all();
+  EXPECT_EQ(machine.disk.dump().find("-delete"), std::string::npos);
+  EXPECT_EQ(machine.remove(orders_0).error().fault, StorageFault::not_found);
+}
+
+TEST(LogManager, a_partition_made_under_the_name_of_a_deleted_one_inherits_nothing) {
+  ManagerMachine machine(6);
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0, test_topic_id(1)));
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(machine.append(orders_0, "old"));
+  {
+    const auto log = machine.manager().find(orders_0);
+    log->set_high_watermark(log->end());
+    ASSERT_TRUE(machine.wait(log->delete_below(Offset(8))));
+    ASSERT_TRUE(machine.wait(log->flush()));
+  }
+  ASSERT_TRUE(machine.wait(machine.manager().save(checkpoint_kinds_of_logs)));
+  ASSERT_TRUE(machine.remove(orders_0));
+  ASSERT_TRUE(machine.create(orders_0, test_topic_id(2)));
+  ASSERT_TRUE(machine.append(orders_0, "new"));
+  machine.end_of_process();
+  ASSERT_TRUE(machine.start());
+  EXPECT_EQ(machine.values(orders_0), Values({"new"}));
+}
+
+TEST(LogManager, high_watermarks_survive_a_stop_and_a_crash) {
+  ManagerMachine machine(7);
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(machine.append(orders_0, "x"));
+  machine.manager().find(orders_0)->set_high_watermark(Offset(3));
+  ASSERT_TRUE(machine.stop());
+  ASSERT_TRUE(machine.start());
+  EXPECT_EQ(machine.manager().find(orders_0)->high_watermark(), Offset(3));
+  machine.manager().find(orders_0)->set_high_watermark(Offset(4));
+  ASSERT_TRUE(machine.wait(machine.manager().save(checkpoint_kinds_of_logs)));
+  machine.power_cut(7);
+  ASSERT_TRUE(machine.start());
+  EXPECT_EQ(machine.manager().find(orders_0)->high_watermark(), Offset(4));
+}
+
+TEST(LogManager, partitions_of_all_shards_share_the_directories) {
+  ManagerMachine machine(8, {"/one", "/two"}, 3);
+  ASSERT_TRUE(machine.start());
+  for (int i = 0; i < 12; ++i) {
+    ASSERT_TRUE(machine.create({"orders", PartitionIndex(i)}));
+    ASSERT_TRUE(machine.append({"orders", PartitionIndex(i)}, "a"));
+  }
+  EXPECT_EQ(machine.directories().at(DirectoryIndex(0)).partitions(), 6u);
+  EXPECT_EQ(machine.directories().at(DirectoryIndex(1)).partitions(), 6u);
+  ASSERT_TRUE(machine.stop());
+  ASSERT_TRUE(machine.start());
+  EXPECT_EQ(machine.report.opened, 12u);
+  EXPECT_EQ(machine.report.recovered, 0u);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(machine.manager(i).count(), 4u);
+  for (int i = 0; i < 12; ++i) {
+    EXPECT_EQ(machine.values({"orders", PartitionIndex(i)}), Values({"a"}));
+  }
+}
+
+TEST(LogManager, a_directory_that_fails_takes_its_logs_of_all_shards_offline_and_no_others) {
+  ManagerMachine machine(9, {"/one", "/two"}, 2);
+  ASSERT_TRUE(machine.start());
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(machine.create({"orders", PartitionIndex(i)}));
+  machine.disk.faults().plan({.kind = IoKind::write, .path_part = "/one/orders"});
+  std::size_t refused = 0;
+  std::size_t taken = 0;
+  for (int i = 0; i < 8; ++i) {
+    (machine.append({"orders", PartitionIndex(i)}, "a") ? taken : refused) += 1;
+  }
+  EXPECT_EQ(refused, 4u);
+  EXPECT_EQ(taken, 4u);
+  EXPECT_EQ(machine.disk.faults().injected(), 1u);
+  EXPECT_EQ(machine.process->observer.failed, Values({"/one"}));
+  EXPECT_EQ(machine.process->observer.all_failed, 0);
+  machine.disk.faults().clear();
+  // New partitions lie where they can be stored; the lost directory is not left in order.
+  ASSERT_TRUE(machine.create({"orders", PartitionIndex(8)}));
+  ASSERT_TRUE(machine.append({"orders", PartitionIndex(8)}, "a"));
+  EXPECT_FALSE(machine.stop());
+  EXPECT_FALSE(machine.disk.contents("/one/.kafka_cleanshutdown"));
+  EXPECT_TRUE(machine.disk.contents("/two/.kafka_cleanshutdown"));
+}
+
+TEST(LogManager, tells_when_no_directory_is_left) {
+  ManagerMachine machine(10);
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  machine.disk.faults().plan({.kind = IoKind::write, .path_part = "/data/orders"});
+  EXPECT_FALSE(machine.append(orders_0, "a"));
+  EXPECT_EQ(machine.process->observer.all_failed, 1);
+  EXPECT_FALSE(machine.create(orders_1));
+}
+
+TEST(LogManager, a_log_that_cannot_be_opened_leaves_the_others_alone_and_is_tried_again) {
+  ManagerMachine machine(11);
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  ASSERT_TRUE(machine.create(orders_1));
+  ASSERT_TRUE(machine.append(orders_0, "a"));
+  ASSERT_TRUE(machine.append(orders_1, "b"));
+  ASSERT_TRUE(machine.stop());
+  machine.disk.faults().plan({.kind = IoKind::open,
+                              .fault = IoFault::too_many_open,
+                              .path_part = "orders-0/partition.metadata"});
+  ASSERT_TRUE(machine.start());
+  EXPECT_EQ(machine.report.failed, 1u);
+  EXPECT_EQ(machine.manager().find(orders_0), nullptr);
+  ASSERT_TRUE(machine.manager().failure_of(orders_0));
+  EXPECT_EQ(machine.values(orders_1), Values({"b"}));
+  ASSERT_TRUE(machine.create(orders_0));
+  EXPECT_EQ(machine.values(orders_0), Values({"a"}));
+}
+
+TEST(LogManager, refuses_names_that_are_no_topics) {
+  ManagerMachine machine(12);
+  ASSERT_TRUE(machine.start());
+  EXPECT_EQ(machine.create({"..", PartitionIndex(0)}).error().fault, StorageFault::invalid);
+  EXPECT_EQ(machine.create({"a/b", PartitionIndex(0)}).error().fault, StorageFault::invalid);
+  EXPECT_EQ(machine.create({"a", PartitionIndex(-1)}).error().fault, StorageFault::invalid);
+}
+
+}  // namespace
+}  // namespace millrace::storage

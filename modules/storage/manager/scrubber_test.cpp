@@ -1,0 +1,124 @@
+// Damage in closed segments is found.
+#include "manager_machine.hpp"
+
+namespace millrace::storage {
+namespace {
+
+const TopicPartition orders_0{"orders", PartitionIndex(0)};
+
+class Scrubbing : public ::testing::Test {
+ protected:
+  Scrubbing() : machine(1) {
+    machine.config.segment_bytes = 1'000;
+    machine.options.scrub_bytes_per_second = 1'000'000;
+    EXPECT_TRUE(machine.start());
+    EXPECT_TRUE(machine.create(orders_0));
+    for (int i = 0; i < 50; ++i) {
+      EXPECT_TRUE(machine.append(orders_0, std::string(200, 'x')));
+    }
+    EXPECT_TRUE(machine.wait(machine.manager().find(orders_0)->flush()));
+    machine.executor.advance(std::chrono::seconds(1));
+  }
+  [[nodiscard]] std::string segment_path(std::size_t index) {
+    return machine.manager().find(orders_0)->segments()[index]->log_path();
+  }
+  void scrub() {
+    machine.manager().scrubber().start_pass();
+    machine.executor.advance(std::chrono::seconds(10));
+  }
+  [[nodiscard]] const std::vector<Corruption>& found() const {
+    return machine.process->shards.front()->corruptions;
+  }
+
+  ManagerMachine machine;
+};
+
+TEST_F(Scrubbing, finds_nothing_in_good_segments) {
+  scrub();
+  const ScrubCounts counts = machine.manager().scrubber().counts();
+  const auto log = machine.manager().find(orders_0);
+  ASSERT_GT(log->segments().size(), 10u);
+  // The one that is written to is left out.
+  EXPECT_GE(counts.segments, log->segments().size() - 1);
+  EXPECT_EQ(counts.passes, 1u);
+  EXPECT_EQ(counts.corruptions, 0u);
+}
+
+TEST_F(Scrubbing, finds_a_flipped_bit_and_names_its_place) {
+  const std::string path = segment_path(3);
+  // In the second batch of the segment: each has 200 bytes of value and less than 100 of header.
+  ASSERT_TRUE(machine.disk.flip_bit(path, 400 * 8));
+  scrub();
+  ASSERT_EQ(found().size(), 1u);
+  EXPECT_EQ(found().front().partition, orders_0);
+  EXPECT_EQ(found().front().path, path);
+  EXPECT_EQ(found().front().segment, machine.manager().find(orders_0)->segments()[3]->base());
+  EXPECT_GT(found().front().position, 200u);
+  EXPECT_LT(found().front().position, 400u);
+  EXPECT_TRUE(machine.says("is damaged at position"));
+  machine.run(machine.manager().publish());
+  const auto damaged =
+      machine.process->registry
+          .add<telemetry::Counter>({.name = "millrace_scrub_corruptions_total",
+                                    .help = "Segments that were found to be damaged, each time "
+                                            "they are found."})
+          ->read();
+  ASSERT_TRUE(damaged);
+  EXPECT_EQ(*damaged, 1u);
+}
+
+TEST_F(Scrubbing, a_flipped_length_is_damage_too) {
+  ASSERT_TRUE(machine.disk.flip_bit(segment_path(2), 8 * 8 + 1));
+  scrub();
+  ASSERT_EQ(found().size(), 1u);
+  EXPECT_EQ(found().front().position, 0u);
+}
+
+TEST_F(Scrubbing, a_verified_read_finds_the_same_bit) {
+  // Else the newest batches are read from memory.
+  ASSERT_TRUE(machine.stop());
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.disk.flip_bit(segment_path(3), 400 * 8));
+  const auto log = machine.manager().find(orders_0);
+  const Offset base = log->segments()[3]->base();
+  const auto read = [](std::shared_ptr<Log> from, Offset at) -> Task<ReadResult<Buffer>> {
+    const auto slice = co_await from->read({at, from->end(), 900, true});
+    if (!slice) co_return failure(slice.error());
+    co_return co_await from->load_verified(*slice);
+  };
+  const auto bytes = machine.wait(read(log, base));
+  ASSERT_FALSE(bytes);
+  EXPECT_EQ(bytes.error().storage.fault, StorageFault::corrupt);
+  EXPECT_FALSE(log->offline());
+}
+
+TEST_F(Scrubbing, reads_no_faster_than_told) {
+  ASSERT_TRUE(machine.stop());
+  machine.options.scrub_bytes_per_second = 1'000;
+  ASSERT_TRUE(machine.start());
+  machine.executor.advance(scrub_first_delay);
+  EXPECT_LE(machine.manager().scrubber().counts().segments, 1u);
+  machine.executor.advance(std::chrono::seconds(4));
+  // A block is read at once; what comes after it waits.
+  EXPECT_LE(machine.manager().scrubber().counts().bytes, 4'000u + 1'000u);
+  EXPECT_GT(machine.manager().scrubber().counts().bytes, 0u);
+  EXPECT_EQ(machine.manager().scrubber().counts().passes, 0u);
+}
+
+TEST_F(Scrubbing, reads_nothing_at_a_rate_of_zero) {
+  ASSERT_TRUE(machine.stop());
+  machine.options.scrub_bytes_per_second = 0;
+  ASSERT_TRUE(machine.start());
+  scrub();
+  EXPECT_EQ(machine.manager().scrubber().counts().bytes, 0u);
+}
+
+TEST_F(Scrubbing, a_device_that_fails_takes_its_directory_offline) {
+  machine.disk.faults().plan({.kind = IoKind::read, .path_part = "/data/orders"});
+  scrub();
+  EXPECT_EQ(machine.process->observer.all_failed, 1);
+  EXPECT_TRUE(found().empty());
+}
+
+}  // namespace
+}  // namespace millrace::storage
