@@ -184,10 +184,9 @@ class KafkaMachine : public DumpMachine {
       const bool index = path.ends_with(".index") || path.ends_with(".timeindex");
       // A gap that compaction left between segments is told from a loss by the snapshot behind it.
       const bool compacted = path.starts_with("compact") || path.starts_with("__");
-      const bool other = path.ends_with(".txnindex") ||
-                         (path.ends_with(".snapshot") && !compacted) ||
-                         path.ends_with(leader_epoch_checkpoint_name) ||
-                         path.ends_with(clean_shutdown_name);
+      const bool other =
+          path.ends_with(".txnindex") || (path.ends_with(".snapshot") && !compacted) ||
+          path.ends_with(leader_epoch_checkpoint_name) || path.ends_with(clean_shutdown_name);
       return (missing != Missing::nothing && index) || (missing == Missing::all_derived && other);
     });
   }
