@@ -259,6 +259,16 @@ void Contents::sync() {
 
 void Contents::fail_sync() {
   enum class Fate : std::uint8_t { written, given_up, forgotten };
+  // What is read again from the disk may reach past the end.
+  const auto clear_beyond_end = [this](Page& page, std::uint64_t index) {
+    const std::uint64_t begin = index * page_size;
+    const std::size_t from = size_ <= begin ? 0 : std::min<std::uint64_t>(size_ - begin, page_size);
+    for (std::size_t s = from / sector_size; s < sectors_per_page; ++s) {
+      if (!has(page.now_held, s)) continue;
+      const std::size_t at = std::max(from, s * sector_size);
+      std::memset(page.now + at, 0, (s + 1) * sector_size - at);
+    }
+  };
   std::size_t kept = 0;
   for (const std::uint64_t index : changed_) {
     Page& page = *find(index);
@@ -269,6 +279,7 @@ void Contents::fail_sync() {
       if (fate != Fate::given_up) clear(page.differs, s);
     }
     page.dirty = 0;
+    clear_beyond_end(page, index);
     settle(page);
     if (page.differs != 0) changed_[kept++] = index;
   }

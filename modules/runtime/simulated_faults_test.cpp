@@ -187,6 +187,20 @@ TEST(SimulatedFaults, after_a_failed_sync_reads_show_new_or_old_bytes) {
   EXPECT_EQ(seen, (std::set<std::string>{"old", "new"}));
 }
 
+TEST(SimulatedFaults, after_a_failed_sync_of_a_cut_the_file_grows_with_zeros) {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    Machine machine(seed);
+    machine.write("/file", 0, "old bytes");
+    machine.disk.sync_all();
+    const FileHandle file = machine.open("/file");
+    machine.set_size("/file", 3);
+    machine.disk.faults().plan({.kind = IoKind::sync_data});
+    ASSERT_FALSE(try_sync(machine, file));
+    machine.set_size("/file", 9);
+    EXPECT_EQ(machine.read(file, 0, 9), "old" + std::string(6, '\0'));
+  }
+}
+
 TEST(SimulatedFaults, a_sync_after_a_failed_one_does_not_save_what_was_given_up) {
   std::set<std::string> seen;
   for (std::uint64_t seed = 0; seed < 100; ++seed) {

@@ -172,6 +172,18 @@ Task<StorageResult<void>> Log::prepare_active() {
                                 ": the recovery point is not that of a clean stop");
 }
 
+namespace {
+
+// A refusal that was held against what other batches of the group would have changed.
+[[nodiscard]] bool depends_on_staged(const AppendResult& result) {
+  if (result) return false;
+  const AppendFault fault = result.error().fault;
+  return fault == AppendFault::producer || fault == AppendFault::old_epoch ||
+         fault == AppendFault::offsets_go_back;
+}
+
+}  // namespace
+
 // Everything that was to be written with this group, or would be behind it, is answered.
 void Log::fail_group(const Group& group, const StorageError& error) {
   AppendOperation* last = group.last != nullptr ? group.last : first_waiting_;
@@ -179,7 +191,7 @@ void Log::fail_group(const Group& group, const StorageError& error) {
   if (group.last != nullptr && group.last->next_ != nullptr) last = group.last->next_;
   for (AppendOperation* operation = first_waiting_; operation != nullptr;
        operation = operation->next_) {
-    if (!operation->refused_) {
+    if (!operation->refused_ || depends_on_staged(operation->result_)) {
       operation->result_ =
           failure(AppendError{closed_ ? AppendFault::closed : AppendFault::storage,
                               ProducerVerdict::accepted, error.fault, error.message});
@@ -376,7 +388,8 @@ Task<StorageResult<void>> Log::write_staged(Group& group) {
     static_cast<void>(epochs_.assign(entry.epoch, entry.start_offset));
   }
   StorageResult<void> done;
-  if (!group.new_epochs.empty() || epochs_unsaved_) done = co_await save_epochs();
+  if (start_unsaved_) done = co_await save_start();
+  if (done && (!group.new_epochs.empty() || epochs_unsaved_)) done = co_await save_epochs();
   if (done) done = co_await active().write(group.pieces);
   if (!done) {
     // What the file says too much is put right before anything else is written.

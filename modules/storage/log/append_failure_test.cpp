@@ -47,6 +47,21 @@ TEST(Append, a_device_that_fails_takes_the_log_offline_and_nothing_is_tried_agai
   machine.end_of_process();
 }
 
+// A rolled segment is made durable in the background, and fails at that.
+TEST(Append, closing_does_not_try_again_what_failed_in_the_background) {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    LogMachine machine(seed, slowly);
+    ASSERT_TRUE(machine.open());
+    ASSERT_TRUE(machine.append({{"a"}}));
+    ASSERT_TRUE(machine.wait(machine.log->roll()));
+    machine.disk.faults().plan({.kind = IoKind::write, .path_part = ".timeindex"});
+    const auto closed = machine.close();
+    ASSERT_FALSE(closed) << seed;
+    EXPECT_EQ(closed.error().fault, StorageFault::offline);
+    EXPECT_EQ(machine.process->keeper.offline.size(), 1u);
+  }
+}
+
 TEST(Append, a_sync_that_fails_is_told_to_whoever_appended) {
   LogMachine machine(15);
   machine.config.flush_records = 1;
@@ -57,6 +72,22 @@ TEST(Append, a_sync_that_fails_is_told_to_whoever_appended) {
   EXPECT_TRUE(machine.log->offline());
   machine.disk.faults().clear();
   machine.end_of_process();
+}
+
+// The second one is refused because of the first one, which then is not there.
+TEST(Append, a_refusal_does_not_stand_where_what_it_was_held_against_is_not_written) {
+  LogMachine machine(18);
+  ASSERT_TRUE(machine.open());
+  ASSERT_TRUE(machine.append(from_producer(0, {"a"})));
+  machine.disk.faults().plan({.kind = IoKind::write, .fault = IoFault::no_space});
+  const auto bumped = machine.start(machine.append_task(from_producer(0, {"b"}, 1)));
+  const auto older = machine.start(machine.append_task(from_producer(1, {"c"})));
+  machine.finish_started();
+  EXPECT_EQ(fault_of(bumped->value()), AppendFault::storage);
+  EXPECT_EQ(fault_of(older->value()), AppendFault::storage);
+  ASSERT_TRUE(machine.append(from_producer(1, {"c"})));
+  EXPECT_EQ(values_of(machine.records()), (std::vector<std::string>{"a", "c"}));
+  ASSERT_TRUE(machine.close());
 }
 
 // The file of the epochs is written before the batch.

@@ -19,6 +19,7 @@ Deletions::Due::Due(Deletions& d)
       deletions(d) {}
 
 void Deletions::add(std::shared_ptr<Segment> segment, Duration delay) {
+  if (stopped_) return;
   waiting_.push_back({std::move(segment), executor_.clock().now() + delay});
   arm();
 }
@@ -40,9 +41,16 @@ Task<void> Deletions::remove_due(MonotonicTime now) {
   });
   arm();
   for (const auto& segment : due) {
+    if (stopped_) co_return;
     const auto removed = co_await segment->remove_deleted();
-    if (!removed) log_.warning("{}", removed.error().message);
+    if (!removed) failed_(removed.error());
   }
+}
+
+void Deletions::stop() {
+  stopped_ = true;
+  waiting_.clear();
+  if (due_.armed()) executor_.cancel(due_);
 }
 
 Task<void> Deletions::finish() {

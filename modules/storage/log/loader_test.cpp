@@ -150,6 +150,54 @@ TEST(Recovery, segments_below_the_log_start_are_removed) {
   ASSERT_TRUE(machine.close());
 }
 
+// The process was killed before it made the name of a new segment durable.
+TEST(Recovery, what_is_flushed_after_it_has_a_durable_name) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    LogMachine machine(seed);
+    ASSERT_TRUE(machine.open());
+    ASSERT_TRUE(machine.append({{"first"}}));
+    machine.disk.faults().plan({.kind = IoKind::write,
+                                .fault = IoFault::no_space,
+                                .path_part = ".snapshot",
+                                .times = PlannedFault::always});
+    ASSERT_TRUE(machine.wait(machine.log->roll()));
+    ASSERT_TRUE(machine.append({{"second"}}));
+    machine.kill(seed);
+    ASSERT_TRUE(machine.open());
+    ASSERT_TRUE(machine.wait(machine.log->flush()));
+    machine.disk.faults().clear();
+    machine.power_cut(seed);
+    ASSERT_TRUE(machine.open());
+    EXPECT_EQ(machine.records().size(), 2u) << seed;
+    ASSERT_TRUE(machine.close());
+  }
+}
+
+TEST(Recovery, a_segment_below_the_log_start_stays_if_it_alone_tells_who_wrote) {
+  LogMachine machine(19);
+  ASSERT_TRUE(machine.open());
+  ASSERT_TRUE(machine.append(from_producer(0, {"first"})));
+  machine.log->set_high_watermark(Offset(1));
+  ASSERT_TRUE(machine.wait(machine.log->delete_below(Offset(1))));
+  machine.disk.faults().plan({.kind = IoKind::write,
+                              .fault = IoFault::no_space,
+                              .path_part = ".snapshot",
+                              .times = PlannedFault::always});
+  ASSERT_TRUE(machine.wait(machine.log->roll()));
+  ASSERT_TRUE(machine.append({{"second"}}));
+  ASSERT_TRUE(machine.wait(machine.log->flush()));
+  machine.disk.faults().clear();
+  machine.power_cut(1);
+  ASSERT_TRUE(machine.open());
+  EXPECT_EQ(values_of(machine.records()), (std::vector<std::string>{"second"}));
+  const auto again = machine.append(from_producer(0, {"first"}));
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->duplicate);
+  ASSERT_TRUE(machine.wait(machine.log->apply_retention()));
+  EXPECT_EQ(machine.log->segments().size(), 1u);
+  ASSERT_TRUE(machine.close());
+}
+
 // The checkpoint is older than the marker of the clean stop.
 TEST(CleanStart, gives_no_offset_again_where_the_checkpoint_was_wrong) {
   LogMachine machine(17);

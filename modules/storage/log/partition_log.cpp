@@ -10,6 +10,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "../segment/planted.hpp"
+
 module millrace.storage.log;
 
 namespace millrace::storage {
@@ -24,7 +26,9 @@ Log::Log(LogContext& context, LogOpening opening)
       recovery_point_(opening.recovery_point),
       tail_(context.tails),
       writer_start_(*this),
-      deletions_(context.segments.executor, context.segments.log) {}
+      deletions_(context.segments.executor, [this](const StorageError& error) {
+        context_.segments.log.warning("{}", noted(error).message);
+      }) {}
 
 Log::~Log() {
   check(closed_ && background_.running() == 0, "a log is closed before it goes");
@@ -32,13 +36,20 @@ Log::~Log() {
 
 StorageResult<void> Log::usable() const {
   if (closed_) return storage_failure(StorageFault::invalid, directory_ + " is closed");
+  return online();
+}
+
+// To be asked again after waiting for a lock: whoever had it may have found that the device failed.
+StorageResult<void> Log::online() const {
   if (offline_) return storage_failure(StorageFault::offline, directory_ + " is offline");
   return {};
 }
 
 StorageError Log::noted(StorageError error) {
+  if (planted(Planted::failure_not_noted)) return error;
   if (error.fault == StorageFault::offline && !offline_) {
     offline_ = true;
+    deletions_.stop();
     context_.segments.log.error("{} goes offline: {}", directory_, error.message);
     context_.keeper.went_offline(*this, error);
   }
@@ -117,9 +128,11 @@ Task<StorageResult<void>> Log::roll_locked(Offset base) {
   if (leaves_gap) {
     // It tells recovery that nothing is missing before the new segment.
     const auto settling = co_await settling_.lock();
+    if (auto online_now = online(); !online_now) co_return online_now;
     auto saved = co_await save_producer_snapshot(context_.segments.files, directory_, base,
                                                  producers_.snapshot_entries());
     if (!saved) {
+      static_cast<void>(noted(saved.error()));
       // Else a start would find it as the last segment, whatever is appended to this one.
       co_await context_.segments.open_files.forget(segment->log_path());
       const auto removed =
@@ -168,12 +181,13 @@ Task<StorageResult<void>> Log::flush_locked() {
   if (flushed_end_ == end && !names_dirty()) co_return StorageResult<void>();
   // From the oldest on, so that what is durable has no gap; a clean one may lie behind a dirty one.
   const std::vector<std::shared_ptr<Segment>> dirty(
-      segments_.begin() + static_cast<std::ptrdiff_t>(segment_index(flushed_end_)),
+      segments_.begin() + static_cast<std::ptrdiff_t>(segment_index(
+                              planted(Planted::flush_of_the_last_only) ? end : flushed_end_)),
       segments_.end());
   for (const auto& segment : dirty) {
     if (auto synced = co_await segment->sync_log(); !synced) co_return synced;
   }
-  if (names_dirty()) {
+  if (names_dirty() && !planted(Planted::directory_not_synced)) {
     // Another flush that begins meanwhile waits for the disk as well.
     if (auto synced = co_await sync_names(); !synced) co_return synced;
   }
@@ -202,7 +216,7 @@ void Log::start_settling() {
 Task<void> Log::settle() {
   while (!unsettled_.empty() && !offline_) {
     const auto guard = co_await settling_.lock();
-    if (unsettled_.empty()) break;
+    if (unsettled_.empty() || offline_) break;
     const auto done = co_await settle_first();
     if (done) continue;
     const StorageError error = noted(done.error());
@@ -217,7 +231,9 @@ Task<void> Log::settle() {
 Task<StorageResult<void>> Log::settle_first() {
   // A copy: the list grows when the log rolls meanwhile.
   const Unsettled first = unsettled_.front();
-  if (auto synced = co_await first.segment->sync_log(); !synced) co_return synced;
+  if (!planted(Planted::recovery_point_before_data)) {
+    if (auto synced = co_await first.segment->sync_log(); !synced) co_return synced;
+  }
   if (auto saved = co_await save_producer_snapshot(context_.segments.files, directory_, first.end,
                                                    first.producers);
       !saved) {
@@ -252,6 +268,7 @@ Task<StorageResult<void>> Log::checkpoint() {
     version = version_;
   }
   const auto guard = co_await settling_.lock();
+  if (auto online_now = online(); !online_now) co_return online_now;
   // What was rolled before comes first, and what was cut meanwhile does not count.
   if (!unsettled_.empty() || version != version_ || segment != segments_.back()) {
     co_return StorageResult<void>();
@@ -281,6 +298,7 @@ Task<StorageResult<void>> Log::settle_active(Segment& segment, Offset end,
 }
 
 Task<StorageResult<void>> Log::save_epochs() {
+  if (planted(Planted::epochs_not_saved)) co_return StorageResult<void>();
   const std::vector<EpochEntry> entries(epochs_.entries().begin(), epochs_.entries().end());
   auto saved = co_await save_leader_epoch_checkpoint(context_.segments.files, directory_, entries);
   epochs_unsaved_ = !saved;
@@ -297,24 +315,29 @@ Task<StorageResult<void>> Log::close() {
     while (first_waiting_ != nullptr) co_await write_group();
     closed_ = true;
     if (changed_ && !offline_) done = co_await settle_all();
+    if (!done) static_cast<void>(noted(done.error()));
   }
   co_await abandon();
-  if (!done) co_return failure(noted(done.error()));
   co_return done;
 }
 
 Task<StorageResult<void>> Log::settle_all() {
+  if (start_unsaved_) {
+    if (auto saved = co_await save_start(); !saved) co_return saved;
+  }
   if (auto flushed = co_await flush_locked(); !flushed) co_return flushed;
   const auto guard = co_await settling_.lock();
-  while (!unsettled_.empty()) {
-    if (auto settled = co_await settle_first(); !settled) co_return settled;
-  }
+  StorageResult<void> done = online();
+  while (done && !unsettled_.empty()) done = co_await settle_first();
   // An empty segment has nothing to finish, but its index files are made.
-  if (!active().prepared()) {
-    if (auto prepared = co_await active().prepare(); !prepared) co_return prepared;
+  if (done && !active().prepared()) done = co_await active().prepare();
+  if (done) {
+    active().finish();
+    done = co_await settle_active(active(), end_, producers_.snapshot_entries());
   }
-  active().finish();
-  co_return co_await settle_active(active(), end_, producers_.snapshot_entries());
+  // Before somebody else gets the lock.
+  if (!done) static_cast<void>(noted(done.error()));
+  co_return done;
 }
 
 Task<void> Log::abandon() {

@@ -245,6 +245,7 @@ class Log {
   // partition_log.cpp
   [[nodiscard]] StorageError noted(StorageError error);
   [[nodiscard]] StorageResult<void> usable() const;
+  [[nodiscard]] StorageResult<void> online() const;
   [[nodiscard]] bool names_dirty() const { return names_durable_ < names_made_; }
   [[nodiscard]] Segment& active() const { return *segments_.back(); }
   [[nodiscard]] std::size_t segment_index(Offset offset) const;
@@ -276,10 +277,11 @@ class Log {
   [[nodiscard]] static bool cutting(std::uint64_t version) { return version % 2 != 0; }
   [[nodiscard]] Task<StorageResult<void>> truncate_locked(Offset offset);
   [[nodiscard]] Task<StorageResult<void>> restart_locked(Offset offset);
-  [[nodiscard]] Task<StorageResult<std::shared_ptr<Segment>>> empty_segment(Offset offset);
+  [[nodiscard]] Task<StorageResult<std::shared_ptr<Segment>>> segment_at(Offset offset);
   [[nodiscard]] Task<StorageResult<void>> lower_recovery_point(Offset offset);
   [[nodiscard]] Task<StorageResult<void>> remove_segments(std::size_t first, std::size_t count);
   [[nodiscard]] Task<StorageResult<void>> move_start(Offset offset);
+  [[nodiscard]] Task<StorageResult<void>> save_start();
   [[nodiscard]] Task<StorageResult<std::size_t>> retention_count();
   [[nodiscard]] Task<StorageResult<void>> replace_locked(
       std::size_t index, std::vector<std::shared_ptr<Segment>> replaced);
@@ -316,6 +318,7 @@ class Log {
   std::uint64_t names_made_ = 0;     // entries of the directory
   std::uint64_t names_durable_ = 0;  // of these
   bool epochs_unsaved_ = false;      // the file says other than epochs_
+  bool start_unsaved_ = false;       // the file may say that the log begins later
   bool changed_ = false;             // since it was opened
   bool cut_since_append_ = false;    // the end may lie behind the last batch
   bool offline_ = false;

@@ -77,9 +77,10 @@ Task<ReadResult<LogSlice>> Log::read(ReadRequest request) {
       auto slice = co_await read_segment(segment, end_of_segment, now);
       // While other segments are replaced, reading goes on.
       const bool found = slice && *slice;
+      if (!slice) static_cast<void>(noted(slice.error()));
       overtaken = version != version_ || segment->removed() || (cutting(version) && !found);
       if (overtaken) break;
-      if (!slice) co_return read_failure(noted(slice.error()));
+      if (!slice) co_return read_failure(slice.error());
       // Behind the last batch of a segment may be nothing before the next one begins.
       if (*slice) co_return std::move(**slice);
     }
@@ -188,8 +189,17 @@ Task<ReadResult<Buffer>> Log::load_verified(const LogSlice& slice) {
   if (slice.in_memory()) co_return buffer;
   BatchSplitter splitter(buffer->bytes());
   std::uint64_t position = 0;
+  Offset next = slice.base_offset;
   for (BatchView batch; splitter.next(batch);) {
     if (!batch.crc_matches()) co_return damaged(position, "the CRC of the batch is wrong");
+    // The CRC says nothing of the base offset.
+    const auto& header = batch.header();
+    if (header.base_offset < next || header.last_offset() < header.base_offset) {
+      co_return damaged(position, "offset " + std::to_string(header.base_offset.value()) +
+                                      " where at least " + std::to_string(next.value()) +
+                                      " was expected");
+    }
+    next = header.last_offset().next();
     position += batch.bytes().size();
   }
   if (const auto end = splitter.finish(); !end) {
@@ -210,9 +220,10 @@ Task<ReadResult<void>> Log::ask_segments(Choose choose, Ask ask) {
     bool overtaken = false;
     for (const auto& segment : segments) {
       const StorageResult<bool> enough = co_await ask(segment);
+      if (!enough) static_cast<void>(noted(enough.error()));
       overtaken = version != version_ || cutting(version) || segment->removed();
       if (overtaken) break;
-      if (!enough) co_return read_failure(noted(enough.error()));
+      if (!enough) co_return read_failure(enough.error());
       if (*enough) break;
     }
     if (!overtaken) co_return ReadResult<void>();
@@ -270,6 +281,7 @@ Task<ReadResult<std::vector<AbortedTransaction>>> Log::aborted(Offset from, Offs
     if (decided || decided.error().fault != StorageFault::corrupt) co_return decided;
     // Nobody appends to it meanwhile, or cuts it.
     const auto guard = co_await (segment == segments_.back() ? changes_.lock() : settling_.lock());
+    if (const auto online_now = online(); !online_now) co_return failure(online_now.error());
     context_.segments.log.warning("{} is made again from the log", decided.error().message);
     if (const auto done = co_await rebuild_transactions(segment); !done) {
       co_return failure(done.error());

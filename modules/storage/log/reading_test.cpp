@@ -302,5 +302,19 @@ TEST(PositionCache, remembers_the_last_eight_and_the_newest_place_of_each) {
   EXPECT_FALSE(cache.find(Offset(8)));
 }
 
+// What is read beside a cut is not believed, but that the device failed is.
+TEST(Reading, a_device_that_fails_beside_a_cut_takes_the_log_offline) {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    LogMachine machine(seed, slowly);
+    ASSERT_TRUE(machine.open());
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(machine.append({{std::to_string(i)}}));
+    machine.disk.faults().plan({.kind = IoKind::read});
+    const auto read = machine.start(machine.log->read({Offset(7), Offset(20), 100, true}));
+    const auto cut = machine.start(machine.log->truncate(Offset(5)));
+    machine.finish_started();
+    EXPECT_EQ(machine.log->offline(), machine.disk.faults().injected() > 0) << seed;
+  }
+}
+
 }  // namespace
 }  // namespace millrace::storage

@@ -9,6 +9,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "../segment/planted.hpp"
+
 module millrace.storage.log;
 
 namespace millrace::storage {
@@ -23,7 +25,7 @@ constexpr SegmentFileKind indexes_then_log[] = {
 Task<StorageResult<void>> rename_all(SegmentContext& context, const std::string& directory,
                                      Offset base, FileStage from, FileStage to) {
   for (const SegmentFileKind kind : indexes_then_log) {
-    if (kind == SegmentFileKind::log) {
+    if (kind == SegmentFileKind::log && !planted(Planted::swap_before_sync)) {
       // Names reach the disk in any order unless they are made to keep one.
       const auto synced = co_await context.files.sync_directory(directory);
       if (!synced) co_return storage_failure(synced.error(), directory);
@@ -78,6 +80,8 @@ Task<StorageResult<void>> Log::replace_segments(std::vector<std::shared_ptr<Segm
     co_return storage_failure(StorageFault::invalid,
                               directory_ + ": the segments to be replaced are not durable yet");
   }
+  const auto settling = co_await settling_.lock();
+  if (auto online_now = online(); !online_now) co_return online_now;
   const std::uint64_t version = version_;
   const auto done = co_await replace_locked(index, std::move(replaced));
   if (done) co_return done;
@@ -89,7 +93,6 @@ Task<StorageResult<void>> Log::replace_segments(std::vector<std::shared_ptr<Segm
 
 Task<StorageResult<void>> Log::replace_locked(std::size_t index,
                                               std::vector<std::shared_ptr<Segment>> replaced) {
-  const auto settling = co_await settling_.lock();
   const Offset base = replaced.front()->base();
   SegmentContext& context = context_.segments;
   // From here on a start finishes the replacement.

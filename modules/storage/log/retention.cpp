@@ -9,6 +9,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "../segment/planted.hpp"
+
 module millrace.storage.log;
 
 namespace millrace::storage {
@@ -22,6 +24,8 @@ Task<StorageResult<void>> Log::delete_below(Offset offset) {
                                                          std::to_string(high_watermark_.value()));
   }
   if (offset <= start_) co_return StorageResult<void>();
+  const auto settling = co_await settling_.lock();
+  if (auto online_now = online(); !online_now) co_return online_now;
   auto done = co_await move_start(offset);
   if (!done) co_return failure(noted(done.error()));
   co_return done;
@@ -30,24 +34,28 @@ Task<StorageResult<void>> Log::delete_below(Offset offset) {
 // First the log says where it begins, then what lies before goes: whatever of that a crash leaves
 // is removed when the log is opened.
 Task<StorageResult<void>> Log::move_start(Offset offset) {
-  const auto settling = co_await settling_.lock();
   changed_ = true;
   std::size_t count = 0;
   while (count + 1 < segments_.size() && segment_end(count) <= offset) ++count;
-  const Offset first_kept = segments_[count]->base();
   // Of those who wrote last in what goes, the snapshot behind it alone is left: it is durable
-  // before. Without space for it they are forgotten, so that space can be made.
-  while (count > 0 && !unsettled_.empty() && unsettled_.front().end <= first_kept) {
+  // before. Without space for it the segment stays until there is, deleted as it is.
+  while (count > 0 && !unsettled_.empty() && unsettled_.front().end <= segments_[count]->base()) {
     auto settled = co_await settle_first();
     if (!settled && settled.error().fault != StorageFault::no_space) co_return settled;
-    if (!settled) break;
+    if (!settled) count = segment_index(unsettled_.front().segment->base());
   }
+  const Offset first_kept = segments_[count]->base();
   const Offset before = std::exchange(start_, offset);
-  if (auto saved = co_await context_.keeper.save_log_start(*this); !saved) {
+  StorageResult<void> start_saved;
+  if (!planted(Planted::log_start_not_saved)) {
+    start_saved = co_await context_.keeper.save_log_start(*this);
+  }
+  if (!start_saved) {
     // Else asking again would succeed at once, and the records come back after a crash.
     start_ = before;
-    co_return saved;
+    co_return start_saved;
   }
+  start_unsaved_ = false;
   producers_.log_start_moved(offset);
   if (epochs_.truncate_from_start(offset)) {
     if (auto saved = co_await save_epochs(); !saved) co_return saved;
@@ -104,6 +112,8 @@ Task<StorageResult<std::size_t>> Log::apply_retention() {
       co_return failure(noted(rolled.error()));
     }
   }
+  const auto settling = co_await settling_.lock();
+  if (const auto online_now = online(); !online_now) co_return failure(online_now.error());
   const Offset start = std::max(start_, segments_[*count]->base());
   if (const auto moved = co_await move_start(start); !moved) {
     co_return failure(noted(moved.error()));

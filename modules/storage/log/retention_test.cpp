@@ -138,6 +138,31 @@ TEST(Retention, without_space_for_the_log_start_nothing_is_deleted) {
   ASSERT_TRUE(machine.close());
 }
 
+TEST(Retention, without_space_for_a_snapshot_a_deleted_segment_stays_until_there_is) {
+  LogMachine machine(14);
+  ASSERT_TRUE(machine.open());
+  ASSERT_TRUE(machine.append(from_producer(0, {"first"})));
+  machine.disk.faults().plan({.kind = IoKind::write,
+                              .fault = IoFault::no_space,
+                              .path_part = ".snapshot",
+                              .times = PlannedFault::always});
+  ASSERT_TRUE(machine.wait(machine.log->roll()));
+  ASSERT_TRUE(machine.append({{"second"}}));
+  machine.log->set_high_watermark(Offset(2));
+  ASSERT_TRUE(machine.wait(machine.log->delete_below(Offset(1))));
+  EXPECT_EQ(machine.log->start(), Offset(1));
+  EXPECT_EQ(machine.log->segments().size(), 2u);
+  machine.disk.faults().clear();
+  machine.kill(1);
+  ASSERT_TRUE(machine.open());
+  const auto again = machine.append(from_producer(0, {"first"}));
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->duplicate);
+  ASSERT_TRUE(machine.wait(machine.log->apply_retention()));
+  EXPECT_EQ(machine.log->segments().size(), 1u);
+  ASSERT_TRUE(machine.close());
+}
+
 TEST(Retention, a_reader_finishes_and_the_files_go_after_the_delay) {
   LogMachine machine(7);
   machine.config.file_delete_delay = Milliseconds(60'000);
@@ -188,7 +213,8 @@ TEST(Retention, files_that_cannot_be_removed_go_with_the_next_start) {
   LogMachine machine(9);
   fill(machine, 20);
   ASSERT_TRUE(machine.wait(machine.log->delete_below(Offset(10))));
-  machine.disk.faults().plan({.kind = IoKind::remove, .times = PlannedFault::always});
+  machine.disk.faults().plan(
+      {.kind = IoKind::remove, .fault = IoFault::invalid, .times = PlannedFault::always});
   machine.executor.advance(std::chrono::minutes(2));
   EXPECT_TRUE(machine.lines->says("remove"));
   machine.disk.faults().clear();
@@ -197,6 +223,20 @@ TEST(Retention, files_that_cannot_be_removed_go_with_the_next_start) {
   machine.reopen();
   EXPECT_FALSE(machine.has_file(deleted));
   ASSERT_TRUE(machine.close());
+}
+
+TEST(Retention, a_device_that_cannot_remove_files_is_left_alone) {
+  LogMachine machine(13);
+  fill(machine, 20);
+  ASSERT_TRUE(machine.wait(machine.log->delete_below(Offset(10))));
+  machine.disk.faults().plan({.kind = IoKind::remove});
+  machine.executor.advance(std::chrono::minutes(2));
+  EXPECT_TRUE(machine.log->offline());
+  EXPECT_EQ(machine.process->keeper.offline.size(), 1u);
+  const std::uint64_t steps = machine.disk.steps();
+  machine.executor.advance(std::chrono::minutes(2));
+  machine.run(machine.log->abandon());
+  EXPECT_EQ(machine.disk.steps(), steps);
 }
 
 // Snapshots of producers below the first segment are worth nothing; what they say is in the next.

@@ -10,6 +10,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "../segment/planted.hpp"
+
 module millrace.storage.log;
 
 namespace millrace::storage {
@@ -84,6 +86,7 @@ Task<StorageResult<void>> Log::remove_snapshot(Offset offset) {
 }
 
 Task<StorageResult<void>> Log::remove_snapshots_above(Offset offset) {
+  if (planted(Planted::snapshots_kept_above_cut)) co_return StorageResult<void>();
   const auto snapshots = co_await snapshot_offsets();
   if (!snapshots) co_return failure(snapshots.error());
   bool removed = false;

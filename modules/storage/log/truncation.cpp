@@ -9,6 +9,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "../segment/planted.hpp"
+
 module millrace.storage.log;
 
 namespace millrace::storage {
@@ -17,6 +19,8 @@ Task<StorageResult<void>> Log::truncate(Offset offset) {
   const auto guard = co_await changes_.lock();
   if (auto usable_now = usable(); !usable_now) co_return usable_now;
   if (offset >= end_) co_return StorageResult<void>();
+  const auto settling = co_await settling_.lock();
+  if (auto online_now = online(); !online_now) co_return online_now;
   const bool nothing_left = offset <= start_ && offset < segments_.front()->base();
   auto done = nothing_left ? co_await restart_locked(offset) : co_await truncate_locked(offset);
   if (!done) co_return failure(noted(done.error()));
@@ -26,6 +30,8 @@ Task<StorageResult<void>> Log::truncate(Offset offset) {
 Task<StorageResult<void>> Log::restart_at(Offset offset) {
   const auto guard = co_await changes_.lock();
   if (auto usable_now = usable(); !usable_now) co_return usable_now;
+  const auto settling = co_await settling_.lock();
+  if (auto online_now = online(); !online_now) co_return online_now;
   auto done = co_await restart_locked(offset);
   if (!done) co_return failure(noted(done.error()));
   co_return done;
@@ -43,6 +49,7 @@ void Log::forget_places() {
 Task<StorageResult<void>> Log::lower_recovery_point(Offset offset) {
   if (recovery_point_ <= offset) co_return StorageResult<void>();
   const Offset before = std::exchange(recovery_point_, offset);
+  if (planted(Planted::recovery_point_not_lowered)) co_return StorageResult<void>();
   auto saved = co_await context_.keeper.save_recovery_point(*this);
   // The file may have the higher one still: who cuts later must lower it again.
   if (!saved) recovery_point_ = before;
@@ -50,7 +57,6 @@ Task<StorageResult<void>> Log::lower_recovery_point(Offset offset) {
 }
 
 Task<StorageResult<void>> Log::truncate_locked(Offset offset) {
-  const auto settling = co_await settling_.lock();
   const std::size_t last = segment_index(offset);
   const std::shared_ptr<Segment> segment = segments_[last];
   const auto place = co_await segment->find(offset, segment->bytes());
@@ -72,7 +78,7 @@ Task<StorageResult<void>> Log::truncate_locked(Offset offset) {
   cut_since_append_ = true;
   flushed_end_ = std::min(flushed_end_, end);
   high_watermark_ = std::min(high_watermark_, end);
-  const bool starts_earlier = start_ > end;
+  if (start_ > end && !planted(Planted::lower_start_not_saved)) start_unsaved_ = true;
   start_ = std::min(start_, end);
   if (epochs_.truncate_from_end(end)) epochs_unsaved_ = true;
   // What is in memory is right again before something can be lacking space.
@@ -80,28 +86,25 @@ Task<StorageResult<void>> Log::truncate_locked(Offset offset) {
   if (!from) co_return failure(from.error());
   if (auto replayed = co_await replay_producers(*from, end); !replayed) co_return replayed;
   producers_.high_watermark_moved(high_watermark_);
-  if (starts_earlier) {
-    // Else what is appended from here on would count as deleted after the next start.
-    if (auto saved = co_await context_.keeper.save_log_start(*this); !saved) co_return saved;
+  if (start_unsaved_) {
+    if (auto saved = co_await save_start(); !saved) co_return saved;
   }
   if (!epochs_unsaved_) co_return StorageResult<void>();
   co_return co_await save_epochs();
 }
 
 Task<StorageResult<void>> Log::restart_locked(Offset offset) {
-  const auto settling = co_await settling_.lock();
   const Cutting cutting(*this);
   // Until the old segments are gone for good they are the log, to be looked at from the beginning:
   // without their epochs, which none of the new records may be held against.
   auto lowered = co_await lower_recovery_point(std::min(segments_.front()->base(), offset));
   if (!lowered) co_return lowered;
-  if (auto removed = co_await remove_snapshots_above(Offset(-1)); !removed) co_return removed;
   const LeaderEpochCache epochs = epochs_;
   const bool cleared = epochs_.clear();
   auto ready = cleared ? co_await save_epochs() : StorageResult<void>();
   std::shared_ptr<Segment> fresh;
   if (ready) {
-    auto made = co_await empty_segment(offset);
+    auto made = co_await segment_at(offset);
     if (made) fresh = *made;
     if (!made) ready = failure(made.error());
   }
@@ -109,6 +112,11 @@ Task<StorageResult<void>> Log::restart_locked(Offset offset) {
     epochs_ = epochs;
     epochs_unsaved_ = epochs_unsaved_ || cleared;
     co_return ready;
+  }
+  // From here on it goes on or the device fails. Before, the snapshots are those of this log still.
+  if (auto removed = co_await remove_snapshots_above(Offset(-1)); !removed) co_return removed;
+  if (segments_[segment_index(offset)] == fresh) {
+    if (auto cut = co_await fresh->truncate(0, offset); !cut) co_return cut;
   }
   unsettled_.clear();
   std::vector<std::shared_ptr<Segment>> removed(segments_.begin(), segments_.end());
@@ -123,17 +131,23 @@ Task<StorageResult<void>> Log::restart_locked(Offset offset) {
   recovery_point_ = offset;
   snapshot_end_ = no_offset;
   producers_.clear();
-  co_return co_await context_.keeper.save_log_start(*this);
+  start_unsaved_ = true;
+  co_return co_await save_start();
 }
 
-// One that begins at the offset: that of the log, emptied, or a new one.
-Task<StorageResult<std::shared_ptr<Segment>>> Log::empty_segment(Offset offset) {
+// Else what is appended from here on would count as deleted after the next start. Without space
+// this comes before the next append.
+Task<StorageResult<void>> Log::save_start() {
+  auto saved = co_await context_.keeper.save_log_start(*this);
+  if (saved) start_unsaved_ = false;
+  co_return saved;
+}
+
+// One that begins at the offset: that of the log, or a new one.
+Task<StorageResult<std::shared_ptr<Segment>>> Log::segment_at(Offset offset) {
   using Made = StorageResult<std::shared_ptr<Segment>>;
   const std::shared_ptr<Segment> there = segments_[segment_index(offset)];
-  if (there->base() == offset) {
-    if (auto cut = co_await there->truncate(0, offset); !cut) co_return failure(cut.error());
-    co_return Made(there);
-  }
+  if (there->base() == offset) co_return Made(there);
   const Timestamp now = context_.segments.executor.clock().wall_now();
   auto segment = std::make_shared<Segment>(context_.segments, directory_, offset, now);
   if (auto created = co_await segment->create(); !created) co_return failure(created.error());
@@ -148,7 +162,9 @@ Task<StorageResult<void>> Log::remove_segments(std::size_t first, std::size_t co
   for (const auto& segment : removed) {
     if (auto renamed = co_await segment->rename_to_deleted(); !renamed) co_return renamed;
   }
-  if (auto synced = co_await sync_names(); !synced) co_return synced;
+  if (!planted(Planted::removal_not_synced)) {
+    if (auto synced = co_await sync_names(); !synced) co_return synced;
+  }
   const auto gone = segments_.begin() + static_cast<std::ptrdiff_t>(first);
   segments_.erase(gone, gone + static_cast<std::ptrdiff_t>(count));
   for (auto& segment : removed) deletions_.add(std::move(segment), config_.file_delete_delay);

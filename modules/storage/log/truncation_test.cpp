@@ -94,6 +94,29 @@ TEST(Truncation, below_the_log_start_within_a_segment_moves_the_start_for_good) 
   ASSERT_TRUE(machine.close());
 }
 
+// Until something is appended the checkpoint may say that the log begins later.
+TEST(Truncation, without_space_for_an_earlier_start_it_is_saved_before_the_next_append) {
+  for (const bool appends : {false, true}) {
+    LogMachine machine(4);
+    ASSERT_TRUE(machine.open());
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(machine.append({{std::to_string(i)}}));
+    machine.log->set_high_watermark(Offset(10));
+    ASSERT_TRUE(machine.wait(machine.log->delete_below(Offset(7))));
+    machine.disk.faults().plan({.kind = IoKind::write,
+                                .fault = IoFault::no_space,
+                                .path_part = "log-start-offset-checkpoint"});
+    const auto cut = machine.wait(machine.log->truncate(Offset(4)));
+    ASSERT_FALSE(cut);
+    EXPECT_EQ(cut.error().fault, StorageFault::no_space);
+    EXPECT_EQ(machine.log->end(), Offset(4));
+    if (appends) ASSERT_TRUE(machine.append({{"new"}}));
+    machine.reopen();
+    EXPECT_EQ(machine.log->start(), Offset(4));
+    EXPECT_EQ(machine.records().size(), appends ? 1u : 0u);
+    ASSERT_TRUE(machine.close());
+  }
+}
+
 TEST(Truncation, takes_the_producers_back_to_where_they_were) {
   for (const bool rolls : {false, true}) {
     LogMachine machine(5);
@@ -235,6 +258,26 @@ TEST(Restart, without_space_leaves_the_log_as_it_was) {
     ASSERT_TRUE(machine.wait(machine.log->restart_at(Offset(100))));
     ASSERT_TRUE(machine.close());
   }
+}
+
+// What is known of a producer whose records were deleted lies in a snapshot alone.
+TEST(Restart, without_space_forgets_no_producer) {
+  LogMachine machine(11);
+  machine.config.segment_bytes = 300;
+  ASSERT_TRUE(machine.open());
+  ASSERT_TRUE(machine.append(from_producer(0, {"first"})));
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(machine.append({{std::string(32, 'v')}}));
+  machine.log->set_high_watermark(machine.log->end());
+  ASSERT_TRUE(machine.wait(machine.log->delete_below(Offset(18))));
+  machine.disk.faults().plan(
+      {.kind = IoKind::open, .fault = IoFault::no_space, .path_part = "leader-epoch-checkpoint"});
+  EXPECT_FALSE(machine.wait(machine.log->restart_at(Offset(100))));
+  machine.kill(1);
+  ASSERT_TRUE(machine.open());
+  const auto again = machine.append(from_producer(0, {"first"}));
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->duplicate);
+  ASSERT_TRUE(machine.close());
 }
 
 }  // namespace

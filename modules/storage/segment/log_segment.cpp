@@ -10,6 +10,8 @@ module;
 #include <string>
 #include <utility>
 
+#include "planted.hpp"
+
 module millrace.storage.segment;
 
 namespace millrace::storage {
@@ -117,6 +119,7 @@ Task<StorageResult<void>> Segment::write(std::span<const ByteView> pieces) {
   if (written) co_return StorageResult<void>();
   const StorageError error = storage_error(written.error(), log_path_);
   if (error.fault == StorageFault::offline) co_return failure(error);
+  if (planted(Planted::part_of_write_kept)) co_return failure(error);
   // A part may be in the file. Where it cannot be removed nothing can be appended any more.
   if (const auto cut = co_await cut_back(); !cut) {
     co_return storage_failure(StorageFault::offline, cut.error().message);
@@ -155,10 +158,7 @@ Task<StorageResult<void>> Segment::cut_back() {
   const auto cut = co_await context_.files.set_size(lease->handle(), bytes_);
   if (!cut) co_return storage_failure(cut.error(), log_path_);
   // What was cut must not come back under what is written next.
-  const auto synced = co_await context_.files.sync_data(lease->handle());
-  if (!synced) {
-    co_return storage_failure(StorageFault::offline, describe(synced.error(), log_path_));
-  }
+  if (auto synced = co_await sync_file(lease->handle()); !synced) co_return synced;
   synced_bytes_ = bytes_;
   co_return StorageResult<void>();
 }
@@ -215,16 +215,30 @@ Task<StorageResult<void>> Segment::sync_log() {
   const auto lease = co_await open_log();
   if (!lease) co_return failure(lease.error());
   const std::uint64_t written = bytes_;
-  const auto synced = co_await context_.files.sync_data(lease->handle());
-  if (!synced) {
-    co_return storage_failure(StorageFault::offline, describe(synced.error(), log_path_));
-  }
+  if (auto synced = co_await sync_file(lease->handle()); !synced) co_return synced;
   synced_bytes_ = std::max(synced_bytes_, std::min(written, bytes_));
   co_return StorageResult<void>();
 }
 
+// A sync that fails says so once: of two at the same time the other one would seem to have saved
+// what the system has given up.
+Task<StorageResult<void>> Segment::sync_file(FileHandle file) {
+  const auto guard = co_await syncing_.lock();
+  if (sync_failed_) {
+    co_return storage_failure(StorageFault::offline, log_path_ + " could not be synced before");
+  }
+  auto synced = co_await context_.files.sync_data(file);
+  if (!synced && planted(Planted::sync_tried_again)) {
+    synced = co_await context_.files.sync_data(file);
+  }
+  if (synced) co_return StorageResult<void>();
+  sync_failed_ = true;
+  co_return storage_failure(StorageFault::offline, describe(synced.error(), log_path_));
+}
+
 Task<StorageResult<void>> Segment::sync_indexes() {
   if (auto saved = co_await save_indexes(); !saved) co_return saved;
+  if (planted(Planted::indexes_not_synced)) co_return StorageResult<void>();
   const auto guard = co_await index_changes_.lock();
   for (IndexFile* index : {&offsets_, &times_, &transactions_}) {
     if (auto synced = co_await index->sync(context_, path(index->kind())); !synced)

@@ -201,6 +201,7 @@ class Segment {
   [[nodiscard]] Task<StorageResult<TimestampOffset>> youngest_record(const BatchPlace& place,
                                                                      Offset from);
   void note_timestamp(const protocol::BatchHeader& header);
+  [[nodiscard]] Task<StorageResult<void>> sync_file(FileHandle file);
 
   SegmentContext& context_;
   const std::string& directory_;
@@ -219,6 +220,8 @@ class Segment {
   bool removed_ = false;
   AsyncMutex preparing_;  // readers and the writer may want the same
   AsyncMutex index_changes_;
+  AsyncMutex syncing_;
+  bool sync_failed_ = false;
   IndexFile offsets_{SegmentFileKind::offset_index, offset_index_entry_bytes};
   IndexFile times_{SegmentFileKind::time_index, time_index_entry_bytes};
   IndexFile transactions_{SegmentFileKind::transaction_index, transaction_index_entry_bytes};

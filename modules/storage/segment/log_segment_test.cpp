@@ -193,6 +193,28 @@ TEST(Segment, one_that_cannot_be_renamed_takes_the_device_offline) {
   EXPECT_EQ(renamed.error().fault, StorageFault::offline);
 }
 
+// The system tells one of them that bytes are lost, and forgets it.
+TEST(Segment, of_two_syncs_at_the_same_time_both_fail_or_none) {
+  const auto sync = [](Segment& segment, int& failed) -> Task<void> {
+    if (!co_await segment.sync_log()) ++failed;
+  };
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    SegmentMachine machine(seed, {.seed = seed, .slow = 0.5});
+    const auto segment = machine.create(100);
+    machine.append(*segment, {.base = 100});
+    machine.disk.faults().plan({.kind = IoKind::sync_data});
+    int failed = 0;
+    TaskGroup group;
+    for (int i = 0; i < 2; ++i) group.start(sync(*segment, failed));
+    while (group.running() > 0) {
+      machine.executor.run_until_idle();
+      if (group.running() > 0) ASSERT_TRUE(machine.executor.advance_to_next_timer());
+    }
+    ASSERT_EQ(failed, 2) << seed;
+    EXPECT_TRUE(segment->log_dirty());
+  }
+}
+
 // Looking for timestamps in a segment that nobody has appended to yet reads the same as appending.
 TEST(Segment, a_reader_and_the_writer_prepare_at_the_same_time) {
   const auto append_at_once = [](Segment& segment, const std::vector<std::byte>& bytes,

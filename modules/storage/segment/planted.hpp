@@ -1,0 +1,45 @@
+// Mistakes that the crash test must find, each in the place where it could be made. A program has
+// none of them: planted() is then a constant. Only the mutant program of the test, which is built
+// with MILLRACE_PLANTED, chooses one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace millrace::storage {
+
+enum class Planted : std::uint8_t {
+  none,
+  directory_not_synced,           // after a file of a new segment was made
+  flush_of_the_last_only,         // of the segments that are not durable
+  recovery_point_before_data,     // and indexes are durable before the records
+  indexes_not_synced,             // before the recovery point passes them
+  snapshots_kept_above_cut,       // of producers
+  recovery_point_not_lowered,     // in its file, before a cut
+  cut_not_synced,                 // before something is written in its place
+  removal_not_synced,             // of segments, before something is written in their place
+  log_start_not_saved,            // before the segments below go
+  lower_start_not_saved,          // when the log is truncated below it
+  swap_before_sync,               // of the directory that has the names of the indexes
+  gap_taken_for_compaction,       // where the end of a segment was lost
+  epochs_not_saved,               // when a new leader appends
+  time_index_without_last_entry,  // of a segment that was rolled where the recovery point is
+  failure_not_noted,              // of the device, by the log
+  sync_tried_again,               // after it failed
+  part_of_write_kept,             // when there was no space for all of it
+};
+inline constexpr std::size_t planted_mistakes =
+    static_cast<std::size_t>(Planted::part_of_write_kept);
+
+#ifdef MILLRACE_PLANTED
+extern Planted planted_now;
+inline bool planted(Planted mistake) {
+  return mistake == planted_now;
+}
+#else
+consteval bool planted(Planted) {
+  return false;
+}
+#endif
+
+}  // namespace millrace::storage
