@@ -42,6 +42,13 @@ class Client {
     known = {};
     return true;
   }
+  bool set_aside(const TopicPartition& partition) {
+    Known& known = partitions[partition];
+    known.in_doubt = true;
+    if (!machine_.wait(machine_.manager_of(partition).set_aside(partition))) return false;
+    known = {};
+    return true;
+  }
   bool append(const TopicPartition& partition, std::size_t count) {
     Known& known = partitions[partition];
     for (std::size_t i = 0; i < count; ++i) {
@@ -124,6 +131,46 @@ bool live(ManagerMachine& machine, Client& client) {
   return machine.stop().has_value();
 }
 
+// One thing that may happen to a partition or to the server.
+bool random_step(ManagerMachine& machine, Client& client, Random& random, std::uint8_t& last_id) {
+  const TopicPartition partition{"t" + std::to_string(random.below(3)),
+                                 PartitionIndex(static_cast<std::int32_t>(random.below(2)))};
+  const Known known = client.partitions[partition];
+  const std::uint64_t choice = random.below(20);
+  if (choice == 0) {
+    machine.executor.advance(std::chrono::seconds(random.below(70)));
+    return true;
+  }
+  if (choice == 1) {
+    if (!machine.stop()) return false;
+    return machine.start().has_value();
+  }
+  if (choice == 2) {
+    machine.end_of_process();
+    return machine.start().has_value();
+  }
+  if (!known.exists || choice == 3) return client.create(partition, ++last_id);
+  if (choice == 4) return client.remove(partition);
+  if (choice == 5) return client.set_aside(partition);
+  if (choice <= 8) {
+    const auto left = static_cast<std::uint64_t>(known.answered.size()) -
+                      static_cast<std::uint64_t>(known.start.value());
+    return client.delete_below(partition,
+                               known.start.plus(static_cast<std::int64_t>(random.below(left + 1))));
+  }
+  return client.append(partition, 1 + random.below(5));
+}
+
+bool random_life(ManagerMachine& machine, Client& client, std::uint64_t seed) {
+  Random random(seed);
+  std::uint8_t last_id = 0;
+  if (!machine.start()) return false;
+  for (int i = 0; i < 40; ++i) {
+    if (!random_step(machine, client, random, last_id)) return false;
+  }
+  return machine.stop().has_value();
+}
+
 // Servers of one and of several disks and shards.
 std::unique_ptr<ManagerMachine> server(std::uint64_t seed) {
   std::vector<std::string> directories{"/data"};
@@ -138,22 +185,25 @@ std::unique_ptr<ManagerMachine> server(std::uint64_t seed) {
   return machine;
 }
 
-std::uint64_t steps_of_a_life(std::uint64_t seed) {
+using Life = std::function<bool(ManagerMachine&, Client&)>;
+
+std::uint64_t steps_of_a_life(std::uint64_t seed, const Life& life = live) {
   const auto machine = server(seed);
   Client client(*machine);
-  EXPECT_TRUE(live(*machine, client));
+  EXPECT_TRUE(life(*machine, client));
   return machine->disk.steps();
 }
 
 // A life that is cut off at a step, and perhaps the start after it too.
-void live_until(std::uint64_t seed, std::uint64_t step, std::uint64_t step_of_next_start) {
+void live_until(std::uint64_t seed, std::uint64_t step, std::uint64_t step_of_next_start,
+                const Life& life = live) {
   SCOPED_TRACE(
       formatted("seed {}, cut at step {} and {} steps later", seed, step, step_of_next_start));
   const auto owned = server(seed);
   ManagerMachine& machine = *owned;
   Client client(machine);
   machine.disk.cut_power_at(step, seed * 1000 + step);
-  const bool ended = live(machine, client);
+  const bool ended = life(machine, client);
   if (machine.process) machine.end_of_process();
   if (ended) machine.disk.power_cut(seed);
   if (step_of_next_start > 0) {
@@ -189,6 +239,19 @@ TEST(Crash, in_the_start_after_a_crash_changes_nothing) {
   for (std::uint64_t step = 1; step <= steps; step += 3) {
     live_until(4, step, 1 + step % 29);
     if (HasFatalFailure() || HasNonfatalFailure()) return;
+  }
+}
+
+TEST(Crash, at_a_random_step_of_random_lives_loses_nothing_that_was_answered) {
+  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+    const Life life = [seed](ManagerMachine& machine, Client& client) {
+      return random_life(machine, client, seed);
+    };
+    const std::uint64_t steps = steps_of_a_life(seed, life);
+    ASSERT_FALSE(HasFailure()) << "seed " << seed;
+    const std::uint64_t step = 1 + Random(seed).below(steps);
+    live_until(seed, step, seed % 4 == 0 ? 1 + seed % 23 : 0, life);
+    if (HasFailure()) return;
   }
 }
 

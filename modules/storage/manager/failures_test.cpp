@@ -81,6 +81,52 @@ TEST(Failures, what_may_be_on_a_disk_that_failed_at_the_start_is_not_made_anew) 
   EXPECT_EQ(machine.values(orders_0), Values({"a"}));
 }
 
+TEST(Failures, what_is_on_a_disk_that_failed_while_logs_were_opened_is_not_made_anew) {
+  ManagerMachine machine(9, {"/one", "/two"});
+  ASSERT_TRUE(machine.start());
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(machine.create({"orders", PartitionIndex(i)}));
+  ASSERT_TRUE(machine.stop());
+  machine.disk.faults().plan({.kind = IoKind::list, .path_part = "/one/orders-0"});
+  ASSERT_TRUE(machine.start());
+  EXPECT_EQ(machine.process->observer.failed, Values({"/one"}));
+  EXPECT_EQ(machine.manager().count(), 200u);
+  EXPECT_EQ(machine.report.opened + machine.report.failed, 200u);
+  EXPECT_GE(machine.report.opened, 100u);
+  for (int i = 0; i < 200; i += 2) {
+    const TopicPartition partition{"orders", PartitionIndex(i)};
+    const auto made = machine.create(partition, test_topic_id(1), Novelty::may_be_here);
+    ASSERT_FALSE(made) << i;
+    EXPECT_EQ(made.error().fault, StorageFault::offline);
+  }
+}
+
+TEST(Failures, a_device_that_fails_while_a_partition_is_made_goes_offline) {
+  ManagerMachine machine(10, {"/one", "/two"});
+  ASSERT_TRUE(machine.start());
+  machine.disk.faults().plan({.kind = IoKind::open, .path_part = "/one/orders-0/0000"});
+  EXPECT_EQ(machine.create(orders_0).error().fault, StorageFault::offline);
+  EXPECT_EQ(machine.process->observer.failed, Values({"/one"}));
+  ASSERT_TRUE(machine.create(orders_1));
+  EXPECT_TRUE(machine.append(orders_1, "a"));
+}
+
+TEST(Failures, of_a_disk_that_has_a_partition_twice_do_not_keep_the_server_from_starting) {
+  ManagerMachine machine(11, {"/one", "/two"});
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  ASSERT_TRUE(machine.append(orders_0, "a"));
+  ASSERT_TRUE(machine.stop());
+  const std::string log = *machine.disk.contents("/one/orders-0/00000000000000000000.log");
+  {
+    SimulatedFileSystem files(machine.disk, machine.executor);
+    machine.run(make_log_file(files, "/two/orders-0", log));
+  }
+  machine.disk.faults().plan({.kind = IoKind::list, .path_part = "/two/orders-0"});
+  ASSERT_TRUE(machine.start());
+  EXPECT_EQ(machine.process->observer.failed, Values({"/two"}));
+  EXPECT_EQ(machine.values(orders_0), Values({"a"}));
+}
+
 TEST(Failures, a_partition_that_could_not_be_removed_stays_as_it_was) {
   ManagerMachine machine(4);
   ASSERT_TRUE(machine.start());

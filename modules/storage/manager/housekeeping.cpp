@@ -22,7 +22,7 @@ namespace millrace::storage {
 using LogPointer = std::shared_ptr<Log>;
 
 Housekeeping::Housekeeping(Executor& executor, const ManagerOptions& options)
-    : retention(executor, options.retention_check),
+    : retention(executor, std::min(first_retention_delay, options.retention_check)),
       flush(executor, options.flush_check),
       producers(executor, options.producer_check),
       recovery_points(executor, options.recovery_point_interval),
@@ -81,6 +81,7 @@ void LogManager::warn(const Log& log, const StorageError& error) const {
 // --- Retention ---
 
 Task<void> LogManager::apply_retention() {
+  housekeeping_.retention.set_interval(options_.retention_check);
   Walk walk;
   TaskGroup workers;
   // Those who move the start of their log at the same time share the write of a checkpoint file.

@@ -17,11 +17,18 @@ TEST(Housekeeping, retention_runs_at_its_interval) {
   for (int i = 0; i < 30; ++i) ASSERT_TRUE(machine.append(orders_0, std::string(200, 'x')));
   const auto start = [&] { return machine.manager().find(orders_0)->start(); };
   machine.manager().find(orders_0)->set_high_watermark(Offset(30));
-  machine.executor.advance(4min);
+  machine.executor.advance(29s);
   EXPECT_EQ(start(), Offset(0));
+  machine.executor.advance(2s);
+  const Offset first = start();
+  EXPECT_GT(first, Offset(10));
+  EXPECT_LT(first, Offset(30));
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(machine.append(orders_0, std::string(200, 'x')));
+  machine.manager().find(orders_0)->set_high_watermark(Offset(60));
+  machine.executor.advance(4min);
+  EXPECT_EQ(start(), first);
   machine.executor.advance(2min);
-  EXPECT_GT(start(), Offset(10));
-  EXPECT_LT(start(), Offset(30));
+  EXPECT_GT(start(), Offset(40));
 }
 
 TEST(Housekeeping, a_topic_with_flush_ms_is_synced_in_time) {

@@ -40,7 +40,7 @@ Task<StorageResult<void>> LogDirectories::open(DirectoryOwner owner) {
   }
   // A wrong setting must not make anybody forget how the directories were left: they are changed
   // when all is known to be right.
-  if (auto checked = co_await check_doubles(); !checked && online() > 0) co_return checked;
+  if (auto checked = co_await check_doubles(); !checked) co_return checked;
   for (const auto& directory : directories_) {
     if (!directory->online()) continue;
     auto taken = co_await directory->take_over();
@@ -81,9 +81,12 @@ Task<StorageResult<void>> LogDirectories::check_doubles() {
 Task<StorageResult<LogDirectory*>> LogDirectories::resolve_double(TopicPartition partition,
                                                                   LogDirectory& first,
                                                                   LogDirectory& second) {
+  using Kept = StorageResult<LogDirectory*>;
   const auto first_has = co_await first.has_records(partition);
+  if (!first_has && !first.online()) co_return Kept(&second);
   if (!first_has) co_return failure(first_has.error());
   const auto second_has = co_await second.has_records(partition);
+  if (!second_has && !second.online()) co_return Kept(&first);
   if (!second_has) co_return failure(second_has.error());
   if (*first_has && *second_has) {
     co_return storage_failure(
@@ -92,10 +95,9 @@ Task<StorageResult<LogDirectory*>> LogDirectories::resolve_double(TopicPartition
                   to_string(partition), first.path(), second.path()));
   }
   LogDirectory& empty = *second_has ? first : second;
-  if (const auto removed = co_await empty.remove_double(partition); !removed) {
-    co_return failure(removed.error());
-  }
-  co_return StorageResult<LogDirectory*>(*second_has ? &second : &first);
+  const auto removed = co_await empty.remove_double(partition);
+  if (!removed && empty.online()) co_return failure(removed.error());
+  co_return Kept(*second_has ? &second : &first);
 }
 
 std::size_t LogDirectories::online() const {

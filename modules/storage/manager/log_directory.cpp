@@ -281,7 +281,7 @@ Task<StorageResult<void>> LogDirectory::make_partition(TopicPartition partition,
   auto made = co_await files_.make_directory(path);
   if (!made && made.error().fault == IoFault::already_exists) {
     const auto has = co_await has_records(partition);
-    if (!has) co_return noted(failure(has.error()));
+    if (!has) co_return failure(has.error());
     if (*has) {
       done = co_await put_away(partition, PartitionDirectoryKind::stray, Duration::zero());
       if (!done) co_return done;
@@ -308,7 +308,12 @@ Task<void> LogDirectory::remove_empty(std::string path) {
 }
 
 Task<StorageResult<bool>> LogDirectory::has_records(TopicPartition partition) {
-  const std::string path = path_of(partition);
+  const auto has = co_await find_records(path_of(partition));
+  if (!has && has.error().fault == StorageFault::offline) fail(has.error());
+  co_return has;
+}
+
+Task<StorageResult<bool>> LogDirectory::find_records(std::string path) {
   const auto entries = co_await files_.list(path);
   if (!entries) co_return storage_failure(entries.error(), path);
   for (const DirectoryEntry& entry : *entries) {

@@ -114,6 +114,7 @@ class LogDirectory {
   [[nodiscard]] Task<StorageResult<void>> write_identity(const DirectoryOwner& owner);
   [[nodiscard]] Task<StorageResult<void>> take_mark();
   [[nodiscard]] Task<StorageResult<void>> look_around();
+  [[nodiscard]] Task<StorageResult<bool>> find_records(std::string path);
   [[nodiscard]] Task<void> remove_empty(std::string path);
   void note_directory(const std::string& name);
   [[nodiscard]] StorageResult<void> noted(StorageResult<void> done);

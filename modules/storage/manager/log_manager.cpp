@@ -177,11 +177,13 @@ Task<StorageResult<LogPointer>> LogManager::adopt(TopicPartition partition, Uuid
 
 Task<StorageResult<void>> LogManager::remove(TopicPartition partition) {
   const auto turn = co_await turns_.wait(partition);
+  if (stopping_) co_return storage_failure(StorageFault::invalid, "the server stops");
   co_return co_await put_away(partition, PartitionDirectoryKind::deleted);
 }
 
 Task<StorageResult<void>> LogManager::set_aside(TopicPartition partition) {
   const auto turn = co_await turns_.wait(partition);
+  if (stopping_) co_return storage_failure(StorageFault::invalid, "the server stops");
   co_return co_await put_away(partition, PartitionDirectoryKind::stray);
 }
 
@@ -289,6 +291,14 @@ Task<std::vector<bool>> LogManager::stop() {
   // A pass that is going on ends early.
   for (const LogPointer& log : logs()) co_await cleaner_.remove(*log);
   co_await tasks_.wait();
+  // Whoever is making or removing a partition comes to an end first.
+  while (const auto busy = turns_.any()) {
+    {
+      const auto turn = co_await turns_.wait(*busy);
+    }
+    // This runs within whoever has just given the turn up, and who has not told what came of it.
+    co_await yield(context_.executor);
+  }
   std::vector<TopicPartition> waiting;
   waiting.reserve(hosted_.size());
   for (const auto& [partition, hosted] : hosted_) waiting.push_back(partition);
@@ -317,12 +327,9 @@ Task<void> LogManager::close_next(std::vector<TopicPartition>& waiting) {
   while (!waiting.empty()) {
     const TopicPartition partition = std::move(waiting.back());
     waiting.pop_back();
-    // Whoever is making or removing it comes to an end first.
-    const auto turn = co_await turns_.wait(partition);
-    const auto found = hosted_.find(partition);
-    if (found == hosted_.end()) continue;
-    Keeper& directory = keeper(found->second.directory);
-    const LogPointer log = found->second.log;
+    const Hosted& hosted = hosted_.at(partition);
+    Keeper& directory = keeper(hosted.directory);
+    const LogPointer& log = hosted.log;
     if (!log) {
       directory.in_order = false;
     } else if (log->offline()) {

@@ -47,6 +47,8 @@ inline constexpr std::size_t closings_max = 16;
 inline constexpr std::size_t logs_per_slice = 64;
 // Logs whose lines of checkpoint files are compared at a time.
 inline constexpr std::size_t lines_per_slice = 4096;
+// Retention begins so long after the start, as in Kafka, or at its interval if that is shorter.
+inline constexpr Milliseconds first_retention_delay = std::chrono::seconds(30);
 // Logs that retention looks at at a time.
 inline constexpr std::size_t retentions_max = 8;
 // How often free space is asked for besides what is written; and while clients are refused.

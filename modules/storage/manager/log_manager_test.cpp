@@ -194,6 +194,36 @@ TEST(LogManager, a_log_that_cannot_be_opened_leaves_the_others_alone_and_is_trie
   EXPECT_EQ(machine.values(orders_0), Values({"a"}));
 }
 
+TEST(LogManager, stops_when_those_who_make_and_remove_partitions_are_done) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    ManagerMachine machine(seed);
+    machine.files.completion = static_cast<SimulatedCompletion>(seed % 3);
+    ASSERT_TRUE(machine.start());
+    ASSERT_TRUE(machine.create(orders_0));
+    std::size_t ended = 0;
+    const auto create = [&](TopicPartition partition) -> Task<void> {
+      static_cast<void>(co_await machine.manager().create(partition, test_topic_id(1),
+                                                          machine.config, Novelty::is_new));
+      ++ended;
+    };
+    const auto remove = [&](TopicPartition partition) -> Task<void> {
+      static_cast<void>(co_await machine.manager().remove(partition));
+      ++ended;
+    };
+    TaskGroup tasks;
+    tasks.start(create(orders_1));
+    tasks.start(remove(orders_0));
+    tasks.start(create(orders_0));
+    ASSERT_TRUE(machine.stop());
+    EXPECT_EQ(tasks.running(), 0u);
+    EXPECT_EQ(ended, 3u);
+    ASSERT_TRUE(machine.start());
+    EXPECT_EQ(machine.report.failed, 0u);
+    EXPECT_EQ(machine.report.recovered, 0u);
+  }
+}
+
 TEST(LogManager, refuses_names_that_are_no_topics) {
   ManagerMachine machine(12);
   ASSERT_TRUE(machine.start());

@@ -113,13 +113,22 @@ Task<void> LogManager::open_directory(Opening& opening, DirectoryIndex directory
     workers.start(open_next(opening, directory));
   }
   co_await workers.wait();
+  // What a device that failed meanwhile has is still known to be there, and not made anew
+  // elsewhere.
+  for (; all.next < count; ++all.next) {
+    Hosted& hosted = hosted_[all.found[all.next].partition];
+    hosted.directory = directory;
+    hosted.told = all.found[all.next].offsets;
+    hosted.failure = std::make_unique<StorageError>(*keeper(directory).failed);
+    ++opening.report.failed;
+  }
   all.found = {};
   keeper(directory).in_order = !keeper(directory).failed;
 }
 
 Task<void> LogManager::open_next(Opening& opening, DirectoryIndex directory) {
   Opening::Directory& all = opening.directories[directory.value()];
-  while (all.next < all.found.size() && !keeper(directory).failed && !stopping_) {
+  while (all.next < all.found.size() && !keeper(directory).failed) {
     const FoundPartition& found = all.found[all.next++];
     co_await open_one(opening, directory, found);
     if (all.next % logs_per_slice == 0) co_await yield(context_.executor);
@@ -142,12 +151,13 @@ Task<void> LogManager::open_one(Opening& opening, DirectoryIndex directory,
   } else {
     hosted.failure = std::make_unique<StorageError>(topic_id.error());
     log = failure(topic_id.error());
+    if (topic_id.error().fault == StorageFault::offline)
+      fail_directory(directory, topic_id.error());
   }
   OpeningReport& report = opening.report;
   if (!log) {
     ++report.failed;
     context_.log.error("{} cannot be opened: {}", to_string(found.partition), log.error().message);
-    if (log.error().fault == StorageFault::offline) fail_directory(directory, log.error());
     co_return;
   }
   const RecoveryReport& recovery = (*log)->recovery();
@@ -186,6 +196,7 @@ Task<StorageResult<std::shared_ptr<Log>>> LogManager::open_log(TopicPartition pa
   Hosted& hosted = hosted_.at(partition);
   if (!opened) {
     hosted.failure = std::make_unique<StorageError>(opened.error());
+    if (opened.error().fault == StorageFault::offline) fail_directory(directory, opened.error());
     co_return failure(opened.error());
   }
   hosted.failure.reset();

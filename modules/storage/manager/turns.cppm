@@ -3,6 +3,7 @@ module;
 #include <coroutine>
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <utility>
 
 export module millrace.storage.manager:turns;
@@ -56,6 +57,11 @@ class PartitionTurns {
     co_return Guard(turns_, turn, std::move(held));
   }
   [[nodiscard]] std::size_t partitions() const { return turns_.size(); }
+  // One for which somebody waits or works.
+  [[nodiscard]] std::optional<TopicPartition> any() const {
+    if (turns_.empty()) return std::nullopt;
+    return turns_.begin()->first;
+  }
 
  private:
   Turns turns_;
