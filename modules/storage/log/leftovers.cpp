@@ -54,6 +54,7 @@ Task<StorageResult<void>> LogLoader::remove_leftovers() {
   for (const Offset base : swaps) {
     if (auto finished = co_await finish_swap(base); !finished) co_return finished;
   }
+  if (!changed_names_) co_return StorageResult<void>();
   co_return co_await list();
 }
 
