@@ -35,6 +35,26 @@ TEST(CleanStart, without_a_snapshot_the_producers_are_read_from_the_records) {
   }
 }
 
+// The CRC of a batch does not cover its base offset.
+TEST(LogReading, a_base_offset_that_changed_on_the_disk_is_damage_to_who_asks) {
+  LogMachine machine(21);
+  fill(machine, 10);
+  ASSERT_TRUE(machine.close());
+  machine.restart();
+  std::string bytes = machine.contents(log_path(0));
+  bytes[7] ^= 0x20;
+  machine.write_file(log_path(0), bytes);
+  ASSERT_TRUE(machine.open(true));
+  const auto slice = machine.wait(machine.log->read({Offset(0), Offset(10), 100'000, true}));
+  ASSERT_TRUE(slice && slice->length > 200);
+  const auto loaded = machine.wait(machine.log->load_verified(*slice));
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().storage.fault, StorageFault::corrupt);
+  EXPECT_NE(loaded.error().storage.message.find("was expected"), std::string::npos)
+      << loaded.error().storage.message;
+  ASSERT_TRUE(machine.close());
+}
+
 TEST(Recovery, small_files_are_made_again_whatever_became_of_them) {
   LogMachine names(1);
   fill(names, 40, 400);
