@@ -68,7 +68,9 @@ Trial::Ask Trial::new_ask(Ahead& ahead) {
   if (random_.chance(0.08)) epoch_ = epoch_.next();
   ask.epoch = epoch_;
   ask.replicated = random_.chance(0.25);
-  const std::size_t batches = ask.replicated ? 1 + random_.below(3) : 1;
+  // Without space some of them may be appended; then what follows would not be what it seems.
+  const bool single = !ask.replicated || options_.trouble == Trouble::space;
+  const std::size_t batches = single ? 1 : 1 + random_.below(3);
   for (std::size_t i = 0; i < batches; ++i) {
     BatchPlan plan;
     plan.records = 1 + random_.below(3);
@@ -131,9 +133,10 @@ void Trial::append() {
   model_.settled();
   bool answered = true;
   for (const Ask& ask : asks) {
+    if (options_.trace) trace_ask(ask);
     // From the first that was not answered on all may be in the log or not.
-    answered = answered && (machine_.alive() || *ask.result ||
-                            ask.result->error().fault != AppendFault::storage);
+    answered =
+        answered && (well() || *ask.result || ask.result->error().fault != AppendFault::storage);
     if (answered) {
       end_append(ask);
     } else {
@@ -145,39 +148,69 @@ void Trial::append() {
   static_cast<void>(survived());
 }
 
+namespace {
+
+[[nodiscard]] std::string text_of(const AppendResult& result) {
+  if (!result) return formatted("{}: {}", name_of(result.error().fault), result.error().message);
+  return formatted("{} at {} to {}", std::string_view(result->duplicate ? "duplicate" : "appended"),
+                   result->base_offset, result->last_offset);
+}
+
+// Whether the log answers what the producers have to say.
+[[nodiscard]] bool agrees(const ProducerCheck& right, const Batch& batch,
+                          const AppendResult& result) {
+  const bool duplicate = right.verdict == ProducerVerdict::duplicate;
+  const bool taken = duplicate || right.accepted();
+  if (!result) {
+    return !taken && result.error().fault == AppendFault::producer &&
+           result.error().verdict == right.verdict;
+  }
+  const Offset base = duplicate ? right.original.first_offset() : batch.base();
+  const Offset last = duplicate ? right.original.last_offset : batch.last();
+  return taken && result->duplicate == duplicate && result->base_offset == base &&
+         result->last_offset == last;
+}
+
+}  // namespace
+
+void Trial::trace_ask(const Ask& ask) {
+  trace("  {} batches, {} bytes, {}: {}", ask.batches.size(), ask.bytes.size(),
+        std::string_view(ask.replicated ? "replicated" : "led"), text_of(*ask.result));
+}
+
+// What the leader has is refused if the log has forgotten what came before it, or had no space for
+// that.
+void Trial::end_refused(const AppendError& error) {
+  if (options_.trouble == Trouble::space) return;
+  if (error.fault == AppendFault::producer && model_.forget_producers()) return;
+  differ("what the leader has was refused: {} {}", name_of(error.fault), error.message);
+}
+
 void Trial::end_append(const Ask& ask) {
   const AppendResult& result = *ask.result;
+  if (!result && result.error().fault == AppendFault::storage) {
+    const AppendError& error = result.error();
+    static_cast<void>(fine(storage_failure(error.storage, error.message), "append"));
+    return;
+  }
   if (ask.replicated) {
-    if (!result) {
-      differ("what the leader has was refused: {} {}", name_of(result.error().fault),
-             result.error().message);
-    }
+    if (!result) return end_refused(result.error());
     for (const Pending& pending : ask.batches) {
       model_.appended(placed(pending.draft, *pending.base, pending.epoch));
     }
   } else {
     const BatchPtr batch = placed(ask.batches[0].draft, model_.end(), ask.epoch);
-    const ProducerCheck right =
-        check_of(model_.producers(), *batch, ask.origin, machine_.process->decompressor);
-    const bool duplicate = right.verdict == ProducerVerdict::duplicate;
-    if (!result) {
-      if (result.error().fault == AppendFault::producer && !duplicate && !right.accepted() &&
-          result.error().verdict == right.verdict) {
-        return;
-      }
-      differ("an append should be {} and is refused: {} {}", name_of(right.verdict),
-             name_of(result.error().fault), result.error().message);
+    const auto right = [&] {
+      return check_of(model_.producers(), *batch, ask.origin, machine_.process->decompressor);
+    };
+    const ProducerCheck expected = right();
+    // What the log has forgotten may show only here.
+    while (!agrees(right(), *batch, result)) {
+      if (model_.forget_producers()) continue;
+      differ("an append should be {} at {} to {} and is {}", name_of(expected.verdict),
+             batch->base(), batch->last(), text_of(result));
     }
-    const Offset base = duplicate ? right.original.first_offset() : batch->base();
-    const Offset last = duplicate ? right.original.last_offset : batch->last();
-    const bool taken = duplicate || right.accepted();
-    if (!taken || result->duplicate != duplicate || result->base_offset != base ||
-        result->last_offset != last) {
-      differ("an append should be {} at {} to {} and is {} at {} to {}", name_of(right.verdict),
-             base, last, std::string_view(result->duplicate ? "duplicate" : "appended"),
-             result->base_offset, result->last_offset);
-    }
-    if (duplicate) return;
+    if (!result || result->duplicate) return;
     model_.appended(batch);
   }
   trace("  appended up to {}, epoch {}", model_.end(), ask.epoch);

@@ -10,9 +10,9 @@ Task<void> stored(Task<StorageResult<void>> task, std::optional<StorageResult<vo
 
 }  // namespace
 
-// Runs what changes the log, with what may run beside it. True if it ended and the process lives.
-bool Trial::change(Task<StorageResult<void>> task) {
-  ++changes_;
+// Runs what changes the log, with what may run beside it. When it has `ended` what was left was
+// looked at.
+Trial::Outcome Trial::change(Task<StorageResult<void>> task) {
   TaskGroup group;
   Beside beside;
   const bool beside_first = random_.chance(0.5);
@@ -21,16 +21,15 @@ bool Trial::change(Task<StorageResult<void>> task) {
   group.start(stored(std::move(task), result));
   if (!beside_first) start_beside(group, beside);
   machine_.wait_for(group);
-  if (!machine_.alive()) {
-    // What was cut is not durable, whatever was said before.
-    beside.flushed.reset();
-    recover(false);
-    return false;
-  }
+  // What was cut is not durable, whatever was said before.
   beside.flushed.reset();
   end_beside(beside);
-  require_fine(*result, name_of(action_));
-  return true;
+  const bool done = fine(*result, name_of(action_));
+  if (!well()) {
+    static_cast<void>(survived());
+    return Outcome::ended;
+  }
+  return done ? Outcome::done : Outcome::refused;
 }
 
 void Trial::flush() {
@@ -42,12 +41,13 @@ void Trial::flush() {
       differ("flushed up to {} and not to {}", machine_.log->flushed_end(), end);
     }
   }
-  require_fine(flushed, "flush");
+  static_cast<void>(fine(flushed, "flush"));
   static_cast<void>(survived());
 }
 
 void Trial::roll() {
-  if (change(machine_.log->roll())) static_cast<void>(survived());
+  if (!machine_.log->segments().back()->empty()) ++changes_;
+  if (change(machine_.log->roll()) != Outcome::ended) static_cast<void>(survived());
 }
 
 void Trial::truncate() {
@@ -57,6 +57,7 @@ void Trial::truncate() {
                                   random_.below(std::min<std::uint64_t>(span, 6))))
                             : model_.end().plus(-static_cast<std::int64_t>(random_.below(span)));
   if (offset < Offset(0)) return;
+  if (offset < model_.end()) ++changes_;
   trace("  to {}", offset);
   const auto& segments = machine_.log->segments();
   const bool all =
@@ -66,11 +67,19 @@ void Trial::truncate() {
   } else {
     model_.will_truncate(offset);
   }
-  if (!change(machine_.log->truncate(offset))) return;
+  const Outcome outcome = change(machine_.log->truncate(offset));
+  if (outcome == Outcome::ended) return;
   model_.settled();
-  if (all) {
-    model_.restarted(offset);
+  // Without space for the epochs the records are gone all the same, and it says so.
+  const bool unchanged = outcome == Outcome::refused && machine_.log->end() == model_.end();
+  if (outcome == Outcome::refused) {
+    model_.start_not_saved(model_.start());
   } else if (offset < model_.end()) {
+    model_.start_saved();
+  }
+  if (all && !unchanged) {
+    model_.restarted(offset);
+  } else if (offset < model_.end() && !unchanged) {
     model_.truncated(offset);
   }
   require_same_ends();
@@ -82,9 +91,19 @@ void Trial::restart() {
   if (offset < Offset(0)) return;
   trace("  at {}", offset);
   model_.will_restart(offset);
-  if (!change(machine_.log->restart_at(offset))) return;
+  const Outcome outcome = change(machine_.log->restart_at(offset));
+  if (outcome == Outcome::ended) return;
   model_.settled();
-  model_.restarted(offset);
+  const Log& log = *machine_.log;
+  const bool same_ends = log.end() == model_.end() && log.start() == model_.start();
+  const bool cleared = log.start() == offset && log.end() == offset && log.producers().empty();
+  const bool unchanged = outcome == Outcome::refused && same_ends && !cleared;
+  if (outcome == Outcome::refused) {
+    model_.start_not_saved(model_.start());
+  } else {
+    model_.start_saved();
+  }
+  if (!unchanged) model_.restarted(offset);
   require_same_ends();
   static_cast<void>(survived());
 }
@@ -103,9 +122,11 @@ void Trial::delete_below() {
   trace("  {}", offset);
   log.set_high_watermark(model_.end());
   model_.will_start_at(offset);
-  if (!change(log.delete_below(offset))) return;
+  const Outcome outcome = change(log.delete_below(offset));
+  if (outcome == Outcome::ended) return;
   model_.settled();
-  model_.started_at(std::max(offset, model_.start()));
+  const bool unchanged = outcome == Outcome::refused && log.start() == model_.start();
+  if (!unchanged) model_.started_at(std::max(offset, model_.start()));
   require_same_ends();
   static_cast<void>(survived());
 }
@@ -131,7 +152,7 @@ void Trial::retention() {
   }
   model_.will_start_at(model_.end());
   const Offset high_watermark = log.high_watermark();
-  if (!change(apply_retention(log))) return;
+  if (change(apply_retention(log)) == Outcome::ended) return;
   if (log.start() > high_watermark && log.start() != model_.start()) {
     differ("retention removes up to {}, above the high watermark {}", log.start(), high_watermark);
   }
@@ -148,15 +169,15 @@ void Trial::checkpoint() {
   std::optional<StorageResult<void>> flushed;
   group.start(stored(machine_.log->checkpoint(), flushed));
   machine_.wait_for(group);
-  if (machine_.alive()) {
+  if (well()) {
     if (random_.chance(0.5)) machine_.executor.advance(std::chrono::milliseconds(20));
     group.start(stored(machine_.process->keeper.save_recovery_point(*machine_.log), saved));
     machine_.wait_for(group);
   }
   model_.durable_up_to(machine_.log->flushed_end());
-  if (!survived()) return;
-  require_fine(*flushed, "checkpoint");
-  require_fine(*saved, "saving the recovery point");
+  static_cast<void>(fine(*flushed, "checkpoint"));
+  if (saved) static_cast<void>(fine(*saved, "saving the recovery point"));
+  static_cast<void>(survived());
 }
 
 // A stop in order, after which the power may go away all the same.
@@ -164,7 +185,13 @@ void Trial::reopen() {
   const Offset end = model_.end();
   const auto closed = machine_.close();
   if (!machine_.alive()) return recover(false);
-  require_fine(closed, "close");
+  const bool failed_at_last = !machine_.process->keeper.offline.empty();
+  if (!fine(closed, "close") || failed_at_last) {
+    // The next start is one after a crash. A device that failed is not asked again.
+    if (options_.trouble == Trouble::device) machine_.disk.power_cut(random_.next());
+    return recover(options_.trouble == Trouble::space);
+  }
+  end_trouble();
   model_.durable_up_to(end);
   if (random_.chance(0.5)) {
     machine_.executor.run_until_idle();
@@ -175,7 +202,7 @@ void Trial::reopen() {
   trace("open after a stop in order");
   const auto opened = machine_.open(true);
   if (!machine_.alive()) return recover(false);
-  require_fine(opened, "open");
+  static_cast<void>(fine(opened, "open"));
   ++coverage_.opened;
   if (machine_.log->recovery().scanned_bytes != 0) {
     differ("{} bytes are scanned after a stop in order", machine_.log->recovery().scanned_bytes);
@@ -186,6 +213,11 @@ void Trial::reopen() {
 // The process dies, perhaps in the middle of things, and the machine goes on.
 void Trial::kill() {
   ++coverage_.killed;
+  if (!failures_since_told().empty()) {
+    // Nobody knows any more that a sync failed.
+    machine_.disk.power_cut(random_.next());
+    return recover(false);
+  }
   machine_.process->files.kill(random_.next());
   recover(true);
 }

@@ -61,6 +61,18 @@ Task<StorageResult<void>> Trial::replace(std::vector<std::shared_ptr<Segment>> r
   co_return co_await machine_.log->replace_segments(std::move(replaced));
 }
 
+// Preferably one whose transaction index is not empty: it cannot be made again from it alone.
+std::size_t Trial::first_to_compact(std::size_t usable) {
+  const auto segments = machine_.log->segments();
+  if (!model_.aborted().empty() && random_.chance(0.7)) {
+    const Offset marker = model_.aborted()[random_.below(model_.aborted().size())].last_offset;
+    for (std::size_t i = 0; i < usable; ++i) {
+      if (segments[i]->base() <= marker && marker < segments[i + 1]->base()) return i;
+    }
+  }
+  return random_.below(usable);
+}
+
 // Drops some batches of some closed segments that are durable, and puts one in their place.
 // Batches of producers and markers stay: what is known of them is compared exactly.
 void Trial::compact() {
@@ -71,7 +83,7 @@ void Trial::compact() {
     ++usable;
   }
   if (usable == 0) return;
-  const std::size_t first = random_.below(usable);
+  const std::size_t first = first_to_compact(usable);
   const std::size_t count = 1 + random_.below(std::min<std::size_t>(usable - first, 3));
   std::vector<std::shared_ptr<Segment>> replaced(
       segments.begin() + static_cast<std::ptrdiff_t>(first),
@@ -83,6 +95,7 @@ void Trial::compact() {
   for (std::size_t i = model_.index_of(base); i < model_.entries().size(); ++i) {
     const BatchPtr& batch = model_.entries()[i].batch;
     if (batch->base() >= end) break;
+    if (model_.entries()[i].gone) continue;
     if (!batch->header.has_producer_id() && random_.chance(0.4)) {
       dropped.push_back(i);
     } else {
@@ -91,6 +104,7 @@ void Trial::compact() {
   }
   // A segment without a batch is possible, and rare.
   if (kept.empty() && random_.chance(0.8)) return;
+  ++changes_;
   for (const std::size_t i : dropped) model_.will_remove(i);
   std::vector<AbortedTransaction> aborted;
   for (const AbortedTransaction& transaction : model_.aborted()) {
@@ -100,7 +114,12 @@ void Trial::compact() {
   }
   trace("  {} segments from {} to {}, {} of {} batches go", count, base, end, dropped.size(),
         dropped.size() + kept.size());
-  if (!change(replace(std::move(replaced), std::move(kept), std::move(aborted)))) return;
+  const Outcome outcome = change(replace(std::move(replaced), std::move(kept), std::move(aborted)));
+  if (outcome == Outcome::ended) return;
+  if (outcome == Outcome::refused) {
+    model_.settled();
+    return compare(false, Offset(0));
+  }
   model_.compaction_ended();
   static_cast<void>(survived());
 }

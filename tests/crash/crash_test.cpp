@@ -1,5 +1,6 @@
-// Also proves trial.cpp, trial.hpp, appends.cpp, changes.cpp, compaction.cpp, model.cpp, model.hpp,
-// machine.cpp, machine.hpp, checks.cpp, checks.hpp, found.cpp, batches.cpp, batches.hpp.
+// Also proves trial.cpp, trial.hpp, appends.cpp, changes.cpp, compaction.cpp, offline.cpp,
+// model.cpp, model.hpp, machine.cpp, machine.hpp, checks.cpp, checks.hpp, found.cpp, coverage.cpp,
+// coverage.hpp, batches.cpp, batches.hpp.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -15,23 +16,63 @@ namespace {
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
-// MILLRACE_CRASH_SEED=seed runs that one, and says what happens in it.
-TEST(Crash, leaves_what_was_flushed_and_nothing_that_was_not_appended) {
-  Coverage coverage;
+// MILLRACE_CRASH_SEED=seed runs that sequence alone and says what happens in it.
+// MILLRACE_CRASH_SEQUENCES=number says how many there are, MILLRACE_CRASH_FIRST=seed where they
+// begin.
+Coverage run_sequences(Trouble trouble, std::uint64_t count) {
+  constexpr std::uint64_t failures_max = 20;
+  constexpr std::uint64_t shard = MILLRACE_CRASH_SHARD;
   const std::uint64_t one = number_of("MILLRACE_CRASH_SEED", 0);
-  const std::uint64_t sequences =
-      number_of("MILLRACE_CRASH_SEQUENCES", MILLRACE_CRASH_SEQUENCES_DEFAULT);
-  const std::uint64_t first = one > 0 ? one : 1 + MILLRACE_CRASH_SHARD * std::uint64_t{1'000'000};
+  std::uint64_t first = number_of("MILLRACE_CRASH_FIRST", 1 + shard * 1'000'000);
+  if (one > 0) first = one;
+  count = one > 0 ? 1 : number_of("MILLRACE_CRASH_SEQUENCES", count);
   TrialOptions options;
   options.trace = one > 0;
+  options.trouble = trouble;
+  Coverage coverage;
   std::uint64_t failures = 0;
-  for (std::uint64_t seed = first; seed < first + (one > 0 ? 1 : sequences); ++seed) {
+  for (std::uint64_t seed = first; seed < first + count && failures < failures_max; ++seed) {
     const auto problem = problem_of_trial(seed, options, coverage);
     if (!problem) continue;
     ADD_FAILURE() << *problem;
-    if (++failures == 20) break;
+    ++failures;
   }
   std::cout << coverage.text();
+  return coverage;
+}
+
+// Enough of them that every kind of step is met.
+constexpr std::uint64_t coverage_sequences_min = 2'000;
+
+TEST(Crash, leaves_what_was_flushed_and_nothing_that_was_not_appended) {
+  const Coverage coverage = run_sequences(Trouble::none, MILLRACE_CRASH_SEQUENCES_DEFAULT);
+  if (coverage.sequences < coverage_sequences_min) return;
+  for (const IoKind kind : {IoKind::open, IoKind::write, IoKind::sync_data, IoKind::set_size,
+                            IoKind::rename, IoKind::remove, IoKind::sync_directory}) {
+    EXPECT_GT(coverage.cuts_at(kind), 20u) << "the power is never cut at " << name_of(kind);
+  }
+  for (std::size_t i = 0; i < actions; ++i) {
+    const auto action = static_cast<Action>(i);
+    EXPECT_GT(coverage.done[i], 0u) << name_of(action);
+    // These two do nothing themselves that a power cut could meet.
+    if (action == Action::check || action == Action::kill) continue;
+    EXPECT_GT(coverage.cuts_during(action), 0u) << "the power is never cut in " << name_of(action);
+  }
+}
+
+TEST(Crash, a_device_that_fails_takes_the_log_offline_and_nothing_is_tried_again) {
+  const Coverage coverage = run_sequences(Trouble::device, MILLRACE_CRASH_SEQUENCES_DEFAULT / 8);
+  if (coverage.sequences < coverage_sequences_min / 8) return;
+  EXPECT_GT(coverage.went_offline, coverage.sequences / 4);
+  for (const IoKind kind : failing_kinds) {
+    EXPECT_GT(coverage.failures_of(kind), 0u) << name_of(kind) << " never fails";
+  }
+}
+
+TEST(Crash, a_full_disk_costs_nothing_that_was_appended_and_there_is_space_again) {
+  const Coverage coverage = run_sequences(Trouble::space, MILLRACE_CRASH_SEQUENCES_DEFAULT / 8);
+  if (coverage.sequences < coverage_sequences_min / 8) return;
+  EXPECT_GT(coverage.lacked_space, coverage.sequences / 4);
 }
 
 }  // namespace

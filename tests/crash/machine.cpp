@@ -76,6 +76,11 @@ void Machine::wait_for(TaskGroup& group) {
   run(wait_all(group));
 }
 
+void Machine::drain() {
+  executor.run_until_idle();
+  while (process->files.in_flight() > 0) check(executor.advance_to_next_timer(), "it ends");
+}
+
 Task<StorageResult<Offset>> Machine::checkpoint(std::string_view name) {
   const auto entries = co_await load_offset_checkpoint(process->files, std::string(log_root), name);
   if (!entries && entries.error().fault == StorageFault::not_found) co_return Offset(0);

@@ -71,6 +71,9 @@ class Machine {
   // Waits for all that was started in the group.
   void wait_for(TaskGroup& group);
 
+  // Until no operation on the disk is under way.
+  void drain();
+
   [[nodiscard]] bool alive() const { return process->files.alive(); }
   // `clean`: the directory was left in order.
   [[nodiscard]] StorageResult<void> open(bool clean);

@@ -27,7 +27,14 @@ void Model::rebuild() {
   for (const Entry& entry : entries_) learn(*entry.batch);
 }
 
+void Model::started_at(Offset offset) {
+  if (offset == start_) return;
+  start_ = offset;
+  saved_starts_.clear();
+}
+
 void Model::appended(BatchPtr batch) {
+  saved_starts_.clear();
   learn(*batch);
   end_ = batch->last().next();
   entries_.push_back({std::move(batch)});
@@ -38,7 +45,8 @@ void Model::durable_up_to(Offset offset) {
 }
 
 Offset Model::cut_of(Offset offset) const {
-  const std::size_t index = index_of(offset);
+  std::size_t index = index_of(offset);
+  while (index < entries_.size() && entries_[index].gone) ++index;
   if (index == entries_.size()) return offset;
   return std::min(offset, entries_[index].batch->base());
 }
@@ -109,7 +117,9 @@ std::optional<BatchPtr> Model::pending_match(const Batch& found, Offset end,
 
 void Model::check_start(Offset found) const {
   if (found == start_ || restart_) return;
-  if (std::find(starts_.begin(), starts_.end(), found) != starts_.end()) return;
+  for (const std::vector<Offset>* others : {&starts_, &saved_starts_}) {
+    if (std::find(others->begin(), others->end(), found) != others->end()) return;
+  }
   differ("the log begins at {} and should begin at {}", found, start_);
 }
 
@@ -124,6 +134,7 @@ void Model::take_over(const Found& found, Offset required) {
     // What lies below the start may be gone; it is still what is known of the producers.
     if (batch.last() < found.start) {
       taken.push_back(entry);
+      taken.back().gone = true;
       return;
     }
     if (entry.may_be_missing) return;
@@ -136,6 +147,7 @@ void Model::take_over(const Found& found, Offset required) {
     }
     if (index < entries_.size()) {
       taken.push_back(entries_[index++]);
+      taken.back().gone = false;
     } else {
       auto pending = pending_match(batch, std::max(end, end_), next_pending);
       if (!pending) differ("the batch {} was never appended", place_of(batch));
@@ -155,31 +167,58 @@ void Model::take_over(const Found& found, Offset required) {
   }
   const Offset end_max = std::max({end_, end, found.start, restart_.value_or(end_)});
   if (found.end > end_max) differ("the log ends at {}, not at {}", found.end, end_max);
-  const Offset first = found.batches.empty() ? found.start : found.batches.front().base();
-  forgettable_ = {{durable_, first}};
-  if (restart_ || found.batches.empty()) unsure_below_ = first;
+  not_durable_ = {durable_, found.start};
+  // An empty log may be one that begins anew.
+  if (restart_ || found.batches.empty() || found.start == found.end) unsure_below_ = found.start;
   entries_ = std::move(taken);
   start_ = found.start;
   end_ = found.end;
   // What was found is not yet durable if it was not before.
   durable_ = std::min(durable_, end_);
+  saved_starts_.clear();
   settled();
   rebuild();
 }
 
-bool Model::forget_producers() {
-  if (forgettable_.empty() && unsure_below_) {
-    forgettable_.push_back({Offset(0), *unsure_below_});
-    unsure_below_.reset();
-  }
-  if (forgettable_.empty()) return false;
-  const auto [from, to] = forgettable_.front();
-  forgettable_.erase(forgettable_.begin());
-  std::erase_if(entries_, [&](const Entry& entry) {
-    return entry.batch->last() >= from && entry.batch->last() < to;
-  });
+bool Model::forget_newest(Offset from, Offset to) {
+  std::size_t below = index_of(to);
+  while (below > 0 && !entries_[below - 1].gone) --below;
+  if (below == 0 || entries_[below - 1].batch->last() < from) return false;
+  entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(below - 1));
   rebuild();
   return true;
+}
+
+bool Model::forget_producers() {
+  if (forget_newest(not_durable_.first, not_durable_.second)) return true;
+  return unsure_below_ && forget_newest(Offset(0), *unsure_below_);
+}
+
+// Of those below that are gone only some in a row.
+std::vector<Model::Entry> Model::without_all_but(std::size_t first, std::size_t last,
+                                                 std::size_t below) const {
+  std::vector<Entry> kept;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    if (i >= below || !entries_[i].gone || (i >= first && i < last)) kept.push_back(entries_[i]);
+  }
+  return kept;
+}
+
+bool Model::forget_all_but(const std::vector<ProducerSnapshotEntry>& known) {
+  if (!unsure_below_) return false;
+  const std::size_t below = index_of(*unsure_below_);
+  const std::vector<Entry> all = entries_;
+  for (std::size_t first = 0; first < below; ++first) {
+    for (std::size_t last = first; last <= below; ++last) {
+      entries_ = all;
+      entries_ = without_all_but(first, last, below);
+      rebuild();
+      if (producers_.snapshot_entries() == known) return true;
+    }
+  }
+  entries_ = all;
+  rebuild();
+  return false;
 }
 
 void Model::compare(const Found& found) const {

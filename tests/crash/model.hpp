@@ -34,6 +34,8 @@ class Model {
     BatchPtr batch;
     // A compaction that was under way may have removed it.
     bool may_be_missing = false;
+    // It is no longer in the files; its producer is still known.
+    bool gone = false;
   };
 
   // Also what lies below the start, as long as it is needed to know the producers.
@@ -55,7 +57,11 @@ class Model {
   void durable_up_to(Offset offset);
   void truncated(Offset offset);
   void restarted(Offset offset);
-  void started_at(Offset offset) { start_ = offset; }
+  void started_at(Offset offset);
+  // There was no space to say so: after a crash the log may begin there again, until something is
+  // appended.
+  void start_not_saved(Offset before) { saved_starts_.push_back(before); }
+  void start_saved() { saved_starts_.clear(); }
   // Those that may be missing are.
   void compaction_ended();
 
@@ -78,9 +84,11 @@ class Model {
   // After a crash: throws a Difference if it cannot be. `required`: records below are there.
   void take_over(const Found& found, Offset required);
   // Of batches that are gone, what they said of their producers may be gone too: those that were
-  // deleted before they were durable, and all of them when the log was to begin anew. False if
-  // there is nothing more to be forgotten.
+  // deleted before they were durable, and all of them when the log was to begin anew. The newest
+  // is forgotten first. False if there is nothing more to be forgotten.
   [[nodiscard]] bool forget_producers();
+  // If the log was to begin anew, more than once: some in a row may be all that is known.
+  [[nodiscard]] bool forget_all_but(const std::vector<ProducerSnapshotEntry>& known);
   // After a stop in order: all of it is there.
   void compare(const Found& found) const;
 
@@ -88,6 +96,9 @@ class Model {
   [[nodiscard]] std::optional<BatchPtr> pending_match(const Batch& found, Offset end,
                                                       std::size_t& next) const;
   void rebuild();
+  [[nodiscard]] bool forget_newest(Offset from, Offset to);
+  [[nodiscard]] std::vector<Entry> without_all_but(std::size_t first, std::size_t last,
+                                                   std::size_t below) const;
   void learn(const Batch& batch);
 
   std::vector<Entry> entries_;
@@ -95,10 +106,11 @@ class Model {
   Offset end_{0};
   Offset durable_{0};
   bool compacted_ = false;
-  // Batches that may be forgotten, in the order of trying.
-  std::vector<std::pair<Offset, Offset>> forgettable_;
+  // Those between the two may be forgotten.
+  std::pair<Offset, Offset> not_durable_;
   // A log that was to begin anew, and did not, may forget what lies below at any time.
   std::optional<Offset> unsure_below_;
+  std::vector<Offset> saved_starts_;
   ProducerBudget budget_;
   ProducerStates producers_{budget_};
   protocol::Decompressor decompressor_;

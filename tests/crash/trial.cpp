@@ -4,41 +4,6 @@
 
 namespace millrace::storage::crash {
 
-std::string_view name_of(Action action) {
-  constexpr std::array<std::string_view, actions> names = {
-      "append",     "flush",   "roll",  "truncate", "restart", "delete_below", "retention",
-      "checkpoint", "compact", "check", "reopen",   "kill",    "open"};
-  return names[static_cast<std::size_t>(action)];
-}
-
-std::uint64_t Coverage::cuts_at(IoKind kind) const {
-  std::uint64_t sum = 0;
-  for (const auto& of_action : cuts) sum += of_action[static_cast<std::size_t>(kind)];
-  return sum;
-}
-
-std::uint64_t Coverage::cuts_during(Action action) const {
-  std::uint64_t sum = 0;
-  for (const std::uint64_t count : cuts[static_cast<std::size_t>(action)]) sum += count;
-  return sum;
-}
-
-std::string Coverage::text() const {
-  std::string text = formatted("{} sequences of {} operations; {} starts, {} kills\n", sequences,
-                               operations, opened, killed);
-  for (std::size_t i = 0; i < actions; ++i) {
-    const auto action = static_cast<Action>(i);
-    text += formatted("  {}: {} times, power cut in {}:", name_of(action), done[i],
-                      cuts_during(action));
-    for (std::size_t kind = 0; kind < io_kinds; ++kind) {
-      if (cuts[i][kind] == 0) continue;
-      text += formatted(" {} {}", millrace::name_of(static_cast<IoKind>(kind)), cuts[i][kind]);
-    }
-    text += '\n';
-  }
-  return text;
-}
-
 namespace {
 
 [[nodiscard]] SimulatedFileOptions file_options(Random random) {
@@ -79,6 +44,7 @@ Trial::Trial(std::uint64_t seed, const TrialOptions& options, Coverage& coverage
   machine_.config = log_config(random_);
   machine_.disk.before_step = [this](const SimulatedStep& step) {
     if (options_.trace) trace("    {} {} {}", step.number, millrace::name_of(step.kind), step.path);
+    meet_planned_cut(step);
     if (step.number != cut_step_) return;
     ++coverage_.cuts[static_cast<std::size_t>(action_)][static_cast<std::size_t>(step.kind)];
     trace("    the power goes away");
@@ -93,9 +59,12 @@ void Trial::run() {
   ++coverage_.sequences;
   trace("seed {}", seed_);
   open_first();
-  while (operations_ < options_.operations_min) take_turn();
+  while (operations_ < options_.operations_min || changes_ == 0) take_turn();
   finish();
   coverage_.operations += operations_;
+  for (std::size_t kind = 0; kind < io_kinds; ++kind) {
+    coverage_.failures[kind] += machine_.disk.faults().injected(static_cast<IoKind>(kind));
+  }
 }
 
 void Trial::open_first() {
@@ -107,8 +76,8 @@ void Trial::open_first() {
 Action Trial::next_action() {
   constexpr std::array<std::uint8_t, actions> weights = {40, 6, 5, 6, 1, 4, 3, 6, 6, 2, 2, 2, 0};
   // Every sequence has a roll, a truncation or a compaction.
-  if (changes_ == 0 && operations_ + 2 >= options_.operations_min) {
-    constexpr Action choices[] = {Action::roll, Action::truncate};
+  if (changes_ == 0 && operations_ + 3 >= options_.operations_min) {
+    constexpr Action choices[] = {Action::append, Action::roll, Action::truncate};
     return choices[random_.below(std::size(choices))];
   }
   std::uint64_t sum = 0;
@@ -119,15 +88,57 @@ Action Trial::next_action() {
   return static_cast<Action>(action);
 }
 
-void Trial::maybe_plan_cut() {
-  if (cut_step_ >= machine_.disk.steps() || !random_.chance(0.06)) return;
+void Trial::maybe_plan_cut(Action action) {
+  if (cut_step_ >= machine_.disk.steps() || kind_to_cut_) return;
+  if (action == Action::compact && random_.chance(0.3)) {
+    // Of its many steps those count most that put the names in order.
+    kind_to_cut_ = random_.chance(0.3) ? IoKind::rename : IoKind::sync_directory;
+    others_before_cut_ = random_.below(6);
+    return;
+  }
+  if (!random_.chance(0.06)) return;
   cut_step_ = machine_.disk.steps() + 1 + random_.below(24);
   machine_.disk.cut_power_at(cut_step_, random_.next());
 }
 
+void Trial::meet_planned_cut(const SimulatedStep& step) {
+  if (action_ != Action::compact || step.kind != kind_to_cut_ || others_before_cut_-- > 0) return;
+  kind_to_cut_.reset();
+  cut_step_ = step.number;
+  machine_.disk.cut_power_at(cut_step_, seed_ ^ step.number);
+}
+
+void Trial::make_trouble() {
+  SimulatedFaults& faults = machine_.disk.faults();
+  if (options_.trouble == Trouble::space) {
+    faults.rates.no_space = random_.chance(0.3) ? 0.3 : 0;
+    if (!random_.chance(0.1)) return;
+    // A name may need space too.
+    const IoKind kind = random_.chance(0.5) ? IoKind::open : IoKind::rename;
+    faults.plan({.kind = kind,
+                 .fault = IoFault::no_space,
+                 .path_part = ".tmp",
+                 .after = random_.below(3),
+                 .times = 1 + random_.below(2)});
+  }
+  if (options_.trouble != Trouble::device || faults.active() || !random_.chance(0.1)) return;
+  PlannedFault fault;
+  fault.kind = failing_kinds[random_.below(std::size(failing_kinds))];
+  fault.after = random_.below(5);
+  trace("  {} will fail", millrace::name_of(fault.kind));
+  faults.plan(std::move(fault));
+}
+
+void Trial::end_trouble() {
+  machine_.disk.faults().clear();
+  machine_.disk.faults().rates = {};
+}
+
 void Trial::take_turn() {
-  maybe_plan_cut();
   const Action action = next_action();
+  kind_to_cut_.reset();
+  maybe_plan_cut(action);
+  make_trouble();
   action_ = action;
   ++operations_;
   ++coverage_.done[static_cast<std::size_t>(action)];
@@ -204,15 +215,26 @@ void Trial::start_beside(TaskGroup& group, Beside& beside) {
 
 void Trial::end_beside(const Beside& beside) {
   if (beside.flushed && *beside.flushed) model_.durable_up_to(beside.flushed_to);
-  if (!machine_.alive()) return;
-  if (beside.flushed) require_fine(*beside.flushed, "flush");
-  if (beside.saved) require_fine(*beside.saved, "saving the recovery point");
-  if (beside.checkpointed) require_fine(*beside.checkpointed, "checkpoint");
-  if (!beside.read_problem.empty()) differ("a read: {}", beside.read_problem);
+  if (beside.flushed) static_cast<void>(fine(*beside.flushed, "flush"));
+  if (beside.saved) static_cast<void>(fine(*beside.saved, "saving the recovery point"));
+  if (beside.checkpointed) static_cast<void>(fine(*beside.checkpointed, "checkpoint"));
+  if (well() && !beside.read_problem.empty()) differ("a read: {}", beside.read_problem);
 }
 
-void Trial::require_fine(const StorageResult<void>& result, std::string_view what) {
-  if (!result && machine_.alive()) differ("{} failed: {}", what, result.error().message);
+bool Trial::fine(const StorageResult<void>& result, std::string_view what) {
+  if (result) return true;
+  if (!machine_.alive()) return false;
+  const StorageError& error = result.error();
+  if (options_.trouble == Trouble::space && error.fault == StorageFault::no_space) {
+    ++coverage_.lacked_space;
+    return false;
+  }
+  if (options_.trouble == Trouble::device && error.fault == StorageFault::offline) {
+    // Of what fails outside of the log it is told, as by the cleaner.
+    if (machine_.log) machine_.log->report(error);
+    return false;
+  }
+  differ("{} failed: {}", what, error.message);
 }
 
 // What the log itself says is durable.
@@ -230,28 +252,44 @@ bool Trial::survived() {
     recover(false);
     return false;
   }
-  if (machine_.log->offline()) differ("the log went offline by itself");
+  require_failures_told();
+  if (machine_.log->offline()) {
+    end_offline();
+    return false;
+  }
   note_durable();
   return true;
 }
 
-// The next life, until it finds its feet: the power may go away again meanwhile.
+// The next life, until it finds its feet: there may be trouble again meanwhile.
 void Trial::recover(bool killed) {
   Offset required = killed ? model_.end() : model_.durable();
   for (int attempt = 0;; ++attempt) {
     action_ = Action::open;
     ++coverage_.done[static_cast<std::size_t>(action_)];
+    end_trouble();
+    if (options_.trace) print(machine_.disk.dump());
     machine_.next_life();
     if (attempt < 3 && random_.chance(0.3)) {
       cut_step_ = machine_.disk.steps() + 1 + random_.below(16);
       machine_.disk.cut_power_at(cut_step_, random_.next());
     }
+    if (attempt < 3) make_trouble();
     trace("open");
     const auto opened = machine_.open(false);
-    if (machine_.alive() && !opened) differ("it cannot be opened: {}", opened.error().message);
-    if (machine_.alive()) break;
+    if (opened) {
+      end_trouble();
+      machine_.drain();
+      if (well()) break;
+    } else if (machine_.alive()) {
+      static_cast<void>(fine(opened, "open"));
+      // Without space nothing is lost that was there.
+      if (options_.trouble == Trouble::space) continue;
+    }
+    if (machine_.alive()) machine_.disk.power_cut(random_.next());
     required = model_.durable();
   }
+  static_cast<void>(failures_since_told());
   ++coverage_.opened;
   cut_step_ = 0;
   machine_.disk.cut_power_at(0, 0);
@@ -259,9 +297,14 @@ void Trial::recover(bool killed) {
 }
 
 void Trial::compare(bool taken_over, Offset required) {
+  end_trouble();
   const std::uint64_t planned = cut_step_;
   machine_.disk.cut_power_at(0, 0);
-  machine_.executor.run_until_idle();
+  machine_.drain();
+  if (!well()) {
+    static_cast<void>(survived());
+    return;
+  }
   const Found found = found_in(machine_);
   if (taken_over) {
     model_.take_over(found, required);
@@ -277,6 +320,7 @@ void Trial::compare(bool taken_over, Offset required) {
 
 // The power goes away for the last time, and what is left works.
 void Trial::finish() {
+  end_trouble();
   machine_.disk.cut_power_at(0, 0);
   machine_.disk.power_cut(random_.next());
   trace("the last power cut");

@@ -2,45 +2,25 @@
 #pragma once
 
 #include "checks.hpp"
+#include "coverage.hpp"
 
 namespace millrace::storage::crash {
 
-// What a log is asked to do, or what befalls it.
-enum class Action : std::uint8_t {
-  append,
-  flush,
-  roll,
-  truncate,
-  restart,
-  delete_below,
-  retention,
-  checkpoint,
-  compact,
-  check,
-  reopen,
-  kill,
-  open,  // what a new process does first
+// What else befalls a log, besides power cuts and the end of its process.
+enum class Trouble : std::uint8_t {
+  none,
+  device,  // an operation fails: the log goes offline, and a machine without power finds the rest
+  space    // there is no space now and then
 };
-inline constexpr std::size_t actions = static_cast<std::size_t>(Action::open) + 1;
-[[nodiscard]] std::string_view name_of(Action action);
 
-// Where the power went away, over many sequences.
-struct Coverage {
-  std::uint64_t sequences = 0;
-  std::uint64_t operations = 0;
-  std::uint64_t opened = 0;
-  std::uint64_t killed = 0;
-  // By what the log was doing and the kind of the step.
-  std::array<std::array<std::uint64_t, io_kinds>, actions> cuts{};
-  std::array<std::uint64_t, actions> done{};
-
-  [[nodiscard]] std::uint64_t cuts_at(IoKind kind) const;
-  [[nodiscard]] std::uint64_t cuts_during(Action action) const;
-  [[nodiscard]] std::string text() const;
-};
+// What fails of a device. Nothing hangs on how closing ends.
+inline constexpr IoKind failing_kinds[] = {
+    IoKind::open,   IoKind::read,           IoKind::write,  IoKind::sync_data, IoKind::set_size,
+    IoKind::rename, IoKind::sync_directory, IoKind::remove, IoKind::status,    IoKind::list};
 
 struct TrialOptions {
   std::size_t operations_min = 30;
+  Trouble trouble = Trouble::none;
   // Prints what happens.
   bool trace = false;
 };
@@ -76,13 +56,19 @@ class Trial {
   void take_turn();
   [[nodiscard]] Action next_action();
   void perform(Action action);
-  void maybe_plan_cut();
+  void maybe_plan_cut(Action action);
+  void meet_planned_cut(const SimulatedStep& step);
+  void make_trouble();
+  void end_trouble();
   void start_beside(TaskGroup& group, Beside& beside);
   void end_beside(const Beside& beside);
-  // True if the process is still alive; else what is left was looked at.
+  // The process is there, and may use the disk.
+  [[nodiscard]] bool well() const { return machine_.alive() && !machine_.log->offline(); }
+  // Whether an operation ended well. If not, the process is not well, or there was no space.
+  [[nodiscard]] bool fine(const StorageResult<void>& result, std::string_view what);
+  // True if all is well; else what is left was looked at.
   bool survived();
   void note_durable();
-  void require_fine(const StorageResult<void>& result, std::string_view what);
   void recover(bool killed);
   void compare(bool taken_over, Offset required);
   void finish();
@@ -98,10 +84,13 @@ class Trial {
   [[nodiscard]] Ask new_ask(Ahead& ahead);
   void plan_producer(BatchPlan& plan, const Ahead& ahead, bool may_be_wrong);
   void end_append(const Ask& ask);
+  void end_refused(const AppendError& error);
+  void trace_ask(const Ask& ask);
   [[nodiscard]] Task<void> run_append(Ask& ask);
 
   // changes.cpp
-  [[nodiscard]] bool change(Task<StorageResult<void>> task);
+  enum class Outcome : std::uint8_t { done, refused, ended };
+  [[nodiscard]] Outcome change(Task<StorageResult<void>> task);
   void require_same_ends();
   void flush();
   void roll();
@@ -113,8 +102,15 @@ class Trial {
   void reopen();
   void kill();
 
+  // offline.cpp
+  void end_offline();
+  // What failed since then, by its kinds; empty if nothing did.
+  [[nodiscard]] std::string failures_since_told();
+  void require_failures_told();
+
   // compaction.cpp
   void compact();
+  [[nodiscard]] std::size_t first_to_compact(std::size_t usable);
   [[nodiscard]] Task<StorageResult<void>> write_cleaned(Offset base, std::vector<BatchPtr> batches,
                                                         std::vector<AbortedTransaction> aborted);
   [[nodiscard]] Task<StorageResult<void>> replace(std::vector<std::shared_ptr<Segment>> replaced,
@@ -131,9 +127,12 @@ class Trial {
   BatchMaker maker_;
   Action action_ = Action::open;
   std::size_t operations_ = 0;
-  std::size_t changes_ = 0;
+  std::size_t changes_ = 0;  // rolls, truncations, compactions
   LeaderEpoch epoch_{0};
   std::uint64_t cut_step_ = 0;
+  std::optional<IoKind> kind_to_cut_;
+  std::uint64_t others_before_cut_ = 0;
+  std::array<std::uint64_t, io_kinds> failures_told_{};
 };
 
 // Runs a sequence; what is wrong, with how to replay it.

@@ -82,6 +82,13 @@ Task<StorageResult<void>> Log::replace_segments(std::vector<std::shared_ptr<Segm
   }
   const auto settling = co_await settling_.lock();
   if (auto online_now = online(); !online_now) co_return online_now;
+  // A start settles segments again: not into the files of the one that takes their place.
+  const Offset end = segment_end(index + replaced.size() - 1);
+  while (!unsettled_.empty() && unsettled_.front().end <= end) {
+    if (const auto settled = co_await settle_first(); !settled) {
+      co_return failure(noted(settled.error()));
+    }
+  }
   const std::uint64_t version = version_;
   const auto done = co_await replace_locked(index, std::move(replaced));
   if (done) co_return done;

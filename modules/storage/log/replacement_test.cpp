@@ -88,6 +88,28 @@ TEST(Replacement, the_new_segment_takes_the_place_of_the_old_ones) {
   ASSERT_TRUE(machine.close());
 }
 
+// After a start a segment that ends at the recovery point is settled once more, into its own files.
+TEST(Replacement, what_is_still_being_settled_comes_first) {
+  Compaction test(9);
+  LogMachine& machine = test.machine;
+  machine.kill(1);
+  machine.write_file("/data/recovery-point-offset-checkpoint", "0\n1\norders 0 15\n");
+  machine.disk.faults().plan({.kind = IoKind::write,
+                              .fault = IoFault::no_space,
+                              .path_part = "10.timeindex",
+                              .times = PlannedFault::always});
+  ASSERT_TRUE(machine.open());
+  test.clean();
+  const auto refused = machine.wait(test.replace());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().fault, StorageFault::no_space);
+  machine.disk.faults().clear();
+  ASSERT_TRUE(machine.wait(test.replace()));
+  machine.reopen();
+  EXPECT_EQ(machine.records(), test.after);
+  ASSERT_TRUE(machine.close());
+}
+
 TEST(Replacement, what_is_not_there_or_not_durable_is_refused) {
   Compaction test(2);
   LogMachine& machine = test.machine;
