@@ -98,8 +98,17 @@ Task<StorageResult<void>> Segment::prepare() {
     const auto place = co_await walker.next();
     if (!place) co_return failure(place.error());
     if (!*place) break;
-    note_timestamp((*place)->header);
-    next_offset_ = std::max(next_offset_, (*place)->header.last_offset().next());
+    const BatchHeader& header = (*place)->header;
+    // An index could not hold it.
+    const Offset last = header.last_offset();
+    if (last < base_ || last.since(base_) > offset_span_max) {
+      co_return storage_failure(StorageFault::corrupt,
+                                log_path_ + ": a batch at position " +
+                                    std::to_string((*place)->position) + " with offset " +
+                                    std::to_string(last.value()) + ", too far from its base");
+    }
+    note_timestamp(header);
+    next_offset_ = std::max(next_offset_, last.next());
   }
   bytes_since_entry_ = bytes_ - from;
   largest_known_ = true;

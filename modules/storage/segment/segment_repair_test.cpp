@@ -67,6 +67,28 @@ TEST(SegmentRepair, an_index_that_is_missing_or_damaged_is_made_again_when_it_is
   }
 }
 
+// Its base offset is not covered by the CRC.
+TEST(SegmentRepair, a_batch_too_far_from_the_base_is_damage_before_anything_is_appended) {
+  SegmentMachine machine;
+  machine.index_interval_bytes = 1'000'000;
+  auto segment = machine.create(0);
+  machine.append(*segment, {.base = 0, .timestamp = 1'000});
+  const std::uint64_t second = segment->bytes();
+  machine.append(*segment, {.base = 1, .timestamp = 2'000});
+  machine.good(segment->sync_indexes());
+  std::string text = machine.contents(base, SegmentFileKind::log);
+  text[second + 2] ^= 1;
+  machine.write_file(base, SegmentFileKind::log, text);
+  segment = machine.reopen(std::move(segment));
+  const auto prepared = machine.wait(segment->prepare());
+  ASSERT_FALSE(prepared);
+  EXPECT_EQ(prepared.error().fault, StorageFault::corrupt);
+  EXPECT_NE(prepared.error().message.find("too far"), std::string::npos)
+      << prepared.error().message;
+  // Nothing to add to an index.
+  segment->finish();
+}
+
 TEST(SegmentRepair, sound_indexes_are_left_alone) {
   SegmentMachine machine;
   machine.index_interval_bytes = 4'096;
