@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
@@ -67,6 +68,7 @@ class Bench {
   [[nodiscard]] Task<void> fill(Log& log, std::uint64_t bytes);
   [[nodiscard]] Task<void> find_ranges(Log& log, std::size_t count, bool sequential);
   [[nodiscard]] Task<void> find_times(Log& log, std::size_t count);
+  void read_headers(std::size_t count);
   [[nodiscard]] double crc_ns_per_gib();
 
   Settings settings_;
@@ -214,6 +216,23 @@ Task<void> Bench::find_times(Log& log, std::size_t count) {
   }
 }
 
+// What finding an offset cannot do without: one read of a header, from the page cache.
+void Bench::read_headers(std::size_t count) {
+  const std::string path =
+      logs_.directory(0) + '/' + segment_file_name(Offset(0), SegmentFileKind::log);
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  must(file >= 0, path);
+  const std::uint64_t headers = std::filesystem::file_size(path) / reading_batch_bytes;
+  std::array<std::byte, record_batch_header_bytes> header;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t position = i * 2654435761U % headers * reading_batch_bytes;
+    must(::pread(file, header.data(), header.size(), static_cast<off_t>(position)) ==
+             std::ssize(header),
+         "pread");
+  }
+  ::close(file);
+}
+
 double Bench::crc_ns_per_gib() {
   std::vector<std::byte> block(mebibyte, std::byte{3});
   std::uint32_t sum = 0;
@@ -233,11 +252,14 @@ void Bench::reading_rows() {
     if (!wanted(name)) return;
     logs_.loop().run(work(count));
     std::vector<Sample> samples;
+    std::vector<Sample> floor;
     for (std::size_t i = 0; i < settings_.rounds; ++i) {
+      floor.push_back(measured(logs_.clock(), [&] { read_headers(count); }));
       samples.push_back(measured(logs_.clock(), [&] { logs_.loop().run(work(count)); }));
     }
-    std::printf("%-34s %8.0f ns each\n", std::string(name).c_str(),
-                median(samples).wall_ns / static_cast<double>(count));
+    std::printf("%-34s %8.0f ns each   pread of a random header %.0f ns\n",
+                std::string(name).c_str(), median(samples).wall_ns / static_cast<double>(count),
+                median(floor).wall_ns / static_cast<double>(count));
     std::fflush(stdout);
   };
   each(random_row, 100'000, [&](std::size_t count) { return find_ranges(*log, count, false); });

@@ -15,9 +15,10 @@ export namespace millrace {
 struct InPlaceLimits {
   bool reads = true;
   bool writes = true;
-  // Larger operations are handed over: they would hold the shard up for too long, and the cost of
-  // handing over does not matter for them.
-  std::size_t bytes_max = 512 * kibibyte;
+  // Larger operations are handed over: the cost of that does not matter for them. Writes earlier,
+  // as they may sleep on a lock of the file while the kernel writes it back.
+  std::size_t read_bytes_max = 512 * kibibyte;
+  std::size_t write_bytes_max = 64 * kibibyte;
   // What all of them may take in one turn of the loop; the rest comes in the next turn. A turn may
   // be longer by one operation.
   Duration turn_max = std::chrono::milliseconds{1};
@@ -31,7 +32,7 @@ struct InPlaceLimits {
   std::size_t write_back_bytes_max = 256 * mebibyte;
 };
 
-static_assert(InPlaceLimits{}.bytes_max < InPlaceLimits{}.write_back_bytes);
+static_assert(InPlaceLimits{}.write_bytes_max < InPlaceLimits{}.write_back_bytes);
 static_assert(InPlaceLimits{}.write_back_bytes < InPlaceLimits{}.write_back_bytes_max);
 
 }  // namespace millrace
@@ -44,10 +45,10 @@ class InPlaceRule {
   explicit InPlaceRule(const InPlaceLimits& limits) : limits_(limits) {}
 
   [[nodiscard]] inline bool admits_read(std::size_t bytes) const {
-    return limits_.reads && bytes <= limits_.bytes_max;
+    return limits_.reads && bytes <= limits_.read_bytes_max;
   }
   [[nodiscard]] inline bool admits_write(std::size_t bytes, MonotonicTime now) const {
-    return limits_.writes && bytes <= limits_.bytes_max && now >= slow_until_;
+    return limits_.writes && bytes <= limits_.write_bytes_max && now >= slow_until_;
   }
   // Nothing more in place in this turn.
   [[nodiscard]] inline bool turn_is_over() const { return spent_ >= limits_.turn_max; }

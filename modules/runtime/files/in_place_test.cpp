@@ -12,15 +12,19 @@ using namespace std::chrono_literals;
 
 class InPlace : public testing::Test {
  protected:
-  InPlaceLimits limits{.bytes_max = 1000, .turn_max = 1ms, .slow_write = 5ms, .slow_period = 250ms};
+  InPlaceLimits limits{.read_bytes_max = 2000,
+                       .write_bytes_max = 1000,
+                       .turn_max = 1ms,
+                       .slow_write = 5ms,
+                       .slow_period = 250ms};
   InPlaceRule rule{limits};
   MonotonicTime now{1s};
 };
 
 TEST_F(InPlace, small_operations_are_admitted_and_large_ones_are_not) {
-  EXPECT_TRUE(rule.admits_read(1000));
+  EXPECT_TRUE(rule.admits_read(2000));
   EXPECT_TRUE(rule.admits_write(1000, now));
-  EXPECT_FALSE(rule.admits_read(1001));
+  EXPECT_FALSE(rule.admits_read(2001));
   EXPECT_FALSE(rule.admits_write(1001, now));
 }
 

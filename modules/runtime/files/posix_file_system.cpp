@@ -149,8 +149,7 @@ bool PosixFileSystem::start_write(IoOperation& operation, files::OpenFile& file,
   const std::size_t bytes = files::total_size(operation.pieces_);
   if (bytes == 0) return true;
   const MonotonicTime begin = loop_.clock().now();
-  // Write-back holds locks of the file while it allocates blocks, and a write would sleep on them.
-  if (!in_place_.admits_write(bytes, begin) || file.write_back.running() ||
+  if (!in_place_.admits_write(bytes, begin) ||
       file.write_back.waiting_bytes() > limits_.write_back_bytes_max) {
     hand_over(operation, file, Reason::costs_too_much);
     return false;

@@ -236,30 +236,6 @@ TEST_P(PosixFiles, a_file_system_may_end_before_its_early_write_back) {
   EXPECT_EQ(calls.count(LibraryCall::sync_file_range), 3);
 }
 
-TEST_P(PosixFiles, while_a_file_is_written_back_its_writes_are_handed_over) {
-  FileSystemOptions options;
-  options.in_place.write_back_bytes = 1000;
-  start(options);
-  FailingCalls calls;
-  const auto test = [&]() -> Task<void> {
-    const FileHandle file = co_await open();
-    const FileHandle other = co_await open("other");
-    calls.gate(LibraryCall::sync_file_range).close();
-    EXPECT_TRUE(co_await append(file, 0, 1000));
-    calls.gate(LibraryCall::sync_file_range).wait_for(1);
-    EXPECT_EQ(counters().writes_in_place, 1);
-    EXPECT_TRUE(co_await append(file, 1000, 10));
-    EXPECT_EQ(counters().writes_in_place, 1);
-    EXPECT_TRUE(co_await append(other, 0, 10));
-    EXPECT_EQ(counters().writes_in_place, 2);
-    calls.gate(LibraryCall::sync_file_range).open();
-    while (counters().writes_in_place == 2) EXPECT_TRUE(co_await append(file, 1010, 10));
-    EXPECT_TRUE(co_await files().close(file));
-    EXPECT_TRUE(co_await files().close(other));
-  };
-  real_->loop().run(test());
-}
-
 TEST_P(PosixFiles, after_a_slow_write_writes_are_handed_over_for_a_while) {
   FileSystemOptions options;
   options.in_place.slow_write = 1ms;
@@ -286,7 +262,7 @@ TEST_P(PosixFiles, after_a_slow_write_writes_are_handed_over_for_a_while) {
 
 TEST_P(PosixFiles, large_writes_and_those_that_the_disk_does_not_keep_up_with_are_handed_over) {
   FileSystemOptions options;
-  options.in_place.bytes_max = 100;
+  options.in_place.write_bytes_max = 100;
   options.in_place.write_back_bytes = 1'000'000;
   options.in_place.write_back_bytes_max = 250;
   start(options);
