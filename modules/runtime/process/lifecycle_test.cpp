@@ -182,11 +182,12 @@ TEST(ProcessLifecycle, is_not_well_for_the_watchdog_when_a_shard_hangs) {
   EXPECT_EQ(child.exit_code(), 128 + SIGTERM);
 }
 
-TEST(ProcessLifecycle, goes_on_at_sighup_and_sigpipe) {
+TEST(ProcessLifecycle, goes_on_at_signals_that_ask_for_nothing) {
   Child child({});
   EXPECT_TRUE(child.tells("READY=1"));
   child.send(SIGHUP);
   child.send(SIGPIPE);
+  child.send(SIGXFSZ);
   child.send(SIGHUP);
   child.send(SIGTERM);
   EXPECT_EQ(child.exit_code(), 0);

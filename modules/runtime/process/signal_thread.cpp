@@ -48,9 +48,12 @@ SignalThread::SignalThread(const Logger& log, const Clock& clock, const Notifier
   sigemptyset(&awaited_);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, wake_signal()}) sigaddset(&awaited_, signal);
   sigset_t blocked = awaited_;
-  sigaddset(&blocked, SIGPIPE);
+  // What writing to a closed connection, or a file that may not grow, raises besides its error.
+  for (const int signal : {SIGPIPE, SIGXFSZ}) {
+    sigaddset(&blocked, signal);
+    check(std::signal(signal, SIG_IGN) != SIG_ERR, "a process may ignore a signal");
+  }
   check(::pthread_sigmask(SIG_BLOCK, &blocked, &mask_before_) == 0, "a thread may block signals");
-  check(std::signal(SIGPIPE, SIG_IGN) != SIG_ERR, "a process may ignore SIGPIPE");
   try {
     thread_ = std::thread([this] { run(); });
   } catch (const std::system_error&) {

@@ -30,8 +30,8 @@ inline constexpr Duration hang_reported_after = std::chrono::seconds{2};
 static_assert(hang_reported_after > telemetry::stall_threshold_default);
 
 // SIGTERM and SIGINT ask for a stop once; a second one, or a stop that takes too long, ends the
-// process at once. SIGHUP is noted, SIGPIPE ignored. Made on the main thread before all others, so
-// that those take no signals; ends after the shards. Clock and notifier outlive it.
+// process at once. SIGHUP is noted, SIGPIPE and SIGXFSZ are ignored. Made on the main thread before
+// all others, so that those take no signals; ends after the shards. Clock and notifier outlive it.
 class SignalThread {
  public:
   struct Options {
