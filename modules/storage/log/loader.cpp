@@ -373,6 +373,10 @@ Task<StorageResult<bool>> LogLoader::recover_segment(std::size_t index, std::uin
   log_.recovery_.cut_bytes += cut;
   context().log.warning("{} is cut by {} bytes at position {}: {}", segment->log_path(), cut,
                         segment->bytes(), reason);
+  // Else, after a crash, what lies behind the gap would seem to be settled.
+  if (auto removed = co_await log_.remove_snapshots_above(next_); !removed) {
+    co_return failure(removed.error());
+  }
   if (auto done = co_await segment->cut_back(); !done) co_return failure(done.error());
   co_return Whole(false);
 }
@@ -385,6 +389,9 @@ Task<StorageResult<void>> LogLoader::drop_from(std::size_t index, std::string re
   log_.recovery_.dropped_segments += count;
   context().log.warning("{}: {} segments from offset {} on are dropped: {}", log_.directory_, count,
                         log_.segments_[index]->base().value(), reason);
+  // As where a segment is cut.
+  const Offset before = log_.segments_[index]->base().plus(-1);
+  if (auto removed = co_await log_.remove_snapshots_above(before); !removed) co_return removed;
   co_return co_await log_.remove_segments(index, count);
 }
 

@@ -83,6 +83,30 @@ TEST(Recovery, segments_behind_one_that_was_cut_go_with_it) {
   ASSERT_TRUE(machine.close());
 }
 
+TEST(Recovery, segments_that_go_leave_no_gap_if_the_power_goes_too) {
+  for (std::uint64_t seed = 1; seed <= 80; ++seed) {
+    LogMachine machine(seed);
+    fill(machine, 40, 400);
+    const Offset second = machine.log->segments()[1]->base();
+    const Offset third = machine.log->segments()[2]->base();
+    ASSERT_TRUE(machine.close());
+    machine.restart();
+    std::string bytes = machine.contents(log_path(second.value()));
+    bytes.resize(bytes.size() - 10);
+    machine.write_file(log_path(second.value()), bytes);
+    machine.write_file("/data/recovery-point-offset-checkpoint", "0\n1\norders 0 0\n");
+    machine.disk.sync_all();
+    machine.disk.cut_power_at(machine.disk.steps() + 1 + seed % 40, seed);
+    static_cast<void>(machine.open());
+    machine.disk.cut_power_at(0, 0);
+    machine.power_cut(seed);
+    ASSERT_TRUE(machine.open());
+    ASSERT_LT(machine.log->end(), third) << seed;
+    EXPECT_EQ(machine.records().size(), static_cast<std::size_t>(machine.log->end().value()));
+    ASSERT_TRUE(machine.close());
+  }
+}
+
 TEST(Recovery, what_lies_before_the_recovery_point_is_not_looked_at) {
   LogMachine machine(5);
   fill(machine, 40, 400);
