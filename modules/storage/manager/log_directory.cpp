@@ -308,6 +308,7 @@ Task<void> LogDirectory::remove_empty(std::string path) {
 }
 
 Task<StorageResult<bool>> LogDirectory::has_records(TopicPartition partition) {
+  if (auto usable_now = usable(); !usable_now) co_return failure(usable_now.error());
   const auto has = co_await find_records(path_of(partition));
   if (!has && has.error().fault == StorageFault::offline) fail(has.error());
   co_return has;
