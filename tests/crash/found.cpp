@@ -16,11 +16,12 @@ class SegmentCheck {
   SegmentCheck(Machine& machine, const Segment& segment) : machine_(machine), segment_(segment) {}
 
   void read_batches(std::vector<Batch>& batches);
+  void check_indexes(bool finished) const;
+
+ private:
   void check_offset_index() const;
   void check_time_index(bool finished) const;
   void check_transaction_index() const;
-
- private:
   [[nodiscard]] Bytes index_bytes(const IndexFile& index) const;
 
   Machine& machine_;
@@ -69,6 +70,12 @@ Bytes SegmentCheck::index_bytes(const IndexFile& index) const {
   }
   all.insert(all.end(), index.last_part().begin(), index.last_part().end());
   return all;
+}
+
+void SegmentCheck::check_indexes(bool finished) const {
+  check_offset_index();
+  check_time_index(finished);
+  check_transaction_index();
 }
 
 void SegmentCheck::check_offset_index() const {
@@ -133,9 +140,16 @@ Found found_in(Machine& machine) {
   for (std::size_t i = 0; i < segments.size(); ++i) {
     SegmentCheck check(machine, *segments[i]);
     check.read_batches(found.batches);
-    check.check_offset_index();
-    check.check_time_index(i + 1 < segments.size());
-    check.check_transaction_index();
+    try {
+      check.check_indexes(i + 1 < segments.size());
+    } catch (const Difference&) {
+      // What a start has not looked at is checked, and made again, when it is first used.
+      const Segment& segment = *segments[i];
+      if (segment.offset_index().checked() && segment.time_index().checked()) throw;
+      const auto prepared = machine.wait(segments[i]->prepare());
+      if (!prepared) differ("{}: {}", segment.log_path(), prepared.error().message);
+      check.check_indexes(i + 1 < segments.size());
+    }
     if (i + 1 < segments.size() && !found.batches.empty() &&
         found.batches.back().last() >= segments[i + 1]->base()) {
       differ("{} reaches into the next segment", segments[i]->log_path());
