@@ -21,11 +21,31 @@ module;
 
 module millrace.runtime.files;
 
+namespace millrace::files {
+
+// Raising it never waits, as telling a condition may.
+class Semaphore {
+ public:
+  Semaphore() { check(::sem_init(&count_, 0, 0) == 0, "a semaphore begins at 0"); }
+  Semaphore(const Semaphore&) = delete;
+  Semaphore& operator=(const Semaphore&) = delete;
+  ~Semaphore() { ::sem_destroy(&count_); }
+
+  void raise() { check(::sem_post(&count_) == 0, "a semaphore counts on"); }
+  void wait() {
+    while (::sem_wait(&count_) != 0) check(errno == EINTR, "a semaphore can be waited for");
+  }
+
+ private:
+  sem_t count_{};
+};
+
+}  // namespace millrace::files
+
 namespace millrace {
+
 FilePool::FilePool(const Clock& clock, std::size_t threads)
-    : clock_(clock), threads_wanted_(threads) {
-  check(::sem_init(&work_, 0, 0) == 0, "a semaphore begins at 0");
-}
+    : clock_(clock), threads_wanted_(threads), work_(std::make_unique<files::Semaphore>()) {}
 
 Result<std::unique_ptr<FilePool>> FilePool::start(const Clock& clock, FilePoolOptions options) {
   if (options.threads == 0 || options.threads > file_pool_threads_max) {
@@ -58,12 +78,11 @@ Result<std::unique_ptr<FilePool>> FilePool::start(const Clock& clock, FilePoolOp
 FilePool::~FilePool() {
   check(users_ == 0, "a file pool outlives the file systems that use it");
   stop();
-  ::sem_destroy(&work_);
 }
 
 void FilePool::stop() {
   stopping_ = true;
-  ::sem_post(&work_);
+  work_->raise();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
   // What arrived after the last thread had looked.
@@ -90,7 +109,7 @@ FilePool::LaneName FilePool::lane_of(const IoOperation& operation) {
 
 bool FilePool::add(IoOperation& operation) {
   if (!arrivals_.push(operation)) return false;
-  ::sem_post(&work_);
+  work_->raise();
   return true;
 }
 
@@ -156,7 +175,7 @@ void FilePool::work() {
       // What may not start now is started by the thread whose operation ends.
       if (stopping_ && empty()) break;
       lock.unlock();
-      while (::sem_wait(&work_) != 0) check(errno == EINTR, "a semaphore can be waited for");
+      work_->wait();
       lock.lock();
       continue;
     }
@@ -168,7 +187,7 @@ void FilePool::work() {
     --lane->running;
   }
   // The next one may end too.
-  ::sem_post(&work_);
+  work_->raise();
 }
 
 }  // namespace millrace

@@ -1,7 +1,5 @@
 // Threads that wait for the disk so that shards need not.
 module;
-#include <semaphore.h>
-
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -22,7 +20,8 @@ import :operation_queue;
 
 export namespace millrace::files {
 class PoolQueue;
-}
+class Semaphore;
+}  // namespace millrace::files
 
 export namespace millrace {
 
@@ -85,9 +84,8 @@ class FilePool {
   const Clock& clock_;
   const std::size_t threads_wanted_;
   files::OperationArrivals arrivals_;
-  // One for each arrival: a thread that waits here looks again at all there is. Raising it never
-  // waits, as telling a condition may.
-  sem_t work_;
+  // Raised for each arrival: a thread that waits here looks again at all there is.
+  std::unique_ptr<files::Semaphore> work_;
   std::atomic<std::size_t> users_ = 0;
   std::atomic<bool> stopping_ = false;
   std::vector<std::thread> threads_;
