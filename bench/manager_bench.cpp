@@ -23,6 +23,7 @@
 #include <vector>
 
 import millrace.runtime.files;
+import millrace.runtime.shard;
 import millrace.storage.manager;
 
 namespace {
@@ -97,7 +98,7 @@ class NoObserver final : public DirectoryObserver {
 // A server with one shard, from its start to its end.
 class Server {
  public:
-  Server(ThreadExecutor& loop, FilePool& pool, FileSystemKind kind, const ManagerOptions& options)
+  Server(ShardLoop& loop, FilePool& pool, FileSystemKind kind, const ManagerOptions& options)
       : loop_(loop),
         files_(std::move(make_file_system(kind, loop, pool).value())),
         log_(std::make_shared<StandardError>(), "bench"),
@@ -119,7 +120,7 @@ class Server {
   [[nodiscard]] LogManager& manager() { return manager_; }
 
  private:
-  ThreadExecutor& loop_;
+  ShardLoop& loop_;
   std::unique_ptr<PosixFileSystem> files_;
   SameThread crossing_;
   Random random_{1};
@@ -141,7 +142,7 @@ class Bench {
     options_.scrub_bytes_per_second = 0;
     const rlimit limit{settings_.descriptors, settings_.descriptors};
     must(::setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit");
-    loop_ = std::move(ThreadExecutor::make(clock_).value());
+    loop_ = std::move(ShardLoop::make(clock_).value());
     pool_ = std::move(FilePool::start(clock_).value());
     const auto setting = file_system_setting_from_string(settings_.files);
     must(setting.has_value(), "--files is auto, io_uring or thread_pool");
@@ -220,7 +221,7 @@ class Bench {
   std::string root_;
   ManagerOptions options_;
   SystemClock clock_;
-  std::unique_ptr<ThreadExecutor> loop_;
+  std::unique_ptr<ShardLoop> loop_;
   std::unique_ptr<FilePool> pool_;
   FileSystemKind kind_ = FileSystemKind::thread_pool;
 };

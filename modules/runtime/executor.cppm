@@ -5,6 +5,7 @@ module;
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 export module millrace.runtime:executor;
 
@@ -29,6 +30,36 @@ class Callback {
 
  private:
   Function function_;
+};
+
+// Callbacks that wait, first in first out. Owns none of them.
+class CallbackQueue {
+ public:
+  void add(Callback& callback) {
+    callback.next = nullptr;
+    (last_ == nullptr ? first_ : last_->next) = &callback;
+    last_ = &callback;
+  }
+  [[nodiscard]] Callback* take() {
+    Callback* callback = first_;
+    if (callback == nullptr) return nullptr;
+    first_ = callback->next;
+    if (first_ == nullptr) last_ = nullptr;
+    callback->next = nullptr;
+    return callback;
+  }
+  // All of `other` comes after what is here.
+  void append(CallbackQueue& other) {
+    if (other.empty()) return;
+    (last_ == nullptr ? first_ : last_->next) = other.first_;
+    last_ = std::exchange(other.last_, nullptr);
+    other.first_ = nullptr;
+  }
+  [[nodiscard]] bool empty() const { return first_ == nullptr; }
+
+ private:
+  Callback* first_ = nullptr;
+  Callback* last_ = nullptr;
 };
 
 // A callback at a time. Cancelled when it is destroyed before its time.

@@ -1,5 +1,5 @@
 // millrace.runtime: what a process stands on: shards and their coroutines, timers, files, memory
-// budgets, the life of a process. Asio and liburing stay inside.
+// budgets, the life of a process. epoll and liburing stay inside.
 export module millrace.runtime;
 
 export import millrace.base;
@@ -14,5 +14,4 @@ export import :simulated_faults;
 export import :simulated_file_system;
 export import :simulated_tree;
 export import :task;
-export import :thread_executor;
 export import :timer_heap;

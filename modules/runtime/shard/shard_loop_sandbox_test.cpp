@@ -56,5 +56,19 @@ TEST(ShardLoopDeathTest, turns_where_waiting_in_nanoseconds_is_not_to_be_had) {
   }
 }
 
+int is_not_made_without(unsigned call) {
+  if (!forbid(call, EMFILE)) return 2;
+  const SystemClock clock;
+  const auto made = ShardLoop::make(clock);
+  return !made && made.error().kind == ErrorKind::io ? 0 : 1;
+}
+
+TEST(ShardLoopDeathTest, it_does_not_start_without_descriptors) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  for (const unsigned call : {unsigned{SYS_epoll_create1}, unsigned{SYS_eventfd2}}) {
+    EXPECT_EXIT(std::_Exit(is_not_made_without(call)), testing::ExitedWithCode(0), "");
+  }
+}
+
 }  // namespace
 }  // namespace millrace

@@ -143,6 +143,36 @@ TEST_F(ShardLoopTest, everything_that_other_threads_send_arrives) {
   for (std::thread& thread : threads) thread.join();
 }
 
+TEST_F(ShardLoopTest, what_one_thread_sends_arrives_in_its_order) {
+  struct Numbered : Callback {
+    Numbered(std::vector<int>& o, int n)
+        : Callback([](Callback& self) {
+            auto& numbered = static_cast<Numbered&>(self);
+            numbered.order.push_back(numbered.number);
+          }),
+          order(o),
+          number(n) {}
+    std::vector<int>& order;
+    int number;
+  };
+  std::vector<int> order;
+  std::vector<int> expected;
+  std::vector<std::unique_ptr<Numbered>> callbacks;
+  for (int i = 0; i < 1000; ++i) {
+    callbacks.push_back(std::make_unique<Numbered>(order, i));
+    expected.push_back(i);
+  }
+  Arrival arrival(1);
+  Arrival::Sent last(arrival);
+  std::thread sender([&] {
+    for (const auto& callback : callbacks) loop->mailbox().send(*callback);
+    loop->mailbox().send(last);
+  });
+  loop->run(arrival.come());
+  sender.join();
+  EXPECT_EQ(order, expected);
+}
+
 TEST_F(ShardLoopTest, a_flood_of_messages_is_spread_over_turns) {
   constexpr std::size_t count = 10 * callbacks_per_turn_max;
   Arrival arrival(count);

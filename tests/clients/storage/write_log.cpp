@@ -18,6 +18,7 @@
 #include "expectation.hpp"
 
 import millrace.runtime.files;
+import millrace.runtime.shard;
 import millrace.storage.cleaner;
 
 namespace {
@@ -186,13 +187,13 @@ class Writer {
     const auto appended = co_await log_->append(append);
     must(appended.has_value(), appended ? "" : appended.error().message);
   }
-  static std::unique_ptr<PosixFileSystem> make_files(ThreadExecutor& loop, FilePool& pool) {
+  static std::unique_ptr<PosixFileSystem> make_files(ShardLoop& loop, FilePool& pool) {
     return std::move(make_file_system(FileSystemKind::thread_pool, loop, pool).value());
   }
 
   std::string root_;
   SystemClock clock_;
-  std::unique_ptr<ThreadExecutor> loop_ = std::move(ThreadExecutor::make(clock_).value());
+  std::unique_ptr<ShardLoop> loop_ = std::move(ShardLoop::make(clock_).value());
   std::unique_ptr<FilePool> pool_ = std::move(FilePool::start(clock_).value());
   std::unique_ptr<PosixFileSystem> files_ = make_files(*loop_, *pool_);
   OpenFiles open_files_{*files_};
