@@ -56,9 +56,10 @@ Task<StorageResult<void>> Trial::replace(std::vector<std::shared_ptr<Segment>> r
                                          std::vector<BatchPtr> kept,
                                          std::vector<AbortedTransaction> aborted) {
   const Offset base = replaced.front()->base();
+  const std::uint64_t version = machine_.log->version();
   auto written = co_await write_cleaned(base, std::move(kept), std::move(aborted));
   if (!written) co_return written;
-  co_return co_await machine_.log->replace_segments(std::move(replaced));
+  co_return co_await machine_.log->replace_segments(std::move(replaced), version);
 }
 
 // Preferably one whose transaction index is not empty: it cannot be made again from it alone.

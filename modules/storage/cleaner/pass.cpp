@@ -212,7 +212,8 @@ Task<StorageResult<void>> CleaningPass::put_in_place(std::size_t count) {
   }
   const auto begin = segments_.begin() + static_cast<std::ptrdiff_t>(next_);
   auto done = co_await log_.replace_segments(
-      std::vector<std::shared_ptr<Segment>>(begin, begin + static_cast<std::ptrdiff_t>(count)));
+      std::vector<std::shared_ptr<Segment>>(begin, begin + static_cast<std::ptrdiff_t>(count)),
+      version_);
   // The version is odd while the log is changed, and even again afterwards.
   if (done) version_ += 2;
   co_return done;

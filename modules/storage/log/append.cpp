@@ -153,6 +153,8 @@ Task<void> Log::write_group() {
     done = co_await roll_locked(far ? base_offset_of(operation->bytes_) : end_);
   }
   if (done && !group.headers.empty()) done = co_await write_staged(group);
+  // Also what only repeats records that are not durable yet.
+  if (done && must_flush()) done = co_await flush_locked();
   if (!done) {
     fail_group(group, noted(done.error()));
     co_return;
@@ -403,10 +405,13 @@ Task<StorageResult<void>> Log::write_staged(Group& group) {
     const auto saved = co_await active().save_indexes();
     if (!saved && saved.error().fault != StorageFault::no_space) co_return failure(saved.error());
   }
-  if (config_.flush_records && unflushed_records_ >= *config_.flush_records) {
-    co_return co_await flush_locked();
-  }
   co_return StorageResult<void>();
+}
+
+// By offsets, as Kafka counts.
+bool Log::must_flush() const {
+  return config_.flush_records &&
+         static_cast<std::uint64_t>(end_.since(flushed_end_)) >= *config_.flush_records;
 }
 
 void Log::commit(Group& group) {
@@ -414,7 +419,6 @@ void Log::commit(Group& group) {
     const BatchHeader& header = group.headers[i];
     active().added(header, config_.index_interval_bytes);
     tail_.add(header, group.pieces[i]);
-    unflushed_records_ += static_cast<std::uint64_t>(std::max(header.record_count, 1));
   }
   std::vector<CompletedTransaction> completed;
   group.producers.apply(completed);

@@ -190,5 +190,52 @@ TEST(Append, what_is_answered_as_flushed_is_there_after_a_power_cut) {
   }
 }
 
+// A flush that was asked for beside it counts what it made durable, and nothing else: while the
+// indexes are saved, which takes many entries, another flush may end.
+TEST(Append, what_is_answered_as_flushed_is_so_while_indexes_are_saved) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    LogMachine machine(seed, slowly);
+    machine.config.flush_records = 1;
+    machine.config.index_interval_bytes = 1;
+    ASSERT_TRUE(machine.open());
+    Random random(seed);
+    const auto append = [&](int number) -> Task<bool> {
+      const auto appended = co_await machine.append_task({{std::to_string(number)}});
+      EXPECT_TRUE(appended);
+      co_return appended && appended->last_offset < machine.log->flushed_end();
+    };
+    std::vector<std::shared_ptr<const std::optional<bool>>> durable;
+    for (int i = 0; i < 1'100; ++i) {
+      durable.push_back(machine.start(append(i)));
+      if (random.below(4) == 0) static_cast<void>(machine.start(machine.log->flush()));
+      if (random.below(4) == 0) {
+        machine.executor.advance(std::chrono::milliseconds(random.below(30)));
+      }
+    }
+    machine.finish_started();
+    for (const auto& each : durable) ASSERT_TRUE(each->value()) << seed;
+    ASSERT_TRUE(machine.close());
+  }
+}
+
+// The first time it was written, and the process ended before it was synced and answered.
+TEST(Append, a_duplicate_is_durable_when_it_is_answered) {
+  LogMachine machine(22);
+  ASSERT_TRUE(machine.open());
+  ASSERT_TRUE(machine.append(from_producer(0, {"a"})));
+  machine.kill(1);
+  machine.config.flush_records = 1;
+  ASSERT_TRUE(machine.open());
+  EXPECT_LT(machine.log->flushed_end(), Offset(1));
+  const auto again = machine.append(from_producer(0, {"a"}));
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->duplicate);
+  EXPECT_EQ(machine.log->flushed_end(), Offset(1));
+  machine.power_cut(1);
+  ASSERT_TRUE(machine.open());
+  EXPECT_EQ(machine.records().size(), 1u);
+  ASSERT_TRUE(machine.close());
+}
+
 }  // namespace
 }  // namespace millrace::storage

@@ -177,7 +177,6 @@ Task<StorageResult<void>> Log::flush() {
 // With changes_ or settling_ locked: nothing is cut.
 Task<StorageResult<void>> Log::flush_locked() {
   const Offset end = end_;
-  const std::uint64_t records = unflushed_records_;
   if (flushed_end_ == end && !names_dirty()) co_return StorageResult<void>();
   // From the oldest on, so that what is durable has no gap; a clean one may lie behind a dirty one.
   const std::vector<std::shared_ptr<Segment>> dirty(
@@ -192,7 +191,6 @@ Task<StorageResult<void>> Log::flush_locked() {
     if (auto synced = co_await sync_names(); !synced) co_return synced;
   }
   flushed_end_ = std::max(flushed_end_, end);
-  unflushed_records_ -= std::min(unflushed_records_, records);
   co_return StorageResult<void>();
 }
 

@@ -202,10 +202,11 @@ class Log {
   // --- Compaction ---
 
   // Puts one segment in the place of several that stand in a row, below the recovery point: the
-  // files of `base` of the first of them with the suffix `.cleaned` are complete and synced. After
-  // a crash at any point the log has the old segments or the new one.
+  // files of `base` of the first of them with the suffix `.cleaned` are complete and synced.
+  // Refused if the log is no longer of the version() in which the segments were read. After a crash
+  // at any point the log has the old segments or the new one.
   [[nodiscard]] Task<StorageResult<void>> replace_segments(
-      std::vector<std::shared_ptr<Segment>> replaced);
+      std::vector<std::shared_ptr<Segment>> replaced, std::uint64_t version);
 
  private:
   friend class AppendOperation;
@@ -230,6 +231,7 @@ class Log {
   [[nodiscard]] Task<void> write_queue();
   [[nodiscard]] Task<void> write_group();
   [[nodiscard]] Task<StorageResult<void>> prepare_active();
+  [[nodiscard]] bool must_flush() const;
   enum class Staged : std::uint8_t { batch, refused, full };
   [[nodiscard]] Staged stage(Group& group, AppendOperation& operation);
   [[nodiscard]] Staged stage_leader(Group& group, AppendOperation& operation);
@@ -312,7 +314,6 @@ class Log {
   Offset recovery_point_;
   Offset high_watermark_;
   Milliseconds roll_jitter_{0};
-  std::uint64_t unflushed_records_ = 0;
   Offset snapshot_end_ = no_offset;  // of the last snapshot of the producers that was saved
   std::uint64_t version_ = 0;        // odd while positions in files become invalid
   std::uint64_t names_made_ = 0;     // entries of the directory

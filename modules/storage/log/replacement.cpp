@@ -40,7 +40,22 @@ Task<StorageResult<void>> rename_all(SegmentContext& context, const std::string&
     }
   }
   const auto synced = co_await context.files.sync_directory(directory);
-  if (!synced) co_return storage_failure(synced.error(), directory);
+  // The log file has its new name: a start would go by it, whatever became of the log meanwhile.
+  if (!synced) {
+    co_return storage_failure(StorageFault::offline, describe(synced.error(), directory));
+  }
+  co_return StorageResult<void>();
+}
+
+// Of an attempt that ended before the log file had its name. They are not those of this one.
+Task<StorageResult<void>> remove_swapped_indexes(FileSystem& files, const std::string& directory,
+                                                 Offset base) {
+  for (const SegmentFileKind kind : indexes_then_log) {
+    if (kind == SegmentFileKind::log) continue;
+    auto removed = co_await remove_file_if_there(
+        files, path_in(directory, segment_file_name(base, kind, FileStage::swap)));
+    if (!removed) co_return removed;
+  }
   co_return StorageResult<void>();
 }
 
@@ -64,16 +79,20 @@ Task<StorageResult<SegmentSizes>> sizes_of(FileSystem& files, const std::string&
 
 }  // namespace
 
-Task<StorageResult<void>> Log::replace_segments(std::vector<std::shared_ptr<Segment>> replaced) {
+Task<StorageResult<void>> Log::replace_segments(std::vector<std::shared_ptr<Segment>> replaced,
+                                                std::uint64_t version) {
   const auto guard = co_await changes_.lock();
   if (auto usable_now = usable(); !usable_now) co_return usable_now;
   const auto first =
       std::search(segments_.begin(), segments_.end(), replaced.begin(), replaced.end());
-  const bool there = !replaced.empty() && first != segments_.end() &&
+  // Others may have had the lock before: what they wrote in the place of a cut is not in the new
+  // one.
+  const bool there = version == version_ && !replaced.empty() && first != segments_.end() &&
                      segments_.end() - first > std::ssize(replaced);
   if (!there) {
-    co_return storage_failure(StorageFault::invalid,
-                              directory_ + ": the segments to be replaced are not there any more");
+    co_return storage_failure(
+        StorageFault::invalid,
+        directory_ + ": the segments to be replaced are not there as they were");
   }
   const std::size_t index = static_cast<std::size_t>(first - segments_.begin());
   if (segment_end(index + replaced.size() - 1) > recovery_point_) {
@@ -89,7 +108,6 @@ Task<StorageResult<void>> Log::replace_segments(std::vector<std::shared_ptr<Segm
       co_return failure(noted(settled.error()));
     }
   }
-  const std::uint64_t version = version_;
   const auto done = co_await replace_locked(index, std::move(replaced));
   if (done) co_return done;
   StorageError error = done.error();
@@ -102,6 +120,9 @@ Task<StorageResult<void>> Log::replace_locked(std::size_t index,
                                               std::vector<std::shared_ptr<Segment>> replaced) {
   const Offset base = replaced.front()->base();
   SegmentContext& context = context_.segments;
+  if (auto removed = co_await remove_swapped_indexes(context.files, directory_, base); !removed) {
+    co_return removed;
+  }
   // From here on a start finishes the replacement.
   if (auto ready =
           co_await rename_all(context, directory_, base, FileStage::cleaned, FileStage::swap);

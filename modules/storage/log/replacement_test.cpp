@@ -45,7 +45,8 @@ class Compaction {
   }
   [[nodiscard]] Task<StorageResult<void>> replace() {
     const auto segments = machine.log->segments();
-    return machine.log->replace_segments({segments.begin(), segments.begin() + 3});
+    return machine.log->replace_segments({segments.begin(), segments.begin() + 3},
+                                         machine.log->version());
   }
   void expect_old_or_new() {
     const auto now = machine.records();
@@ -114,7 +115,8 @@ TEST(Replacement, what_is_not_there_or_not_durable_is_refused) {
   Compaction test(2);
   LogMachine& machine = test.machine;
   const auto fault = [&](std::vector<std::shared_ptr<Segment>> segments) {
-    const auto done = machine.wait(machine.log->replace_segments(std::move(segments)));
+    const auto done =
+        machine.wait(machine.log->replace_segments(std::move(segments), machine.log->version()));
     EXPECT_FALSE(done);
     return done ? StorageFault::offline : done.error().fault;
   };
@@ -129,6 +131,59 @@ TEST(Replacement, what_is_not_there_or_not_durable_is_refused) {
   EXPECT_EQ(fault({all[0], all[1]}), StorageFault::invalid) << "one was removed";
   EXPECT_FALSE(machine.log->offline());
   EXPECT_EQ(machine.records().size(), 15u);
+  ASSERT_TRUE(machine.close());
+}
+
+// The locks of a log are waited for: what had them before may have cut and appended.
+TEST(Replacement, of_a_log_that_was_cut_meanwhile_is_refused) {
+  Compaction test(10);
+  LogMachine& machine = test.machine;
+  test.clean();
+  const std::vector<std::shared_ptr<Segment>> segments(machine.log->segments().begin(),
+                                                       machine.log->segments().end());
+  const std::uint64_t version = machine.log->version();
+  ASSERT_TRUE(machine.wait(machine.log->truncate(Offset(12))));
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(machine.append({{std::string(31, 'n')}}));
+  machine.executor.advance(std::chrono::minutes(1));
+  const std::vector<TestRecord> now = machine.records();
+  ASSERT_EQ(machine.log->segments()[2], segments[2]);
+  ASSERT_GE(machine.log->recovery_point(), Offset(15));
+  const auto done =
+      machine.wait(machine.log->replace_segments({segments[0], segments[1], segments[2]}, version));
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().fault, StorageFault::invalid);
+  EXPECT_EQ(machine.records(), now);
+  ASSERT_TRUE(machine.close());
+}
+
+// A start would put the new segment into its place, whatever was appended before.
+TEST(Replacement, one_whose_new_name_is_not_durable_takes_the_log_offline) {
+  Compaction test(11);
+  LogMachine& machine = test.machine;
+  test.clean();
+  machine.disk.faults().plan(
+      {.kind = IoKind::sync_directory, .fault = IoFault::too_many_open, .after = 1});
+  EXPECT_FALSE(machine.wait(test.replace()));
+  EXPECT_TRUE(machine.log->offline());
+  machine.end_of_process();
+  ASSERT_TRUE(machine.open());
+  test.expect_old_or_new();
+  ASSERT_TRUE(machine.close());
+}
+
+TEST(Replacement, indexes_that_an_earlier_attempt_left_are_not_taken) {
+  Compaction test(12);
+  LogMachine& machine = test.machine;
+  test.clean();
+  const SegmentFileKind kind = SegmentFileKind::transaction_index;
+  if (machine.has_file(LogMachine::path(0, kind, FileStage::cleaned))) {
+    machine.remove_file(LogMachine::path(0, kind, FileStage::cleaned));
+  }
+  machine.write_file(LogMachine::path(0, kind, FileStage::swap), "of another");
+  ASSERT_TRUE(machine.wait(test.replace()));
+  EXPECT_FALSE(machine.has_file(LogMachine::path(0, kind)));
+  EXPECT_FALSE(machine.has_file(LogMachine::path(0, kind, FileStage::swap)));
+  EXPECT_EQ(machine.records(), test.after);
   ASSERT_TRUE(machine.close());
 }
 

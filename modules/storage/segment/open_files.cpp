@@ -18,6 +18,9 @@ OpenFiles::~OpenFiles() {
 Task<StorageResult<OpenFiles::Lease>> OpenFiles::acquire(std::string path, OpenMode mode) {
   // Two that want the same file must not both open it.
   const auto guard = co_await opening_.lock();
+  if (const auto lost = lost_.find(path); lost != lost_.end()) {
+    co_return storage_failure(lost->second, path);
+  }
   if (auto lease = acquire_open(path)) co_return std::move(*lease);
   opening_path_ = path;
   opening_forgotten_ = false;
@@ -38,7 +41,9 @@ Task<StorageResult<OpenFiles::Lease>> OpenFiles::acquire(std::string path, OpenM
 
 std::optional<OpenFiles::Lease> OpenFiles::acquire_open(std::string_view path) {
   const auto known = by_path_.find(path);
-  if (known == by_path_.end()) return std::nullopt;
+  if (known == by_path_.end() || (!lost_.empty() && lost_.contains(std::string(path)))) {
+    return std::nullopt;
+  }
   const Place place = known->second;
   entries_.splice(entries_.begin(), entries_, place);
   ++place->leases;
@@ -48,6 +53,7 @@ std::optional<OpenFiles::Lease> OpenFiles::acquire_open(std::string_view path) {
 Task<void> OpenFiles::forget(std::string path) {
   // What is being opened may be the file from before.
   if (path == opening_path_) opening_forgotten_ = true;
+  lost_.erase(path);
   const auto known = by_path_.find(path);
   if (known == by_path_.end()) co_return;
   const Place place = known->second;
@@ -85,10 +91,13 @@ Task<void> OpenFiles::close_unused(std::size_t open_wanted) {
   co_await closing_.wait();
 }
 
-// Nothing hangs on how closing ends: what must be durable was synced before.
+// The system may tell of lost bytes only once, and a sync through another descriptor would succeed:
+// whoever uses the file next is told.
 Task<void> OpenFiles::close(Entry entry) {
   const auto closed = co_await files_.close(entry.handle);
-  if (!closed) ++close_failures_;
+  if (closed) co_return;
+  ++close_failures_;
+  if (!entry.forgotten) lost_.emplace(std::move(entry.path), closed.error());
 }
 
 }  // namespace millrace::storage

@@ -21,9 +21,10 @@ export namespace millrace::storage {
 inline constexpr std::size_t open_files_max_default = 512;
 
 // Opens files when they are needed and closes those that were not used for the longest time. One
-// for each shard; belongs to its thread and outlives the leases. A file is opened once for reading
-// and writing. Files in use are never closed: more of them than the limit are open for a while if
-// so many are in use at once.
+// for each shard; belongs to its thread and outlives the leases. A file that could not be closed
+// well has lost bytes, and is not opened again until its path is forgotten. A file is opened once
+// for reading and writing. Files in use are never closed: more of them than the limit are open for
+// a while if so many are in use at once.
 class OpenFiles {
  private:
   struct Entry {
@@ -100,6 +101,7 @@ class OpenFiles {
   bool opening_forgotten_ = false;
   TaskGroup closing_;
   std::uint64_t close_failures_ = 0;
+  std::unordered_map<std::string, IoError> lost_;  // files that could not be closed well
 };
 
 }  // namespace millrace::storage

@@ -86,6 +86,27 @@ TEST(OpenFiles, opens_a_file_once_for_all_who_ask_at_the_same_time) {
   disk.run(files.close_all());
 }
 
+TEST(OpenFiles, a_file_that_could_not_be_closed_well_is_told_to_the_next) {
+  Disk disk;
+  OpenFiles files(disk.files, 1);
+  disk.run(open_many(files, 1));
+  disk.disk.faults().plan({.kind = IoKind::close, .fault = IoFault::failed});
+  const auto test = [&]() -> Task<void> {
+    // In its place.
+    EXPECT_TRUE(co_await files.acquire(name(1), OpenMode::create));
+    const auto lost = co_await files.acquire(name(0));
+    EXPECT_FALSE(lost);
+    if (!lost) EXPECT_EQ(lost.error().fault, StorageFault::offline);
+    EXPECT_FALSE(files.acquire_open(name(0)));
+    // Another file may have the name.
+    co_await files.forget(name(0));
+    EXPECT_TRUE(co_await files.acquire(name(0)));
+  };
+  disk.run(test());
+  EXPECT_EQ(files.close_failures(), 1u);
+  disk.run(files.close_all());
+}
+
 TEST(OpenFiles, a_forgotten_file_stays_with_those_who_have_it_and_is_opened_anew_for_others) {
   Disk disk;
   OpenFiles files(disk.files, 10);
