@@ -22,6 +22,8 @@
 #include <utility>
 #include <vector>
 
+#include "real_logs.hpp"
+
 import millrace.runtime.files;
 import millrace.runtime.shard;
 import millrace.storage.manager;
@@ -30,6 +32,10 @@ namespace {
 
 using namespace millrace;
 using namespace millrace::storage;
+using namespace millrace::storage::bench;
+
+// A batch of this size has one record.
+constexpr std::size_t one_record_bytes = 175;
 
 struct Settings {
   std::string directory = "/var/tmp";
@@ -40,35 +46,11 @@ struct Settings {
   bool unclean = false;
 };
 
-void must(bool succeeded, std::string_view what) {
-  if (succeeded) return;
-  std::fprintf(stderr, "%s\n", std::string(what).c_str());
-  std::exit(1);
-}
-
-class StandardError final : public LogSink {
- public:
-  void write(LogLevel level, std::string_view, std::string_view message) override {
-    if (level >= LogLevel::warning) {
-      std::fprintf(stderr, "%.*s\n", static_cast<int>(message.size()), message.data());
-    }
-  }
-};
-
 class NoObserver final : public DirectoryObserver {
  public:
   void directory_failed(const LogDirectory&) override {}
   void all_directories_failed() override { must(false, "the directory failed"); }
 };
-
-[[nodiscard]] double cpu_seconds() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 [[nodiscard]] std::size_t open_descriptors() {
   std::size_t count = 0;
@@ -76,23 +58,6 @@ class NoObserver final : public DirectoryObserver {
     ++count;
   }
   return count;
-}
-
-[[nodiscard]] std::vector<std::byte> make_batch() {
-  BufferPool pool;
-  protocol::BatchStorage records(pool);
-  protocol::BatchStorage compressed(pool);
-  protocol::Compressor compressor;
-  protocol::BatchBuilder builder(records, compressed, compressor);
-  builder.start({});
-  const std::vector<std::byte> value(1000, std::byte{0x61});
-  protocol::RecordInput record;
-  record.value = value;
-  record.timestamp = Timestamp(1'700'000'000'000);
-  must(builder.append(record).has_value(), "append to batch");
-  const auto bytes = builder.finish();
-  must(bytes.has_value(), "finish batch");
-  return {bytes->begin(), bytes->end()};
 }
 
 // A server with one shard, from its start to its end.
@@ -179,7 +144,7 @@ class Bench {
     {
       Server server(*loop_, *pool_, kind_, options_);
       static_cast<void>(server.start());
-      std::vector<std::byte> batch = make_batch();
+      std::vector<std::byte> batch = make_batch(one_record_bytes);
       loop_->run(append(loop_->run(create(server.manager())), batch));
       server.stop();
     }
@@ -198,18 +163,15 @@ class Bench {
     if (settings_.unclean) std::filesystem::remove(root_ + "/.kafka_cleanshutdown");
     Server server(*loop_, *pool_, kind_, options_);
     const std::size_t heap = ::mallinfo2().uordblks;
-    const double cpu = cpu_seconds();
-    const MonotonicTime began = clock_.now();
-    const OpeningReport report = server.start();
-    const double wall = std::chrono::duration<double>(clock_.now() - began).count();
-    const double cpu_used = cpu_seconds() - cpu;
+    OpeningReport report;
+    const Sample sample = measured(clock_, [&] { report = server.start(); });
     const std::size_t idle = ::mallinfo2().uordblks - heap;
     must(report.opened == static_cast<std::size_t>(settings_.partitions), "all are open");
     std::printf(
         "open %zu partitions %s: %.2f s, CPU %.2f s, %zu bytes of heap each, %zu "
         "descriptors, %llu bytes of records read\n",
-        report.opened, settings_.unclean ? "after a crash" : "after an orderly stop", wall,
-        cpu_used, idle / report.opened, open_descriptors(),
+        report.opened, settings_.unclean ? "after a crash" : "after an orderly stop",
+        sample.wall_ns / 1e9, sample.cpu_ns / 1e9, idle / report.opened, open_descriptors(),
         static_cast<unsigned long long>(report.scanned_bytes));
     std::fflush(stdout);
     const MonotonicTime stopping = clock_.now();

@@ -12,40 +12,12 @@
 #include <utility>
 #include <vector>
 
+#include "../../modules/storage/dump/test_sinks.hpp"
 #include "golden_log.hpp"
 
 import millrace.storage.dump;
 
 namespace millrace::storage {
-
-class TextSink final : public DumpSink {
- public:
-  [[nodiscard]] bool write(std::string_view part) override {
-    text += part;
-    return true;
-  }
-  std::string text;
-};
-
-class FindingList final : public VerifyObserver {
- public:
-  void found(const Finding& finding) override { findings.push_back(finding); }
-  [[nodiscard]] bool progress(const VerifyProgress&) override { return ++parts != stop_after; }
-
-  [[nodiscard]] std::string text() const {
-    std::string all;
-    for (const Finding& finding : findings) {
-      all += std::string(name_of(finding.severity)) + " " + std::string(name_of(finding.kind)) +
-             " " + finding.file + ":" + std::to_string(finding.position) + ": " + finding.message +
-             "\n";
-    }
-    return all;
-  }
-
-  std::vector<Finding> findings;
-  std::size_t parts = 0;
-  std::size_t stop_after = 0;
-};
 
 class DumpMachine {
  public:

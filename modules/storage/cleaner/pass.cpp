@@ -206,10 +206,6 @@ Task<StorageResult<void>> CleaningPass::clean_group() {
 }
 
 Task<StorageResult<void>> CleaningPass::put_in_place(std::size_t count) {
-  if (log_changed()) {
-    co_return storage_failure(StorageFault::invalid,
-                              log_.directory() + ": the log changed while it was cleaned");
-  }
   const auto begin = segments_.begin() + static_cast<std::ptrdiff_t>(next_);
   auto done = co_await log_.replace_segments(
       std::vector<std::shared_ptr<Segment>>(begin, begin + static_cast<std::ptrdiff_t>(count)),

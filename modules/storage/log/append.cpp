@@ -63,6 +63,10 @@ AppendError refusal(const StorageError& error) {
   return {AppendFault::storage, ProducerVerdict::accepted, error.fault, error.message};
 }
 
+AppendError refusal(ProducerVerdict verdict) {
+  return {AppendFault::producer, verdict, StorageFault::invalid, std::string(name_of(verdict))};
+}
+
 [[nodiscard]] Offset base_offset_of(ByteView batch) {
   return Offset(load_big_endian<std::int64_t>(batch.data()));
 }
@@ -84,6 +88,17 @@ struct Log::Group {
   // The last operation of which nothing is left to be written.
   AppendOperation* last = nullptr;
 
+  void add(const BatchView& batch) {
+    const BatchHeader& header = batch.header();
+    if (header.leader_epoch > epoch) {
+      new_epochs.push_back({header.leader_epoch, header.base_offset});
+    }
+    epoch = header.leader_epoch;
+    pieces.push_back(batch.bytes());
+    headers.push_back(header);
+    bytes += batch.bytes().size();
+    end = header.last_offset().next();
+  }
   [[nodiscard]] bool full() const {
     return bytes >= write_group_bytes_max || headers.size() >= write_group_batches_max;
   }
@@ -264,13 +279,15 @@ bool Log::must_roll(const Group& group, const BatchHeader& header) const {
   return age > (config_.segment_age_max - roll_jitter_).count();
 }
 
+Log::Staged Log::refuse(AppendOperation& operation, AppendError error) {
+  operation.result_ = failure(std::move(error));
+  operation.refused_ = true;
+  return Staged::refused;
+}
+
 Log::Staged Log::stage_leader(Group& group, AppendOperation& operation) {
   const LeaderAppend& append = *operation.leader_;
-  const auto refuse = [&](AppendError error) {
-    operation.result_ = failure(std::move(error));
-    operation.refused_ = true;
-    return Staged::refused;
-  };
+  const auto refuse = [&](AppendError error) { return Log::refuse(operation, std::move(error)); };
   if (append.batch.size() > config_.segment_bytes) {
     return refuse(refusal(AppendFault::larger_than_segment,
                           "a batch of " + std::to_string(append.batch.size()) +
@@ -308,26 +325,18 @@ Log::Staged Log::stage_leader(Group& group, AppendOperation& operation) {
     return Staged::batch;
   }
   if (!verdict.accepted()) {
-    return refuse({AppendFault::producer, verdict.verdict, StorageFault::invalid,
-                   std::string(name_of(verdict.verdict))});
+    return refuse(refusal(verdict.verdict));
   }
   operation.result_ =
       Appended{header.base_offset, header.last_offset(), append_time, start_, false};
   operation.bytes_ = {};
-  if (append.epoch > group.epoch) group.new_epochs.push_back({append.epoch, header.base_offset});
-  group.epoch = append.epoch;
-  group.pieces.push_back(append.batch);
-  group.headers.push_back(header);
-  group.bytes += append.batch.size();
-  group.end = header.last_offset().next();
+  group.add(*batch);
   return Staged::batch;
 }
 
 Log::Staged Log::stage_replicated(Group& group, AppendOperation& operation) {
   const auto refuse = [&](AppendFault fault, std::string message) {
-    operation.result_ = failure(refusal(fault, std::move(message)));
-    operation.refused_ = true;
-    return Staged::refused;
+    return Log::refuse(operation, refusal(fault, std::move(message)));
   };
   const auto batch = BatchView::parse(operation.bytes_);
   if (!batch) return refuse(AppendFault::not_a_batch, protocol::sentence(batch.error()));
@@ -354,31 +363,14 @@ Log::Staged Log::stage_replicated(Group& group, AppendOperation& operation) {
   }
   if (must_roll(group, header)) return Staged::full;
   const auto space = context_.keeper.admit(*this, AppendOrigin::replication, batch->bytes().size());
-  if (!space) {
-    operation.result_ = failure(refusal(space.error()));
-    operation.refused_ = true;
-    return Staged::refused;
-  }
+  if (!space) return Log::refuse(operation, refusal(space.error()));
   const ProducerCheck verdict = check_producer(group, *batch, AppendOrigin::replication, 0);
-  if (!verdict.accepted()) {
-    operation.result_ =
-        failure(AppendError{AppendFault::producer, verdict.verdict, StorageFault::invalid,
-                            std::string(name_of(verdict.verdict))});
-    operation.refused_ = true;
-    return Staged::refused;
-  }
+  if (!verdict.accepted()) return Log::refuse(operation, refusal(verdict.verdict));
   if (operation.result_->base_offset == no_offset) {
     operation.result_ = Appended{header.base_offset, no_offset, no_timestamp, start_, false};
   }
   operation.result_->last_offset = header.last_offset();
-  if (header.leader_epoch > group.epoch) {
-    group.new_epochs.push_back({header.leader_epoch, header.base_offset});
-  }
-  group.epoch = header.leader_epoch;
-  group.pieces.push_back(batch->bytes());
-  group.headers.push_back(header);
-  group.bytes += batch->bytes().size();
-  group.end = header.last_offset().next();
+  group.add(*batch);
   operation.bytes_ = operation.bytes_.subspan(batch->bytes().size());
   operation.begun_ = true;
   return Staged::batch;

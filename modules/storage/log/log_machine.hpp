@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include "read_records.hpp"
+
 import millrace.storage.log;
 
 namespace millrace::storage {
@@ -88,20 +90,6 @@ class TestLog final : public LogSink {
   }
   std::vector<std::string> lines;
 };
-
-struct TestRecord {
-  Offset offset;
-  Timestamp timestamp;
-  std::string value;
-
-  friend bool operator==(const TestRecord&, const TestRecord&) = default;
-};
-
-inline std::vector<std::string> values_of(const std::vector<TestRecord>& records) {
-  std::vector<std::string> all;
-  for (const TestRecord& record : records) all.push_back(record.value);
-  return all;
-}
 
 struct TestBatch {
   std::vector<std::string> values;
@@ -274,7 +262,7 @@ class LogMachine {
   // All records from an offset up to an end, read through as many slices as it takes.
   std::vector<TestRecord> records(Offset from, Offset to, std::uint64_t bytes_max = 1'000) {
     std::vector<TestRecord> found;
-    run(read_all(from, to, bytes_max, found));
+    run(read_records(*log, from, to, bytes_max, found));
     return found;
   }
   std::vector<TestRecord> records() { return records(log->start(), log->end()); }
@@ -350,27 +338,6 @@ class LogMachine {
   }
   Task<AppendResult> replicate_bytes(std::vector<std::byte>& bytes) {
     co_return co_await log->replicate(bytes);
-  }
-  Task<void> read_all(Offset from, Offset to, std::uint64_t bytes_max,
-                      std::vector<TestRecord>& found) {
-    while (from < to) {
-      const auto slice = co_await log->read({from, to, bytes_max, true});
-      EXPECT_TRUE(slice) << slice.error().storage.message;
-      if (!slice || slice->empty()) break;
-      const auto bytes = co_await log->load_verified(*slice);
-      EXPECT_TRUE(bytes) << bytes.error().storage.message;
-      if (!bytes) break;
-      protocol::BatchSplitter splitter(bytes->bytes());
-      for (protocol::BatchView batch; splitter.next(batch);) {
-        protocol::RecordReader reader(process->decompressor);
-        EXPECT_TRUE(reader.open(batch).has_value());
-        for (protocol::RecordView record; reader.next(record);) {
-          if (record.offset < from) continue;
-          found.push_back({record.offset, record.timestamp, std::string(as_text(record.value))});
-        }
-        from = batch.header().last_offset().next();
-      }
-    }
   }
 
   SimulatedFileOptions options_;

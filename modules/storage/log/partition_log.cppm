@@ -234,6 +234,7 @@ class Log {
   [[nodiscard]] bool must_flush() const;
   enum class Staged : std::uint8_t { batch, refused, full };
   [[nodiscard]] Staged stage(Group& group, AppendOperation& operation);
+  [[nodiscard]] static Staged refuse(AppendOperation& operation, AppendError error);
   [[nodiscard]] Staged stage_leader(Group& group, AppendOperation& operation);
   [[nodiscard]] Staged stage_replicated(Group& group, AppendOperation& operation);
   [[nodiscard]] ProducerCheck check_producer(Group& group, const protocol::BatchView& batch,

@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include "../log/read_records.hpp"
+
 import millrace.storage.manager;
 
 namespace millrace::storage {
@@ -238,26 +240,9 @@ class ManagerMachine {
     co_return co_await log->append(append);
   }
   static Task<std::vector<std::string>> read_all(std::shared_ptr<Log> log) {
-    std::vector<std::string> found;
-    protocol::Decompressor decompressor;
-    for (Offset from = log->start(); from < log->end();) {
-      const auto slice = co_await log->read({from, log->end(), 10'000, true});
-      EXPECT_TRUE(slice) << slice.error().storage.message;
-      if (!slice || slice->empty()) break;
-      const auto bytes = co_await log->load_verified(*slice);
-      EXPECT_TRUE(bytes) << bytes.error().storage.message;
-      if (!bytes) break;
-      protocol::BatchSplitter splitter(bytes->bytes());
-      for (protocol::BatchView batch; splitter.next(batch);) {
-        protocol::RecordReader reader(decompressor);
-        EXPECT_TRUE(reader.open(batch).has_value());
-        for (protocol::RecordView record; reader.next(record);) {
-          if (record.offset >= from) found.emplace_back(as_text(record.value));
-        }
-        from = batch.header().last_offset().next();
-      }
-    }
-    co_return found;
+    std::vector<TestRecord> found;
+    co_await read_records(*log, log->start(), log->end(), 10'000, found);
+    co_return values_of(found);
   }
 
   std::uint32_t shards_;

@@ -1,5 +1,6 @@
 module;
 #include <cstddef>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,8 +21,9 @@ constexpr std::size_t directories_max = 1000;
 
 template <class Handle>
 [[nodiscard]] Handle made(telemetry::Registry& registry, const Definition& definition,
-                          ShardIndex shard) {
-  auto handle = registry.add<Handle>(definition, shard);
+                          ShardIndex shard,
+                          std::initializer_list<std::string_view> label_values = {}) {
+  auto handle = registry.add<Handle>(definition, shard, label_values);
   check(handle.has_value(), "the metrics of a manager are well formed");
   return std::move(*handle);
 }
@@ -41,14 +43,13 @@ template <class Handle>
 [[nodiscard]] Handle made_of(telemetry::Registry& registry, std::string_view name,
                              std::string_view help, ShardIndex shard, std::string_view directory,
                              Combination combination = Combination::sum) {
-  auto handle = registry.add<Handle>({.name = name,
-                                      .help = help,
-                                      .labels = {"directory"},
-                                      .series_max = directories_max,
-                                      .combination = combination},
-                                     shard, {directory});
-  check(handle.has_value(), "the metrics of a manager are well formed");
-  return std::move(*handle);
+  return made<Handle>(registry,
+                      {.name = name,
+                       .help = help,
+                       .labels = {"directory"},
+                       .series_max = directories_max,
+                       .combination = combination},
+                      shard, {directory});
 }
 
 }  // namespace
