@@ -7,7 +7,7 @@
 namespace millrace::storage::crash {
 
 // All batches in the files of the log, whose indexes are checked on the way: each entry of each
-// index says what is true of the log file.
+// index says what is true of the log file, and no entry is missing.
 [[nodiscard]] Found found_in(Machine& machine);
 
 // After found_in(): reads through the log as clients do, by offset and by time, and compares all
@@ -22,8 +22,8 @@ class Comparison {
   void find_times(std::size_t times);
   void compare_epochs();
   void compare_producers();
-  void compare_transactions();
-  void compare_all();
+  void compare_transactions(const Found& found);
+  void compare_all(const Found& found);
 
  private:
   struct Read {

@@ -24,12 +24,14 @@ Task<StorageResult<void>> Trial::write_cleaned(Offset base, std::vector<BatchPtr
   GrowingIndex transactions(transaction_index_entry_bytes);
   Bytes bytes;
   TimestampOffset youngest{no_timestamp, base};
+  std::uint32_t indexed = 0;
   for (const BatchPtr& batch : batches) {
     const auto position = static_cast<std::uint32_t>(bytes.size());
     if (batch->header.max_timestamp > youngest.timestamp) {
       youngest = {batch->header.max_timestamp, batch->last()};
     }
-    if (position > 0) {
+    if (position - indexed > machine_.config.index_interval_bytes) {
+      indexed = position;
       const bool fits = add_offset_entry(offsets, base, {batch->last(), position}) &&
                         add_time_entry(times, base, youngest);
       check(fits, "a cleaned segment spans no more than those that it was made from");

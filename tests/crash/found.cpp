@@ -11,16 +11,28 @@ struct Placed {
   Timestamp youngest_so_far;
 };
 
+// What a log promises of the indexes of each segment, in memory and file together, whenever it is
+// asked: after a start of any kind, and while it runs.
+// - Offset index: each entry is that of a batch, at its place. No batch begins more than
+//   index.interval.bytes behind the last entry, or the beginning, without having one.
+// - Time index: each entry is the youngest time so far. At each entry of the offset index it knows
+//   the youngest time up to there; in a segment that is not written to any more, that of all.
+// - Transaction index: each entry is that of a marker. It has those that the model knows.
+// What a crash took of them was made again by recovery, where the segment reaches beyond the
+// recovery point; below it nothing is taken.
 class SegmentCheck {
  public:
   SegmentCheck(Machine& machine, const Segment& segment) : machine_(machine), segment_(segment) {}
 
   void read_batches(std::vector<Batch>& batches);
   void check_indexes(bool finished) const;
+  [[nodiscard]] std::vector<AbortedTransaction> aborted() const;
 
  private:
   void check_offset_index() const;
   void check_time_index(bool finished) const;
+  void require_offset_entries(const OffsetIndexView& index) const;
+  void require_time_entries(const TimeIndexView& index, bool finished) const;
   void check_transaction_index() const;
   [[nodiscard]] Bytes index_bytes(const IndexFile& index) const;
 
@@ -92,6 +104,23 @@ void SegmentCheck::check_offset_index() const {
              segment_.path(SegmentFileKind::offset_index), entry.offset, entry.position);
     }
   }
+  require_offset_entries(index);
+}
+
+void SegmentCheck::require_offset_entries(const OffsetIndexView& index) const {
+  const std::uint64_t interval = machine_.config.index_interval_bytes;
+  std::uint64_t last = 0;
+  std::size_t next = 0;
+  for (const Placed& batch : placed_) {
+    if (next < index.entries() && index.entry(next).position == batch.position) {
+      last = batch.position;
+      ++next;
+    } else if (batch.position - last > interval) {
+      differ("{} has no entry for the batch at position {}, {} bytes behind the last one of {}",
+             segment_.path(SegmentFileKind::offset_index), batch.position, batch.position - last,
+             index.entries());
+    }
+  }
 }
 
 void SegmentCheck::check_time_index(bool finished) const {
@@ -108,12 +137,27 @@ void SegmentCheck::check_time_index(bool finished) const {
              segment_.path(SegmentFileKind::time_index), entry.timestamp, entry.offset);
     }
   }
-  // A segment that is not written to any more ends its index with its youngest record.
-  if (!finished || placed_.empty() || index.entries() == 0) return;
-  if (index.last().timestamp != placed_.back().youngest_so_far) {
-    differ("{} ends with time {}, the segment has {}", segment_.path(SegmentFileKind::time_index),
-           index.last().timestamp, placed_.back().youngest_so_far);
+  require_time_entries(index, finished);
+}
+
+void SegmentCheck::require_time_entries(const TimeIndexView& index, bool finished) const {
+  const Bytes bytes = index_bytes(segment_.offset_index());
+  const OffsetIndexView offsets(bytes, segment_.base());
+  const auto require = [&](const Placed& batch) {
+    const std::size_t count = index.entries_up_to(batch.header.last_offset());
+    const Timestamp known = count == 0 ? no_timestamp : index.entry(count - 1).timestamp;
+    if (known == batch.youngest_so_far) return;
+    differ("{} knows time {} up to offset {}, the segment has {}",
+           segment_.path(SegmentFileKind::time_index), known, batch.header.last_offset(),
+           batch.youngest_so_far);
+  };
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < offsets.entries(); ++i) {
+    while (placed_[at].position < offsets.entry(i).position) ++at;
+    require(placed_[at]);
   }
+  // A segment that is not written to any more ends its index with its youngest record.
+  if (finished && !placed_.empty()) require(placed_.back());
 }
 
 void SegmentCheck::check_transaction_index() const {
@@ -132,10 +176,18 @@ void SegmentCheck::check_transaction_index() const {
   }
 }
 
+std::vector<AbortedTransaction> SegmentCheck::aborted() const {
+  const Bytes bytes = index_bytes(segment_.transaction_index());
+  const TransactionIndexView index{ByteView(bytes)};
+  std::vector<AbortedTransaction> all;
+  for (std::size_t i = 0; i < index.entries(); ++i) all.push_back(index.entry(i));
+  return all;
+}
+
 }  // namespace
 
 Found found_in(Machine& machine) {
-  Found found{machine.log->start(), machine.log->end(), {}};
+  Found found{machine.log->start(), machine.log->end(), {}, {}};
   const auto segments = machine.log->segments();
   for (std::size_t i = 0; i < segments.size(); ++i) {
     SegmentCheck check(machine, *segments[i]);
@@ -150,6 +202,8 @@ Found found_in(Machine& machine) {
       if (!prepared) differ("{}: {}", segment.log_path(), prepared.error().message);
       check.check_indexes(i + 1 < segments.size());
     }
+    const std::vector<AbortedTransaction> aborted = check.aborted();
+    found.aborted.insert(found.aborted.end(), aborted.begin(), aborted.end());
     if (i + 1 < segments.size() && !found.batches.empty() &&
         found.batches.back().last() >= segments[i + 1]->base()) {
       differ("{} reaches into the next segment", segments[i]->log_path());

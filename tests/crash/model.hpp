@@ -11,6 +11,8 @@ struct Found {
   Offset end;
   // Those in the files, also below the start. In the order of the log.
   std::vector<Batch> batches;
+  // What the transaction indexes of the segments say, one after the other.
+  std::vector<AbortedTransaction> aborted;
 };
 
 // A batch that may have reached the log when the process ended.

@@ -312,7 +312,7 @@ void Trial::compare(bool taken_over, Offset required) {
     model_.compare(found);
   }
   trace("  it is {} to {} in {} segments", found.start, found.end, machine_.log->segments().size());
-  Comparison(machine_, model_, random_).compare_all();
+  Comparison(machine_, model_, random_).compare_all(found);
   if (planned <= machine_.disk.steps()) return;
   cut_step_ = planned;
   machine_.disk.cut_power_at(planned, random_.next());

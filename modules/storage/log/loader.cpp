@@ -318,11 +318,13 @@ void LogLoader::add(Segment& segment, const BatchView& batch) {
     epoch_ = header.leader_epoch;
     static_cast<void>(log_.epochs_.assign(epoch_, header.base_offset));
   }
-  segment.added(header, log_.config_.index_interval_bytes);
+  segment.added(header, planted(Planted::offset_index_left_empty)
+                            ? std::numeric_limits<std::uint32_t>::max()
+                            : log_.config_.index_interval_bytes);
   next_ = header.last_offset().next();
   if (header.base_offset < producers_from_) return;
   const auto completed = add_to_producers(log_.producers_, batch, context().decompressor);
-  if (completed && completed->aborted) {
+  if (completed && completed->aborted && !planted(Planted::transaction_index_left_empty)) {
     segment.add_aborted({completed->producer, completed->first_offset, completed->last_offset,
                          completed->last_stable_offset});
   }

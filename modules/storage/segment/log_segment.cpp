@@ -148,7 +148,8 @@ void Segment::added(const BatchHeader& header, std::uint32_t index_interval_byte
   if (bytes_since_entry_ > index_interval_bytes) {
     const OffsetPosition entry{header.last_offset(), static_cast<std::uint32_t>(bytes_)};
     const bool fits = add_offset_entry(offsets_.growing(), base_, entry) &&
-                      add_time_entry(times_.growing(), base_, largest_);
+                      (planted(Planted::time_index_left_empty) ||
+                       add_time_entry(times_.growing(), base_, largest_));
     check(fits, "a batch was asked for by can_hold() before it is added");
     bytes_since_entry_ = 0;
   }
@@ -214,7 +215,8 @@ Task<StorageResult<void>> Segment::save_indexes() {
 
 void Segment::finish() {
   if (finished_ || !prepared_) return;
-  const bool fits = add_time_entry(times_.growing(), base_, largest_);
+  const bool fits =
+      planted(Planted::time_index_left_empty) || add_time_entry(times_.growing(), base_, largest_);
   check(fits, "the last entry of a time index has its place kept");
   finished_ = true;
 }

@@ -24,6 +24,9 @@ enum class Planted : std::uint8_t {
   gap_taken_for_compaction,       // where the end of a segment was lost
   epochs_not_saved,               // when a new leader appends
   time_index_without_last_entry,  // of a segment that was rolled where the recovery point is
+  offset_index_left_empty,        // by recovery
+  time_index_left_empty,          // of what is appended or recovered
+  transaction_index_left_empty,   // by recovery
   failure_not_noted,              // of the device, by the log
   sync_tried_again,               // after it failed
   part_of_write_kept,             // when there was no space for all of it
