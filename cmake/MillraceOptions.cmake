@@ -33,6 +33,8 @@ if(MILLRACE_LTO)
   set(CMAKE_RANLIB true)
 endif()
 
+include(HeaderModules) # after the flags that they are compiled with
+
 # Warnings are errors for our code; third-party headers come in as system headers.
 set(MILLRACE_WARNINGS
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor

@@ -20,6 +20,10 @@ def versions_text(message: Message) -> str:
 def emit_interface(family: str, messages: list[Message]) -> str:
     code = Code()
     code.add(NOTICE.format(family=family))
+    code.add("module;")
+    code.add("#include <string_view>")
+    code.add("#include <vector>")
+    code.add()
     code.add(f"export module millrace.protocol.{family};")
     code.add()
     code.add("export import millrace.protocol.api;")
