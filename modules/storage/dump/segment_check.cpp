@@ -259,7 +259,7 @@ std::optional<ControlRecordKey> PartitionCheck::read_marker(Reading& reading,
 
 void PartitionCheck::check_epoch(Reading& reading, const ScannedBatch& scanned) {
   const BatchHeader& header = scanned.batch.header();
-  if (header.leader_epoch < LeaderEpoch(0) || header.last_offset() < facts_.log_start) return;
+  if (header.leader_epoch == no_leader_epoch || header.last_offset() < facts_.log_start) return;
   const auto wrong = [&](std::string message) {
     reading.findings.add(severity_at(header.last_offset()), FindingKind::epoch_wrong,
                          scanned.position, std::move(message));

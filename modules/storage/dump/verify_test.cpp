@@ -91,6 +91,28 @@ TEST_F(Verify, a_batch_that_cannot_be_believed_makes_no_others_look_wrong) {
   }
 }
 
+TEST_F(Verify, finds_every_bit_that_was_turned_over) {
+  for (const std::size_t segment : {1u, 2u}) {
+    const std::string path = path_of(SegmentFileKind::log, segment);
+    const std::string good = contents(path);
+    auto begins = positions(segment);
+    begins.push_back(good.size());
+    const std::size_t last = begins.size() - 2;
+    for (const std::size_t batch : {std::size_t{0}, last / 2, last}) {
+      for (std::size_t bit = begins[batch] * 8; bit < begins[batch + 1] * 8; ++bit) {
+        std::string bytes = good;
+        bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << bit % 8));
+        write(path, bytes);
+        found.findings.clear();
+        verify();
+        ASSERT_FALSE(found.findings.empty())
+            << path << ", batch at " << begins[batch] << ", byte " << bit / 8 - begins[batch];
+      }
+    }
+    write(path, good);
+  }
+}
+
 TEST_F(Verify, bytes_that_are_no_batch_are_a_loss) {
   const auto begins = positions(1);
   edit(path_of(SegmentFileKind::log, 1), [&](std::string& bytes) { bytes[begins[2] + 16] = 0; });

@@ -50,7 +50,7 @@ TEST(LogReading, a_base_offset_that_changed_on_the_disk_is_damage_to_who_asks) {
   const auto loaded = machine.wait(machine.log->load_verified(*slice));
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().storage.fault, StorageFault::corrupt);
-  EXPECT_NE(loaded.error().storage.message.find("was expected"), std::string::npos)
+  EXPECT_NE(loaded.error().storage.message.find("is damaged at position 0:"), std::string::npos)
       << loaded.error().storage.message;
   ASSERT_TRUE(machine.close());
 }
@@ -132,6 +132,95 @@ TEST(Recovery, the_transaction_index_is_made_again_too) {
       }
     }
   }
+}
+
+// Three segments with an aborted transaction in each, one with none, one that is written to.
+std::vector<AbortedTransaction> fill_with_aborted(LogMachine& machine) {
+  machine.config.index_interval_bytes = 100;
+  EXPECT_TRUE(machine.open());
+  for (int i = 0; i < 4; ++i) {
+    TestBatch batch = from_producer(2 * i, {"a", "transaction"});
+    batch.transactional = true;
+    EXPECT_TRUE(machine.append(batch));
+    EXPECT_TRUE(machine.append({{"another"}}));
+    TestBatch marker{.values = {}, .producer = ProducerId(7), .epoch = ProducerEpoch(0)};
+    marker.marker =
+        i < 3 ? protocol::ControlRecordType::abort : protocol::ControlRecordType::commit;
+    EXPECT_TRUE(machine.append(marker, LeaderEpoch(0), AppendOrigin::coordinator));
+    EXPECT_TRUE(machine.wait(machine.log->roll()));
+  }
+  EXPECT_TRUE(machine.append({{"more"}}));
+  const auto aborted = machine.wait(machine.log->aborted(Offset(0), Offset(100)));
+  EXPECT_TRUE(aborted && aborted->size() == 3u);
+  return aborted ? *aborted : std::vector<AbortedTransaction>();
+}
+
+TEST(Recovery, aborted_transactions_are_found_again_where_indexes_are_missing) {
+  for (const SegmentFileKind other : {SegmentFileKind::offset_index, SegmentFileKind::time_index}) {
+    for (const bool clean : {true, false}) {
+      SCOPED_TRACE(clean ? "after a clean stop" : "after a kill");
+      LogMachine machine(13);
+      const auto before = fill_with_aborted(machine);
+      ASSERT_TRUE(machine.close());
+      machine.restart();
+      for (const std::int64_t base : {0, 4, 8}) {
+        machine.remove_file(machine.path(base, SegmentFileKind::transaction_index));
+        machine.remove_file(machine.path(base, other));
+      }
+      ASSERT_TRUE(machine.open(clean));
+      // The others are made again by who reads.
+      EXPECT_EQ(machine.records().size(), 17u);
+      EXPECT_FALSE(machine.has_file(machine.path(12, SegmentFileKind::transaction_index)));
+      // It lasts, whatever comes next.
+      machine.power_cut(1);
+      ASSERT_TRUE(machine.open());
+      EXPECT_EQ(*machine.wait(machine.log->aborted(Offset(0), Offset(100))), before);
+      ASSERT_TRUE(machine.close());
+    }
+  }
+}
+
+TEST(LogReading, aborted_transactions_that_cannot_be_found_again_are_an_error) {
+  LogMachine machine(14);
+  static_cast<void>(fill_with_aborted(machine));
+  ASSERT_TRUE(machine.close());
+  machine.restart();
+  machine.remove_file(machine.path(4, SegmentFileKind::transaction_index));
+  machine.remove_file(machine.path(4, SegmentFileKind::offset_index));
+  // The length of its first batch.
+  ASSERT_TRUE(machine.disk.flip_bit(log_path(4), 8 * 8));
+  ASSERT_TRUE(machine.open(true));
+  const auto aborted = machine.wait(machine.log->aborted(Offset(4), Offset(8)));
+  ASSERT_FALSE(aborted);
+  EXPECT_EQ(aborted.error().storage.fault, StorageFault::corrupt);
+  EXPECT_TRUE(machine.wait(machine.log->aborted(Offset(8), Offset(12))));
+  ASSERT_TRUE(machine.close());
+}
+
+TEST(LogReading, a_transaction_index_that_is_missing_alone_is_put_right_by_its_markers) {
+  LogMachine machine(15);
+  const auto before = fill_with_aborted(machine);
+  ASSERT_TRUE(machine.close());
+  machine.restart();
+  machine.remove_file(machine.path(4, SegmentFileKind::transaction_index));
+  ASSERT_TRUE(machine.open(true));
+  const auto repair = [&](std::size_t segment, std::vector<Offset> markers) {
+    auto repaired = machine.wait(
+        machine.log->repair_aborted(machine.log->segments()[segment], std::move(markers)));
+    EXPECT_TRUE(repaired);
+    return repaired ? *repaired : 1'000;
+  };
+  // Offset 3 and 7 have the markers.
+  EXPECT_EQ(repair(0, {Offset(3)}), 0u);
+  // One that ended a transaction without records.
+  EXPECT_EQ(repair(0, {Offset(2), Offset(3)}), 0u);
+  EXPECT_EQ(repair(1, {Offset(7)}), 1u);
+  EXPECT_EQ(repair(1, {Offset(7)}), 0u);
+  EXPECT_EQ(*machine.wait(machine.log->aborted(Offset(0), Offset(100))), before);
+  machine.power_cut(1);
+  ASSERT_TRUE(machine.open());
+  EXPECT_EQ(*machine.wait(machine.log->aborted(Offset(0), Offset(100))), before);
+  ASSERT_TRUE(machine.close());
 }
 
 }  // namespace

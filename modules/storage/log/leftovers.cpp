@@ -3,6 +3,8 @@ module;
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -119,3 +121,21 @@ Task<StorageResult<void>> LogLoader::finish_swap(Offset base) {
 }
 
 }  // namespace millrace::storage
+// Where the other indexes of a segment are missing, its transaction index may be missing too. They
+// are made again when they are used, and then nothing would tell any more.
+Task<StorageResult<void>> LogLoader::look_for_aborted() {
+  const std::vector<std::shared_ptr<Segment>> segments(log_.segments_.begin(),
+                                                       log_.segments_.end());
+  for (const auto& segment : segments) {
+    if (!segment->transaction_index().missing()) continue;
+    context().log.warning("{}: indexes are missing; its aborted transactions are looked for",
+                          segment->log_path());
+    const auto rebuilt = co_await log_.rebuild_transactions(segment);
+    // Who asks for them is told of the damage.
+    if (!rebuilt && rebuilt.error().fault == StorageFault::corrupt) continue;
+    if (!rebuilt) co_return rebuilt;
+    changed_names_ = true;
+  }
+  co_return StorageResult<void>();
+}
+

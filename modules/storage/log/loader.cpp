@@ -57,6 +57,7 @@ Task<StorageResult<void>> LogLoader::load(bool clean) {
                          (log_.recovery_point_ == log_.active().base() && log_.active().empty());
   if (auto done = clean && plausible ? co_await trust() : co_await recover(); !done) co_return done;
   log_.end_ = std::max(log_.end_, log_.active().base());
+  if (auto found = co_await look_for_aborted(); !found) co_return found;
   if (log_.start_ > log_.end_) {
     // Records were deleted, and after them the end of the log was lost. Offsets below the start are
     // not given again: what had them would count as deleted.
@@ -279,7 +280,8 @@ Task<StorageResult<std::uint64_t>> LogLoader::start_of_scan(Segment& segment, Of
   if (!sane) co_return failure(sane.error());
   // Both were durable up to the recovery point: with one comes the other.
   const bool lost = segment.offset_index().entries() > 0 && segment.time_index().entries() == 0;
-  if (!*sane || lost) co_return co_await from_the_beginning();
+  const bool aborted_lost = segment.transaction_index().missing();
+  if (!*sane || lost || aborted_lost) co_return co_await from_the_beginning();
   const std::uint64_t size = segment.bytes();
   const auto place = co_await segment.find(from, size);
   if (!place) {

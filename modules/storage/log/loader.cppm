@@ -42,6 +42,7 @@ class LogLoader {
   [[nodiscard]] Task<StorageResult<void>> open_segments();
   [[nodiscard]] Task<StorageResult<void>> load_epochs();
   [[nodiscard]] Task<StorageResult<void>> trust();
+  [[nodiscard]] Task<StorageResult<void>> look_for_aborted();
   [[nodiscard]] Task<StorageResult<void>> recover();
   [[nodiscard]] Task<StorageResult<std::uint64_t>> start_of_scan(Segment& segment, Offset from);
   [[nodiscard]] Task<StorageResult<bool>> recover_segment(std::size_t index,

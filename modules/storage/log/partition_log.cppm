@@ -74,6 +74,9 @@ struct ReadRequest {
 // was asked for, or is the first after it. Both stay as they are as long as this lives; only when
 // the log is truncated below, the file becomes shorter.
 struct LogSlice {
+  // Where reading was to begin. What lies between it and the first batch, or of an empty slice up
+  // to the end, is a gap.
+  Offset asked = no_offset;
   Offset base_offset = no_offset;  // of the first batch
   std::uint64_t length = 0;
   // In memory: the newest batches.
@@ -176,7 +179,9 @@ class Log {
   [[nodiscard]] Task<ReadResult<LogSlice>> read(ReadRequest request);
   // The bytes of a slice.
   [[nodiscard]] Task<ReadResult<Buffer>> load(const LogSlice& slice);
-  // The same, with the CRC of every batch checked: StorageFault::corrupt names the segment.
+  // The same, with every batch checked: its CRC, and what the CRC does not cover, its offsets and
+  // its leader epoch, against what lies around it. Of a gap before the slice, that nothing is
+  // missing there. StorageFault::corrupt names the segment and the position of the batch.
   [[nodiscard]] Task<ReadResult<Buffer>> load_verified(const LogSlice& slice);
   // The first record with this timestamp or a later one, below `up_to`.
   [[nodiscard]] Task<ReadResult<std::optional<TimestampOffset>>> find_timestamp(Timestamp timestamp,
@@ -185,6 +190,17 @@ class Log {
   [[nodiscard]] Task<ReadResult<std::optional<TimestampOffset>>> find_max_timestamp();
   // The aborted transactions with records in [from, to).
   [[nodiscard]] Task<ReadResult<std::vector<AbortedTransaction>>> aborted(Offset from, Offset to);
+  // What is wrong with the leader epoch of a batch of this log, in words.
+  [[nodiscard]] std::optional<std::string> wrong_epoch(const protocol::BatchHeader& header) const;
+  // Where the next segment begins or the log ends; nothing if the segment is not in it.
+  [[nodiscard]] std::optional<Offset> end_of(const Segment& segment) const;
+  // Whether a batch is the end of a transaction that was aborted.
+  [[nodiscard]] bool is_abort_marker(const protocol::BatchView& batch) const;
+  // Adds to the transaction index of a closed segment, whose end is not cut meanwhile, the aborted
+  // transactions that the records tell of and the index does not: how many. Markers at these
+  // offsets are what is looked for.
+  [[nodiscard]] Task<StorageResult<std::size_t>> repair_aborted(std::shared_ptr<Segment> segment,
+                                                                std::vector<Offset> markers);
 
   // --- Cutting ---
 
@@ -265,7 +281,8 @@ class Log {
   [[nodiscard]] Task<StorageResult<void>> settle_all();
   [[nodiscard]] Task<StorageResult<void>> save_epochs();
 
-  // reading.cpp
+  // reading.cpp, reading_verified.cpp
+  class Verification;
   void remember(std::uint64_t version, Offset offset, PositionCache::Place place);
   [[nodiscard]] std::optional<LogSlice> read_tail(const ReadRequest& request);
   template <class Choose, class Ask>
@@ -316,6 +333,8 @@ class Log {
   Offset high_watermark_;
   Milliseconds roll_jitter_{0};
   Offset snapshot_end_ = no_offset;  // of the last snapshot of the producers that was saved
+  [[nodiscard]] Task<StorageResult<std::vector<AbortedTransaction>>> aborted_by_records(
+      std::shared_ptr<Segment> segment);
   std::uint64_t version_ = 0;        // odd while positions in files become invalid
   std::uint64_t names_made_ = 0;     // entries of the directory
   std::uint64_t names_durable_ = 0;  // of these

@@ -14,9 +14,6 @@ module millrace.storage.log;
 
 namespace millrace::storage {
 
-using protocol::BatchSplitter;
-using protocol::BatchView;
-
 namespace {
 
 [[nodiscard]] auto read_failure(StorageError error) {
@@ -70,7 +67,10 @@ Task<ReadResult<LogSlice>> Log::read(ReadRequest request) {
     bool overtaken = false;
     for (std::size_t index = segment_index(now.offset); !overtaken; ++index) {
       if (index >= segments_.size() || segments_[index]->base() >= now.up_to) {
-        co_return Read(LogSlice());
+        LogSlice nothing;
+        nothing.asked = now.offset;
+        nothing.version = version;
+        co_return Read(std::move(nothing));
       }
       const std::shared_ptr<Segment> segment = segments_[index];
       const Offset end_of_segment = segment_end(index);
@@ -107,6 +107,7 @@ Task<StorageResult<std::optional<LogSlice>>> Log::read_segment(std::shared_ptr<S
                                                                ReadRequest request) {
   using Found = StorageResult<std::optional<LogSlice>>;
   LogSlice slice;
+  slice.asked = request.offset;
   slice.version = version_;
   std::uint64_t end = segment->bytes();
   if (request.up_to < end_of_segment) {
@@ -170,42 +171,6 @@ Task<ReadResult<Buffer>> Log::load(const LogSlice& slice) {
   }
   // The end of the file comes early when the log was cut.
   buffer.resize(static_cast<std::size_t>(*read));
-  co_return buffer;
-}
-
-Task<ReadResult<Buffer>> Log::load_verified(const LogSlice& slice) {
-  auto buffer = co_await load(slice);
-  if (!buffer) co_return buffer;
-  const auto damaged = [&](std::uint64_t position, std::string reason) {
-    // What was written in the place of records that were cut is no damage.
-    if (slice.version != version_ || cutting(version_))
-      return out_of_range(slice.base_offset, start_, end_);
-    return read_failure(StorageError{StorageFault::corrupt,
-                                     slice.segment->log_path() + " is damaged at position " +
-                                         std::to_string(slice.position + position) + ": " +
-                                         std::move(reason),
-                                     std::nullopt});
-  };
-  if (slice.in_memory()) co_return buffer;
-  BatchSplitter splitter(buffer->bytes());
-  std::uint64_t position = 0;
-  Offset next = slice.base_offset;
-  for (BatchView batch; splitter.next(batch);) {
-    if (!batch.crc_matches()) co_return damaged(position, "the CRC of the batch is wrong");
-    // The CRC says nothing of the base offset.
-    const auto& header = batch.header();
-    if (header.base_offset < next || header.last_offset() < header.base_offset) {
-      co_return damaged(position, "offset " + std::to_string(header.base_offset.value()) +
-                                      " where at least " + std::to_string(next.value()) +
-                                      " was expected");
-    }
-    next = header.last_offset().next();
-    position += batch.bytes().size();
-  }
-  if (const auto end = splitter.finish(); !end) {
-    co_return damaged(position, protocol::sentence(end.error()));
-  }
-  if (position != slice.length) co_return damaged(position, "it ends inside a batch");
   co_return buffer;
 }
 

@@ -140,7 +140,8 @@ Task<StorageResult<void>> Log::replay_producers(Offset from, Offset to) {
 
 // Which transactions were aborted in a segment follows from its markers and from what was open when
 // it began.
-Task<StorageResult<void>> Log::rebuild_transactions(std::shared_ptr<Segment> segment) {
+Task<StorageResult<std::vector<AbortedTransaction>>> Log::aborted_by_records(
+    std::shared_ptr<Segment> segment) {
   const auto snapshots = co_await snapshot_offsets();
   if (!snapshots) co_return failure(snapshots.error());
   ProducerBudget unlimited(std::numeric_limits<std::size_t>::max(),
@@ -174,9 +175,60 @@ Task<StorageResult<void>> Log::rebuild_transactions(std::shared_ptr<Segment> seg
     };
     auto done = co_await for_each_batch(context_.segments, *each, from,
                                         Offset(std::numeric_limits<std::int64_t>::max()), use);
-    if (!done) co_return done;
+    if (!done) co_return failure(done.error());
   }
-  co_return co_await segment->set_aborted(aborted);
+  co_return aborted;
+}
+
+Task<StorageResult<void>> Log::rebuild_transactions(std::shared_ptr<Segment> segment) {
+  const auto aborted = co_await aborted_by_records(segment);
+  if (!aborted) co_return failure(aborted.error());
+  co_return co_await segment->set_aborted(*aborted);
+}
+
+bool Log::is_abort_marker(const protocol::BatchView& batch) const {
+  if (!batch.header().attributes.is_control()) return false;
+  const auto marker = transaction_marker(batch, context_.segments.decompressor);
+  return marker && marker->aborts;
+}
+
+Task<StorageResult<std::size_t>> Log::repair_aborted(std::shared_ptr<Segment> segment,
+                                                     std::vector<Offset> markers) {
+  using Repaired = StorageResult<std::size_t>;
+  const std::uint64_t version = version_;
+  constexpr Offset any_end{std::numeric_limits<std::int64_t>::max()};
+  std::vector<AbortedTransaction> known;
+  const auto collected = co_await segment->collect_aborted(segment->base(), any_end, known);
+  if (!collected) {
+    if (collected.error().fault != StorageFault::corrupt) {
+      co_return failure(noted(collected.error()));
+    }
+    known.clear();
+  }
+  const auto has = [&](Offset marker) {
+    return std::ranges::any_of(known, [&](const auto& each) { return each.last_offset == marker; });
+  };
+  if (collected && std::ranges::all_of(markers, has)) co_return Repaired(0);
+  // A marker may have ended a transaction without records: then nothing is to be remembered.
+  auto all = co_await aborted_by_records(segment);
+  if (!all) co_return failure(noted(all.error()));
+  const auto lacking = static_cast<std::size_t>(
+      std::ranges::count_if(*all, [&](const auto& each) { return !has(each.last_offset); }));
+  if (collected && lacking == 0) co_return Repaired(0);
+  // What compaction has left no record of stays.
+  for (const AbortedTransaction& each : known) {
+    const bool found = std::ranges::any_of(
+        *all, [&](const auto& other) { return other.last_offset == each.last_offset; });
+    if (!found) all->push_back(each);
+  }
+  std::ranges::sort(*all, {}, &AbortedTransaction::last_offset);
+  const auto guard = co_await settling_.lock();
+  if (const auto online_now = online(); !online_now) co_return failure(online_now.error());
+  if (version != version_ || segment->removed()) co_return Repaired(0);
+  if (const auto set = co_await segment->set_aborted(*all); !set) {
+    co_return failure(noted(set.error()));
+  }
+  co_return Repaired(std::max<std::size_t>(lacking, 1));
 }
 
 }  // namespace millrace::storage

@@ -116,7 +116,7 @@ ManagerMetrics::ManagerMetrics(telemetry::Registry& registry, ShardIndex shard)
       scrubbed_bytes(counter(registry, shard, "millrace_scrub_bytes_total",
                              "Stored records that were read again to find damage.")),
       scrub_passes(counter(registry, shard, "millrace_scrub_passes_total",
-                           "How often all closed segments of a shard were read again.")),
+                           "How often all segments of a shard were read again.")),
       corruptions(counter(registry, shard, "millrace_scrub_corruptions_total",
                           "Segments that were found to be damaged, each time they are found.")) {}
 

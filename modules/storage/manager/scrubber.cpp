@@ -5,6 +5,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -59,14 +60,18 @@ Task<void> Scrubber::scrub_log(std::shared_ptr<Log> log) {
   // A copy: the log rolls and removes meanwhile.
   const std::vector<std::shared_ptr<Segment>> segments(log->segments().begin(),
                                                        log->segments().end());
-  for (std::size_t i = 0; i + 1 < segments.size() && !passes_.stopped(); ++i) {
-    if (segments[i + 1]->base() > log->recovery_point() || log->offline()) break;
+  for (std::size_t i = 0; i < segments.size() && !passes_.stopped(); ++i) {
+    const bool last = i + 1 == segments.size();
+    const Offset settled = last ? segments[i]->base() : segments[i + 1]->base();
+    if (settled > log->recovery_point() || log->offline()) break;
     co_await scrub_segment(*log, segments[i]);
   }
 }
 
 Task<void> Scrubber::scrub_segment(Log& log, std::shared_ptr<Segment> segment) {
   const std::uint64_t version = log.version();
+  // Records are being cut: the next pass comes back.
+  if (version % 2 != 0) co_return;
   const auto lease = co_await segment->open_log();
   if (!lease) {
     // It was removed, or all descriptors are taken: the next pass comes back.
@@ -74,17 +79,32 @@ Task<void> Scrubber::scrub_segment(Log& log, std::shared_ptr<Segment> segment) {
     co_return;
   }
   const std::uint64_t bytes = segment->bytes();
+  const std::optional<Offset> end = log.end_of(*segment);
   BatchScanner scanner(files_, buffers_, lease->handle(), segment->log_path(), 0, bytes,
-                       ScanDepth::crc);
+                       ScanDepth::bytes);
+  BatchOrder order(segment->base());
+  std::optional<Misplaced> misplaced;
+  std::vector<Offset> markers;
   std::uint64_t counted = 0;
-  while (!passes_.stopped()) {
+  while (!passes_.stopped() && !misplaced) {
     const auto more = co_await scanner.fill();
     if (!more) {
       if (more.error().fault == StorageFault::offline) log.report(more.error());
       co_return;
     }
     if (!*more) break;
-    while (scanner.next()) {
+    while (!misplaced) {
+      const auto scanned = scanner.next();
+      if (!scanned) break;
+      auto checked = co_await check_header(log, *segment, order, *scanned);
+      if (!checked) {
+        if (checked.error().fault == StorageFault::offline) log.report(checked.error());
+        co_return;
+      }
+      misplaced = std::move(*checked);
+      if (log.is_abort_marker(scanned->batch)) {
+        markers.push_back(scanned->batch.header().last_offset());
+      }
     }
     counts_.bytes += scanner.position() - counted;
     co_await pause(scanner.position() - counted);
@@ -93,17 +113,54 @@ Task<void> Scrubber::scrub_segment(Log& log, std::shared_ptr<Segment> segment) {
   // What was cut or compacted meanwhile says nothing.
   if (passes_.stopped() || log.version() != version) co_return;
   ++counts_.segments;
-  if (scanner.end() != ScanEnd::complete || scanner.position() != bytes) {
-    report(log, *segment, scanner.position(),
-           scanner.end() != ScanEnd::complete ? scanner.reason() : "the file is too short");
+  if (!misplaced && scanner.end() != ScanEnd::complete) {
+    misplaced = Misplaced{scanner.position(), scanner.reason()};
+  } else if (!misplaced && scanner.position() != bytes) {
+    misplaced = Misplaced{scanner.position(), "the file is too short"};
+  } else if (!misplaced && end) {
+    misplaced = order.end(*end);
   }
+  if (misplaced) {
+    report(log, *segment, segment->log_path(), misplaced->position, misplaced->reason);
+    co_return;
+  }
+  // Of the last segment it was made again at the start, or is in memory.
+  const bool closed = !log.segments().empty() && segment != log.segments().back();
+  if (closed && !markers.empty()) co_await check_aborted(log, segment, std::move(markers));
 }
 
-void Scrubber::report(const Log& log, const Segment& segment, std::uint64_t position,
-                      const std::string& reason) {
+// What the CRC of the batch does not cover.
+Task<StorageResult<std::optional<Misplaced>>> Scrubber::check_header(const Log& log,
+                                                                     Segment& segment,
+                                                                     BatchOrder& order,
+                                                                     const ScannedBatch& scanned) {
+  using Checked = StorageResult<std::optional<Misplaced>>;
+  const protocol::BatchHeader& header = scanned.batch.header();
+  auto misplaced = order.add(scanned.position, header);
+  if (misplaced || order.behind_gap()) {
+    auto checked =
+        co_await segment.held_against_index(scanned.position, header, std::move(misplaced));
+    if (!checked || *checked) co_return checked;
+  }
+  if (auto wrong = log.wrong_epoch(header)) {
+    co_return Checked(Misplaced{scanned.position, std::move(*wrong)});
+  }
+  co_return Checked(std::nullopt);
+}
+
+Task<void> Scrubber::check_aborted(Log& log, std::shared_ptr<Segment> segment,
+                                   std::vector<Offset> markers) {
+  const auto repaired = co_await log.repair_aborted(segment, std::move(markers));
+  // What else it may be, the next pass meets again.
+  if (!repaired || *repaired == 0) co_return;
+  report(log, *segment, segment->path(SegmentFileKind::transaction_index), 0,
+         std::to_string(*repaired) + " aborted transactions were missing, and are there again");
+}
+
+void Scrubber::report(const Log& log, const Segment& segment, std::string path,
+                      std::uint64_t position, const std::string& reason) {
   ++counts_.corruptions;
-  const Corruption corruption{log.partition(), segment.base(), segment.log_path(), position,
-                              reason};
+  const Corruption corruption{log.partition(), segment.base(), std::move(path), position, reason};
   log_.error("{} is damaged at position {}: {}", corruption.path, position, reason);
   found_(corruption);
 }

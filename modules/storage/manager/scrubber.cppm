@@ -6,7 +6,9 @@ module;
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 export module millrace.storage.manager:scrubber;
 
@@ -46,9 +48,12 @@ struct ScrubCounts {
   std::uint64_t passes = 0;
 };
 
-// Goes around the closed segments below the recovery points of a shard's logs and checks the CRC of
-// every batch, a block at a time and never faster than told. A member of the manager, on its shard.
-// What it finds is told and left as it is; a device that fails takes its directory offline.
+// Goes around the segments of a shard's logs that begin below the recovery point, the one that is
+// written to as well, and checks every batch, a block at a time and never faster than told: the
+// CRC; what the CRC does not cover, against the batches around it, the offset index and the leader
+// epochs; that the transaction index has what the markers say. A member of the manager, on its
+// shard. What it finds is told and left as it is, but for a transaction index, which is put right;
+// a device that fails takes its directory offline.
 class Scrubber {
  public:
   // The log behind the one of a partition in some order, the first one for null; null at the end.
@@ -71,7 +76,11 @@ class Scrubber {
   [[nodiscard]] Task<void> pass();
   [[nodiscard]] Task<void> scrub_log(std::shared_ptr<Log> log);
   [[nodiscard]] Task<void> scrub_segment(Log& log, std::shared_ptr<Segment> segment);
-  void report(const Log& log, const Segment& segment, std::uint64_t position,
+  [[nodiscard]] Task<StorageResult<std::optional<Misplaced>>> check_header(
+      const Log& log, Segment& segment, BatchOrder& order, const ScannedBatch& scanned);
+  [[nodiscard]] Task<void> check_aborted(Log& log, std::shared_ptr<Segment> segment,
+                                         std::vector<Offset> markers);
+  void report(const Log& log, const Segment& segment, std::string path, std::uint64_t position,
               const std::string& reason);
   // As long as reading so much takes at the most.
   [[nodiscard]] Task<void> pause(std::uint64_t bytes);

@@ -92,6 +92,114 @@ TEST_F(Scrubbing, a_verified_read_finds_the_same_bit) {
   EXPECT_FALSE(log->offline());
 }
 
+// Every bit of the first, of a middle and of the last batch.
+void turn_over_every_bit(ManagerMachine& machine, const std::string& path) {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> batches;
+  const std::string text = machine.disk.contents(path).value();
+  protocol::BatchSplitter splitter(as_bytes(text));
+  std::uint64_t position = 0;
+  for (protocol::BatchView batch; splitter.next(batch); position += batch.bytes().size()) {
+    batches.emplace_back(position, batch.bytes().size());
+  }
+  ASSERT_GE(batches.size(), 3u);
+  std::vector<Corruption>& found = machine.process->shards.front()->corruptions;
+  std::size_t missed = 0;
+  for (const auto& [at, bytes] : {batches.front(), batches[batches.size() / 2], batches.back()}) {
+    for (std::uint64_t bit = at * 8; bit < (at + bytes) * 8; ++bit) {
+      ASSERT_TRUE(machine.disk.flip_bit(path, bit));
+      found.clear();
+      machine.manager().scrubber().start_pass();
+      machine.executor.advance(std::chrono::seconds(10));
+      ASSERT_TRUE(machine.disk.flip_bit(path, bit));
+      if (found.size() == 1 && found.front().path == path && found.front().position == at) continue;
+      if (++missed > 5) continue;
+      ADD_FAILURE() << "batch at position " << at << ", byte " << (bit - at * 8) / 8 << ", bit "
+                    << bit % 8 << ": "
+                    << (found.empty()
+                            ? "nothing"
+                            : "found at position " + std::to_string(found.front().position) + ", " +
+                                  found.front().reason);
+    }
+  }
+  EXPECT_EQ(missed, 0u);
+}
+
+TEST_F(Scrubbing, finds_every_bit_of_a_closed_segment) {
+  turn_over_every_bit(machine, segment_path(3));
+}
+
+TEST_F(Scrubbing, finds_every_bit_of_the_segment_that_is_written_to) {
+  const auto log = machine.manager().find(orders_0);
+  while (log->segments().back()->bytes() < 600) {
+    ASSERT_TRUE(machine.append(orders_0, std::string(10, 'x')));
+  }
+  ASSERT_TRUE(machine.wait(log->flush()));
+  turn_over_every_bit(machine, log->segments().back()->log_path());
+}
+
+// A transaction of producer 7, or its end.
+std::vector<std::byte> transactional_batch(bool marker) {
+  BufferPool pool;
+  protocol::BatchStorage records(pool);
+  protocol::BatchStorage compressed(pool);
+  protocol::Compressor compressor;
+  protocol::BatchBuilder builder(records, compressed, compressor);
+  protocol::BatchOptions options;
+  options.producer = {ProducerId(7), ProducerEpoch(0), marker ? no_sequence : Sequence(0)};
+  options.transactional = true;
+  options.control = marker;
+  builder.start(options);
+  const auto key = protocol::encode_control_record_key(protocol::ControlRecordType::abort);
+  const auto value = protocol::encode_end_transaction_marker(protocol::CoordinatorEpoch(0));
+  protocol::RecordInput record;
+  record.timestamp = Timestamp(1'000);
+  record.value = as_bytes("aborted");
+  if (marker) record.key = key;
+  if (marker) record.value = value;
+  EXPECT_TRUE(builder.append(record).has_value());
+  const auto bytes = builder.finish();
+  EXPECT_TRUE(bytes.has_value());
+  return {bytes->begin(), bytes->end()};
+}
+
+TEST_F(Scrubbing, puts_right_a_transaction_index_that_is_missing) {
+  const auto append = [](std::shared_ptr<Log> to, std::vector<std::byte> batch) -> Task<bool> {
+    LeaderAppend append;
+    append.batch = batch;
+    append.epoch = LeaderEpoch(0);
+    append.origin = AppendOrigin::coordinator;
+    co_return (co_await to->append(append)).has_value();
+  };
+  auto log = machine.manager().find(orders_0);
+  const Offset begin = log->end();
+  ASSERT_TRUE(machine.wait(append(log, transactional_batch(false))));
+  ASSERT_TRUE(machine.wait(append(log, transactional_batch(true))));
+  ASSERT_TRUE(machine.wait(log->roll()));
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(machine.append(orders_0, "more"));
+  const auto before = machine.wait(log->aborted(begin, begin.plus(1)));
+  ASSERT_TRUE(before);
+  ASSERT_EQ(before->size(), 1u);
+  std::string path;
+  for (const auto& segment : log->segments()) {
+    if (segment->base() <= begin) path = segment->path(SegmentFileKind::transaction_index);
+  }
+  log.reset();
+  ASSERT_TRUE(machine.stop());
+  // Behind the server's back.
+  SimulatedFileSystem files(machine.disk, machine.executor);
+  const auto remove = [&]() -> Task<bool> { co_return (co_await files.remove(path)).has_value(); };
+  ASSERT_TRUE(machine.wait(remove()));
+  ASSERT_TRUE(machine.start());
+  scrub();
+  ASSERT_EQ(found().size(), 1u);
+  EXPECT_EQ(found().front().path, path);
+  const auto after = machine.wait(machine.manager().find(orders_0)->aborted(begin, begin.plus(1)));
+  ASSERT_TRUE(after);
+  EXPECT_EQ(*after, *before);
+  scrub();
+  EXPECT_EQ(found().size(), 1u);
+}
+
 TEST_F(Scrubbing, reads_no_faster_than_told) {
   ASSERT_TRUE(machine.stop());
   machine.options.scrub_bytes_per_second = 1'000;

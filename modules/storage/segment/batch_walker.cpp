@@ -6,6 +6,7 @@ module;
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 module millrace.storage.segment;
 
@@ -33,6 +34,26 @@ Task<StorageResult<void>> BatchWalker::read_on() {
   co_return StorageResult<void>();
 }
 
+// Either what lies here is damaged, or the length of the batch before, which led here.
+Task<StorageError> BatchWalker::damage(std::string reason) {
+  std::uint64_t damaged = position_;
+  if (last_batch_bytes_ > 0) {
+    const std::uint64_t before = position_ - last_batch_bytes_;
+    Buffer whole = buffers_.acquire(last_batch_bytes_);
+    const auto read = co_await files_.read(file_, before, whole.bytes());
+    if (!read) co_return storage_error(read.error(), path_);
+    const auto batch = protocol::BatchView::parse(ByteView(whole.bytes()).first(*read));
+    if (!batch || !batch->crc_matches()) {
+      damaged = before;
+      reason = "its length leads to " + std::to_string(position_) + ", where is " + reason;
+    }
+  }
+  co_return StorageError{
+      StorageFault::corrupt,
+      std::string(path_) + " is damaged at position " + std::to_string(damaged) + ": " + reason,
+      std::nullopt};
+}
+
 Task<StorageResult<std::optional<BatchPlace>>> BatchWalker::next() {
   using Found = StorageResult<std::optional<BatchPlace>>;
   if (position_ >= to_) co_return Found(std::nullopt);
@@ -43,11 +64,8 @@ Task<StorageResult<std::optional<BatchPlace>>> BatchWalker::next() {
   const auto header =
       protocol::read_batch_header(ByteView(buffer_.bytes()).first(filled_).subspan(at));
   if (!header || position_ + header->size_bytes() > to_ || header->last_offset_delta < 0) {
-    co_return storage_failure(StorageFault::corrupt,
-                              std::string(path_) + ": no batch at position " +
-                                  std::to_string(position_) + ": " +
-                                  (header ? "it would reach past " + std::to_string(to_)
-                                          : protocol::sentence(header.error())));
+    co_return failure(co_await damage(header ? "the batch would reach past " + std::to_string(to_)
+                                             : "no batch: " + protocol::sentence(header.error())));
   }
   const BatchPlace place{position_, *header};
   position_ = place.end();

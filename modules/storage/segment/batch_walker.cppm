@@ -4,6 +4,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 export module millrace.storage.segment:batch_walker;
@@ -33,11 +34,12 @@ class BatchWalker {
       : files_(files), buffers_(buffers), file_(file), path_(path), position_(from), to_(to) {}
 
   // The next batch; nothing at the end. Bytes that are no batch, or one that reaches past the end:
-  // StorageFault::corrupt.
+  // StorageFault::corrupt, with the position of the batch that is damaged.
   [[nodiscard]] Task<StorageResult<std::optional<BatchPlace>>> next();
 
  private:
   [[nodiscard]] Task<StorageResult<void>> read_on();
+  [[nodiscard]] Task<StorageError> damage(std::string reason);
 
   FileSystem& files_;
   BufferPool& buffers_;

@@ -83,6 +83,24 @@ Task<StorageResult<void>> IndexFile::keep(SegmentContext& context, std::string p
   co_return StorageResult<void>();
 }
 
+Task<StorageResult<void>> IndexFile::replace(SegmentContext& context, std::string path,
+                                             GrowingIndex entries) {
+  entries_ = std::move(entries);
+  context.mapped_files.unmap(mapping_);
+  torn_ = false;
+  set_checked();
+  if (entries_.empty() && !file_made_) co_return StorageResult<void>();
+  if (auto saved = co_await save(context, path); !saved) co_return saved;
+  {
+    const auto lease = co_await context.open_files.acquire(path);
+    if (!lease) co_return failure(lease.error());
+    // Older entries may lie behind.
+    const auto cut = co_await context.files.set_size(lease->handle(), entries_.saved_bytes());
+    if (!cut) co_return storage_failure(cut.error(), path);
+  }
+  co_return co_await sync(context, path);
+}
+
 Task<StorageResult<void>> IndexFile::sync(SegmentContext& context, std::string path) {
   if (!dirty_) co_return StorageResult<void>();
   const auto lease = co_await context.open_files.acquire(path);

@@ -36,12 +36,19 @@ class IndexFile {
   [[nodiscard]] Task<StorageResult<void>> map(SegmentContext& context, std::string path);
   // Whether what was found in the file has been checked against the log.
   [[nodiscard]] bool checked() const { return checked_; }
-  void set_checked() { checked_ = true; }
+  void set_checked() {
+    checked_ = true;
+    missing_ = false;
+  }
 
   // Takes over a file of so many bytes, unchecked.
   void found(std::uint64_t file_bytes);
   // There is none where one should be.
-  void missed() { checked_ = false; }
+  void missed() {
+    checked_ = false;
+    missing_ = true;
+  }
+  [[nodiscard]] bool missing() const { return missing_; }
   // It was found with a part of an entry at its end, which is not looked at.
   [[nodiscard]] bool torn() const { return torn_; }
   // Brings the last entry into memory, as adding needs it.
@@ -53,6 +60,10 @@ class IndexFile {
   [[nodiscard]] Task<StorageResult<void>> keep(SegmentContext& context, std::string path,
                                                std::size_t count);
   // Whether something was written since the last sync.
+  // Puts other entries in the place of all, in memory at once, in the file durably; without
+  // entries no file is made.
+  [[nodiscard]] Task<StorageResult<void>> replace(SegmentContext& context, std::string path,
+                                                  GrowingIndex entries);
   [[nodiscard]] bool dirty() const { return dirty_; }
   [[nodiscard]] Task<StorageResult<void>> sync(SegmentContext& context, std::string path);
 
@@ -63,6 +74,7 @@ class IndexFile {
   bool file_made_ = false;
   bool torn_ = false;
   GrowingIndex entries_;
+  bool missing_ = false;
   MappedFiles::Mapping mapping_;
 };
 

@@ -49,6 +49,9 @@ Segment::Segment(SegmentContext& context, const std::string& directory, Offset b
   if (!sizes.offset_index && sizes.log > 0) offsets_.missed();
   if (!sizes.time_index && sizes.log > 0) times_.missed();
   if (sizes.transaction_index) transactions_.found(*sizes.transaction_index);
+  // Most segments have none. Where others were lost, it may have been lost too.
+  const bool others_missing = offsets_.missing() || times_.missing();
+  if (!sizes.transaction_index && others_missing) transactions_.missed();
 }
 
 std::string Segment::path(SegmentFileKind kind, FileStage stage) const {

@@ -16,6 +16,7 @@ import millrace.protocol.batch;
 import millrace.runtime;
 import millrace.storage.files;
 import millrace.storage.index;
+import :batch_order;
 import :batch_walker;
 import :context;
 import :index_file;
@@ -143,6 +144,14 @@ class Segment {
   [[nodiscard]] Task<StorageResult<Buffer>> read_batch(const BatchPlace& place);
   [[nodiscard]] Task<StorageResult<OpenFiles::Lease>> open_log();
   // The same, at once, if the file is open.
+  // Where a batch begins that lies some batches before the one that holds the offset, or the
+  // beginning: who reads on from here sees whether the offsets around it can be right.
+  [[nodiscard]] Task<StorageResult<std::uint64_t>> well_before(Offset offset);
+  // What the offset index has against the offsets of the batch at this position. Where it has no
+  // entry for it, or agrees, what is given is given back.
+  [[nodiscard]] Task<StorageResult<std::optional<Misplaced>>> held_against_index(
+      std::uint64_t position, const protocol::BatchHeader& header,
+      std::optional<Misplaced> otherwise);
   [[nodiscard]] std::optional<OpenFiles::Lease> open_log_now();
 
   // --- Cutting, rebuilding, removing ---

@@ -87,13 +87,14 @@ std::optional<ScannedBatch> BatchScanner::next() {
   // What follows the last offset must be an offset too.
   const bool ends = header.last_offset() >= header.base_offset &&
                     header.last_offset() < Offset(std::numeric_limits<std::int64_t>::max());
-  if (!ascends || header.last_offset_delta < 0 || !ends) {
+  const bool in_order = ascends && header.last_offset_delta >= 0 && ends;
+  if (!in_order && depth_ != ScanDepth::bytes) {
     stop(ScanEnd::damaged,
          "offset " + std::to_string(header.base_offset.value()) + " where at least " +
              std::to_string(next_offset_.value_or(Offset(0)).value()) + " was expected");
     return std::nullopt;
   }
-  if (depth_ == ScanDepth::crc && !parsed->crc_matches()) {
+  if (depth_ != ScanDepth::headers && !parsed->crc_matches()) {
     stop(ScanEnd::damaged, "the CRC of the batch at offset " +
                                std::to_string(header.base_offset.value()) + " is wrong");
     return std::nullopt;

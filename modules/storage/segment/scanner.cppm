@@ -26,7 +26,8 @@ enum class ScanEnd : std::uint8_t {
 
 enum class ScanDepth : std::uint8_t {
   headers,  // lengths and offsets must make sense
-  crc       // every byte of a batch is checked
+  bytes,    // the CRC must match; offsets are for the caller to check
+  crc       // lengths, offsets and the CRC
 };
 
 // A batch in the file and where it begins.
@@ -41,7 +42,8 @@ struct ScannedBatch {
 //   scanner.end(), scanner.position()
 // Batches are valid until the next fill(). The walk ends at the first bytes that are no batch, and
 // position() is then where they begin: what lies before is good. Offsets must ascend from batch to
-// batch. One buffer of the size of a block, or of the largest batch, is held meanwhile.
+// batch, unless only bytes are checked. One buffer of the size of a block, or of the largest batch,
+// is held meanwhile.
 class BatchScanner {
  public:
   // From `from` up to `to`, which is the size of the file or less: no more memory is taken than

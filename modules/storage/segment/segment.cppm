@@ -4,6 +4,7 @@ export module millrace.storage.segment;
 export import millrace.protocol.batch;
 export import millrace.storage.files;
 export import millrace.storage.index;
+export import :batch_order;
 export import :batch_walker;
 export import :context;
 export import :index_file;

@@ -108,6 +108,35 @@ Task<StorageResult<std::optional<BatchPlace>>> Segment::find(Offset offset,
   }
 }
 
+Task<StorageResult<std::uint64_t>> Segment::well_before(Offset offset) {
+  // The batch itself may have an entry. Of those before it, two tell whether the last one is right.
+  constexpr int entries_back = 3;
+  auto floor = co_await floor_of(offset);
+  for (int i = 1; floor && floor->position > 0 && i < entries_back; ++i) {
+    floor = co_await floor_of_position(floor->position - 1);
+  }
+  if (!floor) co_return failure(floor.error());
+  co_return StorageResult<std::uint64_t>(floor->position);
+}
+
+Task<StorageResult<std::optional<Misplaced>>> Segment::held_against_index(
+    std::uint64_t position, const protocol::BatchHeader& header,
+    std::optional<Misplaced> otherwise) {
+  using Checked = StorageResult<std::optional<Misplaced>>;
+  const auto floor = co_await floor_of_position(position);
+  if (!floor) {
+    if (floor.error().fault == StorageFault::offline) co_return failure(floor.error());
+    co_return Checked(std::move(otherwise));
+  }
+  // The first batch has no entry.
+  if (position == 0 || floor->position != position || floor->offset == header.last_offset()) {
+    co_return Checked(std::move(otherwise));
+  }
+  co_return Checked(
+      Misplaced{position, "its last offset is " + std::to_string(header.last_offset().value()) +
+                              ", and in the index " + std::to_string(floor->offset.value())});
+}
+
 std::optional<BatchBoundary> Segment::boundary_by_index(std::uint64_t position,
                                                         std::uint64_t bytes_max,
                                                         std::uint64_t end_position) {
@@ -275,7 +304,7 @@ Task<StorageResult<TimestampOffset>> Segment::youngest_record(const BatchPlace& 
 Task<StorageResult<bool>> Segment::collect_aborted(Offset from, Offset to,
                                                    std::vector<AbortedTransaction>& found) {
   using Collected = StorageResult<bool>;
-  if (transactions_.entries() == 0) co_return Collected(false);
+  if (transactions_.entries() == 0 && !transactions_.missing()) co_return Collected(false);
   for (;;) {
     const auto first = transactions_.checked() ? transactions_.first_part() : std::nullopt;
     if (first) {

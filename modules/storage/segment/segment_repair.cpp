@@ -32,6 +32,9 @@ Task<StorageResult<Result<void>>> Segment::check_found(IndexFile& index) {
   if (index.torn()) {
     co_return Sane(failure(ErrorKind::corrupt, "it ends inside an entry"));
   }
+  if (index.missing() && &index == &transactions_) {
+    co_return Sane(failure(ErrorKind::corrupt, "it is missing, and so is another index"));
+  }
   // What was added since is in memory, and right.
   if (index.growing().first_in_memory() == 0) co_return Sane(Result<void>());
   if (const auto done = co_await index.map(context_, path(index.kind())); !done) {
@@ -232,11 +235,12 @@ Task<StorageResult<void>> Segment::set_aborted(
     const std::vector<AbortedTransaction>& transactions) {
   const auto guard = co_await index_changes_.lock();
   if (removed_) co_return storage_failure(StorageFault::not_found, log_path_ + " was removed");
-  const std::string file = path(transactions_.kind());
-  if (auto cut = co_await transactions_.keep(context_, file, 0); !cut) co_return cut;
-  for (const AbortedTransaction& transaction : transactions) add_aborted(transaction);
-  transactions_.set_checked();
-  co_return co_await transactions_.save(context_, file);
+  GrowingIndex entries(transaction_index_entry_bytes);
+  for (const AbortedTransaction& transaction : transactions) {
+    add_transaction_entry(entries, transaction);
+  }
+  co_return co_await transactions_.replace(context_, path(transactions_.kind()),
+                                           std::move(entries));
 }
 
 Task<StorageResult<void>> Segment::truncate(std::uint64_t position, Offset offset) {
