@@ -58,6 +58,9 @@ struct DirectoryEntry {
 struct FileStatus {
   std::uint64_t size = 0;
   EntryKind kind = EntryKind::other;
+  // When bytes or size changed last, as far as the file system remembers: after a power cut it may
+  // be an earlier time.
+  Timestamp modified{0};
 };
 
 enum class OpenMode : std::uint8_t {

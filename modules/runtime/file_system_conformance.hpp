@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +31,8 @@ class FileSystemUnderTest {
   [[nodiscard]] virtual FileSystem& files() = 0;
   // An empty directory that exists, as an absolute path without a slash at its end.
   [[nodiscard]] virtual std::string directory() const = 0;
+  // Where its operations and its clock are.
+  [[nodiscard]] virtual Executor& executor() = 0;
   // Starts the task where the operations of files() run, and returns when it has ended. A task that
   // cannot end is a failure of the test.
   virtual void run(Task<void> task) = 0;
@@ -63,6 +66,9 @@ class FileSystemConformance : public testing::TestWithParam<FileSystemCase> {
     return std::move(value.value());
   }
   void run(Task<void> task) { under_test_->run(std::move(task)); }
+
+  [[nodiscard]] Timestamp wall_now() { return under_test_->executor().clock().wall_now(); }
+  void pass(Duration time) { run(sleep(under_test_->executor(), time)); }
 
   [[nodiscard]] FileSystem& files() { return under_test_->files(); }
   [[nodiscard]] std::string path(std::string_view name) const {
@@ -176,6 +182,9 @@ class FileSystemConformance : public testing::TestWithParam<FileSystemCase> {
   template <class T>
   static T result_type(Task<T>&& task);
 
+  static Task<void> sleep(Executor& executor, Duration time) {
+    co_await sleep_until(executor, executor.clock().now() + time);
+  }
   template <class Start, class Value>
   static Task<void> store(Start& start, std::optional<Value>& value) {
     value.emplace(co_await start());

@@ -24,6 +24,26 @@ TEST_P(FileSystemConformance, status_tells_files_from_directories) {
   EXPECT_EQ(status("folder").value().kind, EntryKind::directory);
 }
 
+// The clock of a file system may be a little behind.
+TEST_P(FileSystemConformance, status_tells_when_a_file_changed_last) {
+  make_file("old", "12345");
+  const Timestamp made = status("old").value().modified;
+  EXPECT_GE(made, wall_now().plus(-60'000));
+  EXPECT_LE(made, wall_now().plus(1'000));
+  const FileHandle file = opened("old");
+  EXPECT_EQ(text(read(file, 0, 10)), "12345");
+  ASSERT_TRUE(succeeds(rename("old", "new")));
+  EXPECT_EQ(status("new").value().modified, made);
+  pass(std::chrono::milliseconds(50));
+  ASSERT_TRUE(succeeds(write(file, 0, "later")));
+  const Timestamp written = status("new").value().modified;
+  EXPECT_GT(written, made);
+  pass(std::chrono::milliseconds(50));
+  ASSERT_TRUE(succeeds(set_size(file, 2)));
+  EXPECT_GT(status("new").value().modified, written);
+  EXPECT_TRUE(succeeds(close(file)));
+}
+
 TEST_P(FileSystemConformance, a_renamed_file_keeps_its_contents) {
   make_file("old", "text");
   ASSERT_TRUE(succeeds(rename("old", "new")));

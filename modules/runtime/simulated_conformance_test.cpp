@@ -19,6 +19,7 @@ class SimulatedUnderTest final : public FileSystemUnderTest {
 
   FileSystem& files() override { return files_; }
   std::string directory() const override { return "/data"; }
+  Executor& executor() override { return executor_; }
   void run(Task<void> task) override {
     const auto ended = executor_.run(std::move(task));
     EXPECT_TRUE(ended) << ended.error().message;

@@ -255,6 +255,7 @@ void Contents::sync() {
   }
   changed_.resize(kept);
   durable_size_ = size_;
+  durable_modified_ = modified_;
 }
 
 void Contents::fail_sync() {
@@ -322,6 +323,8 @@ void Contents::lose(Random& random, Survival survival) {
     settle(page);
   }
   changed_.clear();
+  modified_ = size == size_ && survival != Survival::nothing ? modified_ : durable_modified_;
+  durable_modified_ = modified_;
   size_ = size;
   durable_size_ = size;
   forget_beyond(size);

@@ -53,6 +53,10 @@ class Contents {
 
   [[nodiscard]] std::uint64_t size() const { return size_; }
   [[nodiscard]] std::uint64_t durable_size() const { return durable_size_; }
+  // When it changed last. Not durable by itself: found again with a size that was kept.
+  [[nodiscard]] Timestamp modified() const { return modified_; }
+  void set_modified(Timestamp now) { modified_ = now; }
+  void set_made(Timestamp now) { modified_ = durable_modified_ = now; }
   // Whether anything now differs from what is durable.
   [[nodiscard]] bool changed() const { return size_ != durable_size_ || !changed_.empty(); }
 
@@ -115,6 +119,8 @@ class Contents {
   Storage& storage_;
   std::uint64_t size_ = 0;
   std::uint64_t durable_size_ = 0;
+  Timestamp modified_{0};
+  Timestamp durable_modified_{0};
   std::vector<Page> dense_;
   std::map<std::uint64_t, Page> sparse_;
   std::vector<std::uint64_t> changed_;  // the pages with sectors that differ, in order of change

@@ -260,6 +260,30 @@ Task<void> remove_all(FileSystem& files, std::string directory) {
   }
 }
 
+// It is found as it was when the file was synced, or as it is; a new file is never of 1970.
+TEST(SimulatedLoss, the_time_of_the_last_change_lasts_as_long_as_what_changed) {
+  std::set<std::int64_t> seen;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    Machine machine(seed);
+    machine.executor.manual_clock().set_wall(Timestamp(1'000'000));
+    machine.write("/synced", 0, "12345");
+    machine.sync("/synced");
+    machine.write("/new", 0, "12345");
+    machine.sync_directory("/");
+    machine.executor.manual_clock().set_wall(Timestamp(2'000'000));
+    machine.write("/synced", 5, "67890");
+    machine.write("/new", 5, "67890");
+    machine.power_cut(seed);
+    for (const std::string_view path : {"/synced", "/new"}) {
+      const auto status = machine.wait([&] { return machine.files().status(path); });
+      ASSERT_TRUE(status);
+      seen.insert(status->modified.value());
+      if (status->size < 10) EXPECT_EQ(status->modified, Timestamp(1'000'000)) << path;
+    }
+  }
+  EXPECT_EQ(seen, (std::set<std::int64_t>{1'000'000, 2'000'000}));
+}
+
 TEST(SimulatedLoss, no_space_is_lost_by_anything_that_happens_to_a_tree) {
   constexpr std::uint64_t capacity = 100 * 4096;
   for (std::uint64_t seed = 0; seed < 500; ++seed) {

@@ -150,10 +150,12 @@ void SimulatedFileSystem::perform_on_file(IoOperation& operation, OpenFile& file
         fail(operation, EFBIG);
       } else {
         contents.set_size(operation.position_);
+        contents.set_modified(executor_.clock().wall_now());
       }
       return;
     case IoKind::punch:
       contents.punch(operation.position_, operation.length_);
+      contents.set_modified(executor_.clock().wall_now());
       return;
     case IoKind::file_size:
       operation.value_ = contents.size();
@@ -191,6 +193,7 @@ void SimulatedFileSystem::write_pieces(IoOperation& operation, OpenFile& file, s
     position += length;
     left -= length;
   }
+  if (done > 0) contents.set_modified(executor_.clock().wall_now());
   if (room < std::min(total, limit)) fail(operation, ENOSPC, done);
 }
 
@@ -224,7 +227,8 @@ void SimulatedFileSystem::perform_on_path(IoOperation& operation) {
       } else if (place.node == nullptr) {
         error = ENOENT;
       } else if (operation.kind_ == IoKind::status) {
-        operation.status_ = FileStatus{place.node->contents.size(), place.node->kind};
+        operation.status_ = FileStatus{place.node->contents.size(), place.node->kind,
+                                       place.node->contents.modified()};
       } else if (operation.kind_ == IoKind::free_bytes) {
         const simulated::Storage& storage = disk_.storage_;
         operation.value_ = (storage.pages_max - std::min(storage.pages_max, storage.pages_used)) *
@@ -268,7 +272,12 @@ void SimulatedFileSystem::open_path(IoOperation& operation) {
   }
   const NodePtr node =
       place.node != nullptr ? place.node : disk_.tree_.make(place, EntryKind::file);
-  if (mode == OpenMode::create_truncated) node->contents.set_size(0);
+  const Timestamp now = executor_.clock().wall_now();
+  if (place.node == nullptr) node->contents.set_made(now);
+  if (mode == OpenMode::create_truncated) {
+    node->contents.set_size(0);
+    node->contents.set_modified(now);
+  }
   if (free_places_.empty()) {
     free_places_.push_back(files_.size());
     files_.emplace_back();

@@ -21,6 +21,7 @@ class RealUnderTest final : public FileSystemUnderTest {
       : directory_(below), real_(setup) {}
 
   FileSystem& files() override { return real_.files(); }
+  Executor& executor() override { return real_.loop(); }
   std::string directory() const override { return directory_.path(); }
   void run(Task<void> task) override { real_.loop().run(std::move(task)); }
 

@@ -65,6 +65,7 @@ class RealUnderTest final : public FileSystemUnderTest {
   explicit RealUnderTest(const RealFilesSetup& setup) : real_(setup) {}
 
   FileSystem& files() override { return real_.files(); }
+  Executor& executor() override { return real_.loop(); }
   std::string directory() const override { return directory_.path(); }
   void run(Task<void> task) override { real_.loop().run(std::move(task)); }
 

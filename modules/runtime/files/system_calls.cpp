@@ -204,6 +204,8 @@ void status_of(IoOperation& operation, const char* path) {
   if (uninterrupted([&] { return ::stat(path, &status); }) == -1) return fail(operation, errno);
   operation.status_.kind = kind_of(status.st_mode);
   operation.status_.size = static_cast<std::uint64_t>(status.st_size);
+  operation.status_.modified =
+      Timestamp(std::int64_t{status.st_mtim.tv_sec} * 1'000 + status.st_mtim.tv_nsec / 1'000'000);
 }
 
 void rename_path(IoOperation& operation, const char* path) {

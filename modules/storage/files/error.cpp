@@ -57,4 +57,9 @@ StorageError storage_error(const IoError& error, std::string_view path) {
   return {storage_fault(error.fault), describe(error, path), error};
 }
 
+StorageError directory_sync_error(const IoError& error, std::string_view path) {
+  const bool tried = error.fault != IoFault::too_many_open;
+  return {tried ? StorageFault::offline : StorageFault::limit, describe(error, path), error};
+}
+
 }  // namespace millrace::storage

@@ -22,7 +22,7 @@ enum class StorageFault : std::uint8_t {
   not_found,       // no such file or directory
   already_exists,  // a file or directory is there that should not be
   locked,          // another process uses the log directory
-  limit,           // a limit was reached: open descriptors, or one of ours
+  limit,           // descriptors or memory are short just now, or a limit of ours was reached
   invalid,         // a name or a request that can never be right
 };
 
@@ -42,6 +42,15 @@ using StorageResult = Result<T, StorageError>;
 
 // The failure of an operation on `path`.
 [[nodiscard]] StorageError storage_error(const IoError& error, std::string_view path);
+
+// There may be enough again later: of space, of descriptors, of memory. The device is well.
+[[nodiscard]] constexpr bool is_shortage(StorageFault fault) {
+  return fault == StorageFault::no_space || fault == StorageFault::limit;
+}
+
+// The failure to sync a directory. For lack of a descriptor nothing was tried; anything else means
+// that names may be lost.
+[[nodiscard]] StorageError directory_sync_error(const IoError& error, std::string_view path);
 
 // `co_return storage_failure(done.error(), path);`
 [[nodiscard]] inline tl::unexpected<StorageError> storage_failure(const IoError& error,

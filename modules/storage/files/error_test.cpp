@@ -29,6 +29,25 @@ TEST(StorageError, keeps_the_error_of_the_system_and_names_the_path) {
   EXPECT_EQ(error.io->done, 7u);
 }
 
+TEST(StorageError, a_directory_that_could_not_be_opened_was_not_synced_and_lost_nothing) {
+  const auto fault = [](IoFault io) { return directory_sync_error({.fault = io}, "/log").fault; };
+  EXPECT_EQ(fault(IoFault::too_many_open), StorageFault::limit);
+  for (const IoFault io : {IoFault::failed, IoFault::no_space, IoFault::not_found, IoFault::denied,
+                           IoFault::invalid}) {
+    EXPECT_EQ(fault(io), StorageFault::offline) << name_of(io);
+  }
+}
+
+TEST(StorageError, a_shortage_is_no_failure_of_the_device) {
+  EXPECT_TRUE(is_shortage(StorageFault::no_space));
+  EXPECT_TRUE(is_shortage(StorageFault::limit));
+  for (const StorageFault fault :
+       {StorageFault::offline, StorageFault::corrupt, StorageFault::not_found,
+        StorageFault::already_exists, StorageFault::locked, StorageFault::invalid}) {
+    EXPECT_FALSE(is_shortage(fault)) << name_of(fault);
+  }
+}
+
 TEST(StorageError, every_fault_has_a_name_of_its_own) {
   const std::vector<StorageFault> faults = {StorageFault::offline,        StorageFault::no_space,
                                             StorageFault::corrupt,        StorageFault::not_found,

@@ -382,7 +382,8 @@ Task<StorageResult<void>> Log::write_staged(Group& group) {
     static_cast<void>(epochs_.assign(entry.epoch, entry.start_offset));
   }
   StorageResult<void> done;
-  if (start_unsaved_) done = co_await save_start();
+  if (names_due()) done = co_await sync_names();
+  if (done && start_unsaved_) done = co_await save_start();
   if (done && (!group.new_epochs.empty() || epochs_unsaved_)) done = co_await save_epochs();
   if (done) done = co_await active().write(group.pieces);
   if (!done) {
@@ -393,9 +394,9 @@ Task<StorageResult<void>> Log::write_staged(Group& group) {
   changed_ = true;
   commit(group);
   if (active().should_save_indexes()) {
-    // Without space they stay in memory.
+    // Without space or descriptors they stay in memory.
     const auto saved = co_await active().save_indexes();
-    if (!saved && saved.error().fault != StorageFault::no_space) co_return failure(saved.error());
+    if (!saved && !is_shortage(saved.error().fault)) co_return failure(saved.error());
   }
   co_return StorageResult<void>();
 }

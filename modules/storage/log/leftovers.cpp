@@ -21,7 +21,14 @@ Task<StorageResult<void>> LogLoader::list() {
   if (!entries) co_return storage_failure(entries.error(), log_.directory_);
   names_.clear();
   for (const DirectoryEntry& entry : *entries) {
-    if (entry.kind == EntryKind::file) names_.push_back(entry.name);
+    if (entry.kind != EntryKind::file) continue;
+    const auto parsed = parse_segment_file_name(entry.name);
+    if (parsed && parsed->base_offset == Offset(std::numeric_limits<std::int64_t>::max())) {
+      context().log.warning("{} is left alone: no record has such an offset",
+                            path_in(log_.directory_, entry.name));
+      continue;
+    }
+    names_.push_back(entry.name);
   }
   std::sort(names_.begin(), names_.end());
   co_return StorageResult<void>();
@@ -120,7 +127,6 @@ Task<StorageResult<void>> LogLoader::finish_swap(Offset base) {
   co_return StorageResult<void>();
 }
 
-}  // namespace millrace::storage
 // Where the other indexes of a segment are missing, its transaction index may be missing too. They
 // are made again when they are used, and then nothing would tell any more.
 Task<StorageResult<void>> LogLoader::look_for_aborted() {
@@ -139,3 +145,4 @@ Task<StorageResult<void>> LogLoader::look_for_aborted() {
   co_return StorageResult<void>();
 }
 
+}  // namespace millrace::storage

@@ -229,8 +229,8 @@ Task<StorageResult<void>> LogLoader::recover() {
     // What is known of the producers at each roll does not gather in memory.
     while (log_.unsettled_.size() > unsettled_max) {
       const auto settled = co_await log_.settle_first();
-      // Without space they wait after all.
-      if (!settled && settled.error().fault == StorageFault::no_space) break;
+      // Without space or descriptors they wait after all.
+      if (!settled && is_shortage(settled.error().fault)) break;
       if (!settled) co_return settled;
     }
     next_ = std::max(next_, base);

@@ -350,6 +350,34 @@ TEST(Recovery, a_device_that_fails_ends_it_with_an_error) {
   }
 }
 
+// No record can have such an offset: the files are somebody else's, and stay.
+TEST(Recovery, files_named_by_an_offset_beyond_every_log_are_left_alone) {
+  for (const bool clean : {false, true}) {
+    for (const std::string_view text : {"", "something else"}) {
+      LogMachine machine(16);
+      fill(machine, 10);
+      if (clean) {
+        ASSERT_TRUE(machine.close());
+        machine.restart();
+      } else {
+        machine.kill(1);
+      }
+      for (const SegmentFileKind kind : {SegmentFileKind::log, SegmentFileKind::time_index,
+                                         SegmentFileKind::producer_snapshot}) {
+        machine.write_file(LogMachine::path(std::numeric_limits<std::int64_t>::max(), kind),
+                           std::string(text));
+      }
+      ASSERT_TRUE(machine.open(clean));
+      EXPECT_EQ(machine.log->end(), Offset(10));
+      ASSERT_TRUE(machine.append({{"v"}}, LeaderEpoch(1)));
+      EXPECT_EQ(machine.records().size(), 11u);
+      ASSERT_TRUE(machine.close());
+      EXPECT_EQ(machine.contents(log_path(std::numeric_limits<std::int64_t>::max())), text);
+      EXPECT_TRUE(machine.lines->says("09223372036854775807.log"));
+    }
+  }
+}
+
 TEST(Recovery, what_it_took_is_logged) {
   LogMachine machine(15);
   fill(machine, 10);

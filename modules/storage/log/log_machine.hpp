@@ -159,6 +159,7 @@ class LogMachine {
   SimulatedExecutor executor;
   SimulatedDisk disk;
   LogConfig config;
+  TopicPartition partition{"orders", PartitionIndex(0)};
   std::unique_ptr<Process> process;
   std::unique_ptr<Log> log;
   std::shared_ptr<TestLog> lines = std::make_shared<TestLog>();
@@ -300,7 +301,7 @@ class LogMachine {
   Task<StorageResult<std::unique_ptr<Log>>> open_log(bool clean) {
     LogOpening opening;
     opening.directory = std::string(test_directory);
-    opening.partition = {"orders", PartitionIndex(0)};
+    opening.partition = partition;
     opening.config = config;
     const auto recovery_point = co_await checkpoint(recovery_point_checkpoint_name);
     if (!recovery_point) co_return failure(recovery_point.error());

@@ -118,6 +118,9 @@ Task<StorageResult<void>> Log::roll() {
 // `base` is the end of the log, or, if the last segment is empty, behind it: the next batch lies so
 // far away that the empty segment could not hold it.
 Task<StorageResult<void>> Log::roll_locked(Offset base) {
+  if (active().has_rest()) {
+    if (auto cut = co_await active().cut_back(); !cut) co_return cut;
+  }
   const Timestamp now = context_.segments.executor.clock().wall_now();
   auto segment = std::make_shared<Segment>(context_.segments, directory_, base, now);
   const bool leaves_gap = base != end_ || cut_since_append_;
@@ -132,12 +135,9 @@ Task<StorageResult<void>> Log::roll_locked(Offset base) {
     auto saved = co_await save_producer_snapshot(context_.segments.files, directory_, base,
                                                  producers_.snapshot_entries());
     if (!saved) {
-      static_cast<void>(noted(saved.error()));
-      // Else a start would find it as the last segment, whatever is appended to this one.
-      co_await context_.segments.open_files.forget(segment->log_path());
-      const auto removed =
-          co_await remove_file_if_there(context_.segments.files, segment->log_path());
-      co_return removed ? saved : removed;
+      if (saved.error().fault == StorageFault::offline) co_return failure(noted(saved.error()));
+      auto taken_back = co_await take_back(*segment);
+      co_return failure(taken_back ? saved.error() : noted(taken_back.error()));
     }
     snapshot_end_ = base;
   }
@@ -153,14 +153,26 @@ Task<StorageResult<void>> Log::roll_locked(Offset base) {
   co_return StorageResult<void>();
 }
 
+// Else a start would find it as the last segment, whatever is appended to the one before, and
+// believe the snapshot that may be there. Both are gone for good before anything is appended.
+Task<StorageResult<void>> Log::take_back(const Segment& segment) {
+  co_await context_.segments.open_files.forget(segment.log_path());
+  auto removed = co_await remove_file_if_there(context_.segments.files, segment.log_path());
+  if (removed) removed = co_await remove_snapshot(segment.base());
+  names_needed_ = ++names_made_;
+  if (removed) co_return removed;
+  co_return storage_failure(StorageFault::offline, removed.error().message);
+}
+
 // Spreads the rolls of partitions that were made at the same time; the same for every life of a
-// partition's segment.
+// partition's segment. At most the age itself, as in Kafka.
 Milliseconds Log::next_jitter() const {
-  if (config_.segment_jitter_max.count() <= 0) return Milliseconds(0);
-  Random random(static_cast<std::uint64_t>(end_.value()) * 0x9e3779b97f4a7c15u +
+  const auto most = std::min(config_.segment_jitter_max, config_.segment_age_max).count();
+  if (most <= 0) return Milliseconds(0);
+  Random random(static_cast<std::uint64_t>(active().base().value()) * 0x9e3779b97f4a7c15u +
                 static_cast<std::uint64_t>(partition_.partition.value()) +
                 std::hash<std::string>{}(partition_.topic));
-  return Milliseconds(random.below(static_cast<std::uint64_t>(config_.segment_jitter_max.count())));
+  return Milliseconds(random.below(static_cast<std::uint64_t>(most)));
 }
 
 // --- Making durable ---
@@ -197,9 +209,7 @@ Task<StorageResult<void>> Log::flush_locked() {
 Task<StorageResult<void>> Log::sync_names() {
   const std::uint64_t made = names_made_;
   const auto synced = co_await context_.segments.files.sync_directory(directory_);
-  if (!synced) {
-    co_return storage_failure(StorageFault::offline, describe(synced.error(), directory_));
-  }
+  if (!synced) co_return failure(directory_sync_error(synced.error(), directory_));
   names_durable_ = std::max(names_durable_, made);
   co_return StorageResult<void>();
 }
@@ -218,7 +228,7 @@ Task<void> Log::settle() {
     const auto done = co_await settle_first();
     if (done) continue;
     const StorageError error = noted(done.error());
-    // With space the next roll, or closing, goes on with it.
+    // The next roll, checkpoint() or closing goes on with it, if there is then what it lacked.
     context_.segments.log.warning("{}: a segment that was rolled is not durable yet: {}",
                                   directory_, error.message);
     break;
@@ -247,6 +257,7 @@ Task<StorageResult<void>> Log::settle_first() {
 }
 
 Task<StorageResult<void>> Log::checkpoint() {
+  if (!unsettled_.empty() && !closed_ && !offline_) start_settling();
   if (!config_.flushes() || recovery_point_ == end_) co_return StorageResult<void>();
   std::vector<ProducerSnapshotEntry> producers;
   std::shared_ptr<Segment> segment;
@@ -322,6 +333,9 @@ Task<StorageResult<void>> Log::close() {
 Task<StorageResult<void>> Log::settle_all() {
   if (start_unsaved_) {
     if (auto saved = co_await save_start(); !saved) co_return saved;
+  }
+  if (active().has_rest()) {
+    if (auto cut = co_await active().cut_back(); !cut) co_return cut;
   }
   if (auto flushed = co_await flush_locked(); !flushed) co_return flushed;
   const auto guard = co_await settling_.lock();

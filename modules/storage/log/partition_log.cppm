@@ -110,8 +110,10 @@ using ReadResult = Result<T, ReadError>;
 // that changes the log takes its turn with them. Reading goes on meanwhile.
 //
 // Failures: what is refused changes nothing. A full disk (StorageFault::no_space) is cut back, and
-// the log is as before. When the device fails the log is offline for good: it tells the keeper and
-// refuses everything.
+// the log is as before; so it is where the process lacks descriptors or memory
+// (StorageFault::limit). When the device fails the log is offline for good: it tells the keeper and
+// refuses everything. Where a shortage begins in the middle of a cut, too: only a start can tell
+// then what the files mean.
 class Log {
  public:
   // Opens the log in a directory that is there, recovering it if it was not left in order.
@@ -188,8 +190,6 @@ class Log {
                                                                                 Offset up_to);
   // The first record with the latest timestamp of all; nothing if none has a timestamp.
   [[nodiscard]] Task<ReadResult<std::optional<TimestampOffset>>> find_max_timestamp();
-  // The aborted transactions with records in [from, to).
-  [[nodiscard]] Task<ReadResult<std::vector<AbortedTransaction>>> aborted(Offset from, Offset to);
   // What is wrong with the leader epoch of a batch of this log, in words.
   [[nodiscard]] std::optional<std::string> wrong_epoch(const protocol::BatchHeader& header) const;
   // Where the next segment begins or the log ends; nothing if the segment is not in it.
@@ -201,6 +201,8 @@ class Log {
   // offsets are what is looked for.
   [[nodiscard]] Task<StorageResult<std::size_t>> repair_aborted(std::shared_ptr<Segment> segment,
                                                                 std::vector<Offset> markers);
+  // The aborted transactions with records in [from, to).
+  [[nodiscard]] Task<ReadResult<std::vector<AbortedTransaction>>> aborted(Offset from, Offset to);
 
   // --- Cutting ---
 
@@ -266,10 +268,12 @@ class Log {
   [[nodiscard]] StorageResult<void> usable() const;
   [[nodiscard]] StorageResult<void> online() const;
   [[nodiscard]] bool names_dirty() const { return names_durable_ < names_made_; }
+  [[nodiscard]] bool names_due() const { return names_durable_ < names_needed_; }
   [[nodiscard]] Segment& active() const { return *segments_.back(); }
   [[nodiscard]] std::size_t segment_index(Offset offset) const;
   [[nodiscard]] Offset segment_end(std::size_t index) const;
   [[nodiscard]] Task<StorageResult<void>> roll_locked(Offset base);
+  [[nodiscard]] Task<StorageResult<void>> take_back(const Segment& segment);
   [[nodiscard]] Milliseconds next_jitter() const;
   [[nodiscard]] Task<StorageResult<void>> flush_locked();
   [[nodiscard]] Task<StorageResult<void>> sync_names();
@@ -296,13 +300,27 @@ class Log {
   void forget_places();
   [[nodiscard]] static bool cutting(std::uint64_t version) { return version % 2 != 0; }
   [[nodiscard]] Task<StorageResult<void>> truncate_locked(Offset offset);
+  [[nodiscard]] Task<StorageResult<void>> cut(std::size_t last, std::uint64_t position, Offset end);
   [[nodiscard]] Task<StorageResult<void>> restart_locked(Offset offset);
+  [[nodiscard]] Task<StorageResult<void>> restart_with(std::shared_ptr<Segment> fresh,
+                                                       Offset offset);
+  [[nodiscard]] Task<StorageResult<void>> ask_for_files(std::shared_ptr<Segment> segment,
+                                                        std::vector<OpenFiles::Lease>& files);
   [[nodiscard]] Task<StorageResult<std::shared_ptr<Segment>>> segment_at(Offset offset);
   [[nodiscard]] Task<StorageResult<void>> lower_recovery_point(Offset offset);
   [[nodiscard]] Task<StorageResult<void>> remove_segments(std::size_t first, std::size_t count);
   [[nodiscard]] Task<StorageResult<void>> move_start(Offset offset);
+  [[nodiscard]] Task<StorageResult<void>> start_moved(std::size_t count);
+  [[nodiscard]] Task<StorageResult<void>> remove_below_start(std::size_t count);
   [[nodiscard]] Task<StorageResult<void>> save_start();
-  [[nodiscard]] Task<StorageResult<std::size_t>> retention_count();
+  // The segments, from the oldest on, that retention does not keep, and why no more were looked at.
+  struct Expired {
+    std::size_t count = 0;
+    StorageResult<void> seen;
+  };
+  [[nodiscard]] Task<Expired> expired();
+  [[nodiscard]] Task<StorageResult<Timestamp>> youngest_in(Segment& segment);
+  [[nodiscard]] Task<StorageResult<void>> remove_expired(std::size_t count);
   [[nodiscard]] Task<StorageResult<void>> replace_locked(
       std::size_t index, std::vector<std::shared_ptr<Segment>> replaced);
 
@@ -315,6 +333,8 @@ class Log {
   [[nodiscard]] Task<StorageResult<Offset>> restore_producers(Offset at_most);
   // Adds what the log holds between the two.
   [[nodiscard]] Task<StorageResult<void>> replay_producers(Offset from, Offset to);
+  [[nodiscard]] Task<StorageResult<std::vector<AbortedTransaction>>> aborted_by_records(
+      std::shared_ptr<Segment> segment);
   [[nodiscard]] Task<StorageResult<void>> rebuild_transactions(std::shared_ptr<Segment> segment);
 
   LogContext& context_;
@@ -333,11 +353,11 @@ class Log {
   Offset high_watermark_;
   Milliseconds roll_jitter_{0};
   Offset snapshot_end_ = no_offset;  // of the last snapshot of the producers that was saved
-  [[nodiscard]] Task<StorageResult<std::vector<AbortedTransaction>>> aborted_by_records(
-      std::shared_ptr<Segment> segment);
   std::uint64_t version_ = 0;        // odd while positions in files become invalid
   std::uint64_t names_made_ = 0;     // entries of the directory
   std::uint64_t names_durable_ = 0;  // of these
+  std::uint64_t names_needed_ = 0;   // of these, before anything else is appended
+  Offset future_told_ = no_offset;   // the segment with records of the future that was told of
   bool epochs_unsaved_ = false;      // the file says other than epochs_
   bool start_unsaved_ = false;       // the file may say that the log begins later
   bool changed_ = false;             // since it was opened

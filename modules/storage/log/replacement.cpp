@@ -41,6 +41,7 @@ Task<StorageResult<void>> rename_all(SegmentContext& context, const std::string&
   }
   const auto synced = co_await context.files.sync_directory(directory);
   // The log file has its new name: a start would go by it, whatever became of the log meanwhile.
+  // For lack of a descriptor, too.
   if (!synced) {
     co_return storage_failure(StorageFault::offline, describe(synced.error(), directory));
   }
@@ -111,7 +112,7 @@ Task<StorageResult<void>> Log::replace_segments(std::vector<std::shared_ptr<Segm
   const auto done = co_await replace_locked(index, std::move(replaced));
   if (done) co_return done;
   StorageError error = done.error();
-  // In the middle only a start can tell what the names of the files mean.
+  // In the middle only a start can tell what the names of the files mean, whatever was lacking.
   if (version != version_) error.fault = StorageFault::offline;
   co_return failure(noted(std::move(error)));
 }

@@ -300,5 +300,44 @@ TEST(Replacement, a_start_finishes_what_is_complete_and_drops_what_is_not) {
   }
 }
 
+// Until the old files lose their names all is as before; behind that only a start can tell what
+// they mean.
+TEST(Replacement, without_descriptors_or_memory_it_is_the_old_or_the_new_one) {
+  for (const IoKind kind : {IoKind::open, IoKind::read, IoKind::write, IoKind::status,
+                            IoKind::rename, IoKind::remove, IoKind::sync_directory}) {
+    for (std::uint64_t step = 0;; ++step) {
+      const std::string place = std::string(name_of(kind)) + " " + std::to_string(step);
+      Compaction test(step + 1, at_once);
+      LogMachine& machine = test.machine;
+      test.clean();
+      const std::uint64_t before = machine.disk.faults().injected(kind);
+      machine.disk.faults().plan({.kind = kind, .fault = IoFault::too_many_open, .after = step});
+      const auto done = machine.wait(test.replace());
+      const bool took_place = machine.disk.faults().injected(kind) > before;
+      machine.disk.faults().clear();
+      if (done) {
+        ASSERT_EQ(machine.records(), test.after) << place;
+      } else if (machine.log->offline()) {
+        ASSERT_EQ(done.error().fault, StorageFault::offline) << place;
+        ASSERT_NE(done.error().message.find("too many open"), std::string::npos) << place;
+        step % 2 == 0 ? machine.kill(1) : machine.power_cut(1);
+        ASSERT_TRUE(machine.open()) << place;
+        test.expect_old_or_new();
+      } else {
+        ASSERT_EQ(done.error().fault, StorageFault::limit) << place;
+        ASSERT_EQ(machine.records(), test.before) << place;
+        test.clean();
+        ASSERT_TRUE(machine.wait(test.replace())) << place;
+        ASSERT_EQ(machine.records(), test.after) << place;
+      }
+      ASSERT_TRUE(machine.append({{"next"}})) << place;
+      machine.reopen();
+      ASSERT_EQ(machine.records().back().value, "next") << place;
+      ASSERT_TRUE(machine.close()) << place;
+      if (!took_place) break;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace millrace::storage

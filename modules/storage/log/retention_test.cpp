@@ -239,6 +239,140 @@ TEST(Retention, a_device_that_cannot_remove_files_is_left_alone) {
   EXPECT_EQ(machine.disk.steps(), steps);
 }
 
+// As in Kafka: what was written last is as old as its file, however often the process starts.
+TEST(Retention, without_timestamps_counts_from_the_last_change_of_the_file) {
+  LogMachine machine(15);
+  machine.config.segment_bytes = 500;
+  machine.config.retention = Milliseconds(2 * day);
+  machine.executor.manual_clock().set_wall(Timestamp(10 * day));
+  ASSERT_TRUE(machine.open());
+  for (int i = 0; i < 12; ++i) {
+    ASSERT_TRUE(machine.append({{std::string(32, 'v')}, no_timestamp}));
+    if (i == 4) machine.executor.manual_clock().set_wall(Timestamp(11 * day));
+  }
+  machine.log->set_high_watermark(Offset(10));
+  for (const auto& [time, left] :
+       {std::pair(12 * day - 1'000, 3u), std::pair(12 * day + 1'000, 2u),
+        std::pair(13 * day - 1'000, 2u), std::pair(13 * day + 1'000, 1u)}) {
+    machine.executor.manual_clock().set_wall(Timestamp(time));
+    machine.reopen();
+    machine.log->set_high_watermark(Offset(10));
+    apply(machine);
+    EXPECT_EQ(machine.log->segments().size(), left) << time;
+  }
+  ASSERT_TRUE(machine.close());
+}
+
+TEST(Retention, without_a_time_keeps_everything_for_ever) {
+  LogMachine machine(16);
+  machine.config.retention.reset();
+  fill(machine, 20);
+  machine.executor.manual_clock().set_wall(Timestamp(100'000 * day));
+  EXPECT_EQ(apply(machine), 0u);
+  ASSERT_TRUE(machine.close());
+}
+
+TEST(Retention, segments_with_records_of_the_far_future_stay_and_are_told_of_once) {
+  LogMachine machine(17);
+  machine.config.segment_bytes = 500;
+  machine.config.retention = Milliseconds(60'000);
+  machine.executor.manual_clock().set_wall(Timestamp(10 * day));
+  ASSERT_TRUE(machine.open());
+  for (int i = 0; i < 17; ++i) {
+    const bool odd = i == 7;
+    ASSERT_TRUE(
+        machine.append({{std::string(32, 'v')},
+                        odd ? Timestamp(std::numeric_limits<std::int64_t>::max()) : Timestamp(0)}));
+  }
+  machine.log->set_high_watermark(machine.log->end());
+  EXPECT_EQ(apply(machine), 2u);
+  EXPECT_EQ(apply(machine), 0u);
+  EXPECT_EQ(machine.log->start(), Offset(7));
+  EXPECT_EQ(std::count_if(machine.lines->lines.begin(), machine.lines->lines.end(),
+                          [](const std::string& line) {
+                            return line.find("in the future") != std::string::npos;
+                          }),
+            1);
+  // By size it goes all the same, and what it kept goes with it.
+  machine.config.retention_bytes = 200;
+  machine.log->set_config(machine.config);
+  EXPECT_EQ(apply(machine), 2u);
+  ASSERT_TRUE(machine.close());
+}
+
+// The disk has no place for the file of the next segment: what can go without it goes.
+TEST(Retention, older_segments_go_where_there_is_no_space_for_a_new_one) {
+  for (const IoFault fault : {IoFault::no_space, IoFault::too_many_open}) {
+    LogMachine machine(18);
+    machine.config.retention = Milliseconds(60'000);
+    fill(machine, 20);
+    machine.executor.manual_clock().set_wall(Timestamp(100 * day));
+    machine.disk.faults().plan({.kind = IoKind::open,
+                                .fault = fault,
+                                .path_part = "00000000000000000020.log",
+                                .times = PlannedFault::always});
+    EXPECT_EQ(apply(machine), 3u);
+    EXPECT_EQ(machine.log->start(), Offset(15));
+    EXPECT_EQ(machine.log->segments().size(), 1u);
+    EXPECT_TRUE(machine.lines->says("00000000000000000020.log"));
+    EXPECT_FALSE(machine.wait(machine.log->apply_retention()));
+    machine.disk.faults().clear();
+    EXPECT_EQ(apply(machine), 1u);
+    EXPECT_EQ(machine.log->start(), Offset(20));
+    ASSERT_TRUE(machine.close());
+  }
+}
+
+// Not even for the files that say where logs begin.
+TEST(Retention, makes_room_on_a_disk_that_is_full_to_the_last_byte) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    LogMachine machine(seed, slowly);
+    machine.config.retention = Milliseconds(60'000);
+    fill(machine, 22);
+    ASSERT_TRUE(machine.wait(machine.log->flush()));
+    machine.executor.advance(std::chrono::seconds(10));
+    machine.executor.manual_clock().set_wall(Timestamp(10 * day + 14'000 + 60'001));
+    for (const IoKind kind : {IoKind::write, IoKind::open}) {
+      machine.disk.faults().plan({.kind = kind,
+                                  .fault = IoFault::no_space,
+                                  .path_part = ".tmp",
+                                  .times = PlannedFault::always});
+    }
+    EXPECT_EQ(apply(machine), 3u);
+    EXPECT_EQ(machine.log->start(), Offset(15));
+    EXPECT_EQ(machine.records().size(), 7u);
+    machine.power_cut(seed);
+    machine.disk.faults().clear();
+    ASSERT_TRUE(machine.open());
+    EXPECT_EQ(machine.log->start(), Offset(15));
+    EXPECT_EQ(machine.records().size(), 7u);
+    ASSERT_TRUE(machine.close());
+  }
+}
+
+TEST(Retention, a_segment_whose_batches_are_damaged_does_not_keep_the_others) {
+  LogMachine machine(19);
+  machine.config.retention = Milliseconds(60'000);
+  fill(machine, 22);
+  ASSERT_TRUE(machine.close());
+  machine.restart();
+  const std::string path = LogMachine::path(5, SegmentFileKind::log);
+  std::string bytes = machine.contents(path);
+  for (std::size_t i = 8; i < 16; ++i) bytes[i] = '\x7f';
+  machine.executor.manual_clock().set_wall(Timestamp(10 * day));
+  machine.write_file(path, bytes);
+  machine.remove_file(LogMachine::path(5, SegmentFileKind::time_index));
+  ASSERT_TRUE(machine.open(true));
+  machine.log->set_high_watermark(machine.log->end());
+  machine.executor.manual_clock().set_wall(Timestamp(10 * day + 60'000));
+  EXPECT_EQ(apply(machine), 0u);
+  machine.executor.manual_clock().set_wall(Timestamp(10 * day + 14'000 + 60'001));
+  EXPECT_EQ(apply(machine), 3u);
+  EXPECT_EQ(machine.log->start(), Offset(15));
+  EXPECT_TRUE(machine.lines->says(path));
+  ASSERT_TRUE(machine.close());
+}
+
 // Snapshots of producers below the first segment are worth nothing; what they say is in the next.
 TEST(Retention, producers_of_deleted_records_are_remembered) {
   for (const bool killed : {false, true}) {

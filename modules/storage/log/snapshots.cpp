@@ -71,7 +71,8 @@ Task<StorageResult<std::vector<Offset>>> Log::snapshot_offsets() {
   for (const DirectoryEntry& entry : *entries) {
     const auto name = parse_segment_file_name(entry.name);
     if (name && name->kind == SegmentFileKind::producer_snapshot &&
-        name->stage == FileStage::current) {
+        name->stage == FileStage::current &&
+        name->base_offset < Offset(std::numeric_limits<std::int64_t>::max())) {
       offsets.push_back(name->base_offset);
     }
   }
@@ -113,7 +114,10 @@ Task<StorageResult<Offset>> Log::restore_producers(Offset at_most) {
       snapshot_end_ = *it;
       co_return StorageResult<Offset>(*it);
     }
-    if (entries.error().fault == StorageFault::offline) co_return failure(entries.error());
+    // One that could not be read is not a damaged one.
+    if (entries.error().io && entries.error().fault != StorageFault::not_found) {
+      co_return failure(entries.error());
+    }
     context_.segments.log.warning("{}; an older snapshot is used", entries.error().message);
     if (const auto removed = co_await remove_snapshot(*it); !removed) {
       co_return failure(removed.error());
@@ -151,7 +155,7 @@ Task<StorageResult<std::vector<AbortedTransaction>>> Log::aborted_by_records(
   for (auto it = snapshots->rbegin(); it != snapshots->rend(); ++it) {
     if (*it > segment->base()) continue;
     const auto entries = co_await load_producer_snapshot(context_.segments.files, directory_, *it);
-    if (!entries && entries.error().fault == StorageFault::offline) {
+    if (!entries && entries.error().io && entries.error().fault != StorageFault::not_found) {
       co_return failure(entries.error());
     }
     if (!entries) continue;

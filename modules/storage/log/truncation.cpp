@@ -15,6 +15,16 @@ module millrace.storage.log;
 
 namespace millrace::storage {
 
+namespace {
+
+// Where a shortage cannot be waited for.
+[[nodiscard]] StorageError in_the_middle(StorageError error) {
+  if (is_shortage(error.fault)) error.fault = StorageFault::offline;
+  return error;
+}
+
+}  // namespace
+
 Task<StorageResult<void>> Log::truncate(Offset offset) {
   const auto guard = co_await changes_.lock();
   if (auto usable_now = usable(); !usable_now) co_return usable_now;
@@ -56,6 +66,19 @@ Task<StorageResult<void>> Log::lower_recovery_point(Offset offset) {
   co_return saved;
 }
 
+// What a cut cannot be finished without is asked for while nothing has changed: descriptors of the
+// files, which are kept open, and of the directory.
+Task<StorageResult<void>> Log::ask_for_files(std::shared_ptr<Segment> segment,
+                                             std::vector<OpenFiles::Lease>& files) {
+  if (segment) {
+    auto opened = co_await segment->open_for_cut();
+    if (!opened) co_return failure(opened.error());
+    files = std::move(*opened);
+  }
+  if (const auto listed = co_await snapshot_offsets(); !listed) co_return failure(listed.error());
+  co_return co_await sync_names();
+}
+
 Task<StorageResult<void>> Log::truncate_locked(Offset offset) {
   const std::size_t last = segment_index(offset);
   const std::shared_ptr<Segment> segment = segments_[last];
@@ -64,28 +87,16 @@ Task<StorageResult<void>> Log::truncate_locked(Offset offset) {
   // A batch is kept whole or not at all.
   const Offset end = *place ? std::min(offset, (*place)->header.base_offset) : offset;
   const std::uint64_t position = *place ? (*place)->position : segment->bytes();
+  std::vector<OpenFiles::Lease> files;
+  if (auto ready = co_await ask_for_files(segment, files); !ready) co_return ready;
   const Cutting cutting(*this);
   if (auto lowered = co_await lower_recovery_point(end); !lowered) co_return lowered;
-  // A snapshot of what is cut would be believed after records took its place.
-  if (auto removed = co_await remove_snapshots_above(end); !removed) co_return removed;
-  std::erase_if(unsettled_, [&](const Unsettled& waiting) { return waiting.end > end; });
-  if (last + 1 < segments_.size()) {
-    auto removed = co_await remove_segments(last + 1, segments_.size() - last - 1);
-    if (!removed) co_return removed;
+  // Half a cut is none. A shortage that begins just now leaves files of which only a start can tell
+  // what they mean, and without the producers as of the new end nothing can be appended.
+  if (const auto done = co_await cut(last, position, end); !done) {
+    co_return failure(in_the_middle(done.error()));
   }
-  if (auto cut = co_await segment->truncate(position, end); !cut) co_return cut;
-  end_ = end;
-  cut_since_append_ = true;
-  flushed_end_ = std::min(flushed_end_, end);
-  high_watermark_ = std::min(high_watermark_, end);
-  if (start_ > end && !planted(Planted::lower_start_not_saved)) start_unsaved_ = true;
-  start_ = std::min(start_, end);
-  if (epochs_.truncate_from_end(end)) epochs_unsaved_ = true;
   // What is in memory is right again before something can be lacking space.
-  const auto from = co_await restore_producers(end);
-  if (!from) co_return failure(from.error());
-  if (auto replayed = co_await replay_producers(*from, end); !replayed) co_return replayed;
-  producers_.high_watermark_moved(high_watermark_);
   if (start_unsaved_) {
     if (auto saved = co_await save_start(); !saved) co_return saved;
   }
@@ -93,7 +104,34 @@ Task<StorageResult<void>> Log::truncate_locked(Offset offset) {
   co_return co_await save_epochs();
 }
 
+Task<StorageResult<void>> Log::cut(std::size_t last, std::uint64_t position, Offset end) {
+  // A snapshot of what is cut would be believed after records took its place.
+  if (auto removed = co_await remove_snapshots_above(end); !removed) co_return removed;
+  std::erase_if(unsettled_, [&](const Unsettled& waiting) { return waiting.end > end; });
+  if (last + 1 < segments_.size()) {
+    auto removed = co_await remove_segments(last + 1, segments_.size() - last - 1);
+    if (!removed) co_return removed;
+  }
+  if (auto done = co_await segments_[last]->truncate(position, end); !done) co_return done;
+  end_ = end;
+  cut_since_append_ = true;
+  flushed_end_ = std::min(flushed_end_, end);
+  high_watermark_ = std::min(high_watermark_, end);
+  if (start_ > end && !planted(Planted::lower_start_not_saved)) start_unsaved_ = true;
+  start_ = std::min(start_, end);
+  if (epochs_.truncate_from_end(end)) epochs_unsaved_ = true;
+  const auto from = co_await restore_producers(end);
+  if (!from) co_return failure(from.error());
+  if (auto replayed = co_await replay_producers(*from, end); !replayed) co_return replayed;
+  producers_.high_watermark_moved(high_watermark_);
+  co_return StorageResult<void>();
+}
+
 Task<StorageResult<void>> Log::restart_locked(Offset offset) {
+  std::vector<OpenFiles::Lease> files;
+  const std::shared_ptr<Segment> there = segments_[segment_index(offset)];
+  auto asked = co_await ask_for_files(there->base() == offset ? there : nullptr, files);
+  if (!asked) co_return asked;
   const Cutting cutting(*this);
   // Until the old segments are gone for good they are the log, to be looked at from the beginning:
   // without their epochs, which none of the new records may be held against.
@@ -113,10 +151,18 @@ Task<StorageResult<void>> Log::restart_locked(Offset offset) {
     epochs_unsaved_ = epochs_unsaved_ || cleared;
     co_return ready;
   }
-  // From here on it goes on or the device fails. Before, the snapshots are those of this log still.
+  // The new segment is there: from here on it goes on or only a start can put the names in order.
+  if (const auto done = co_await restart_with(std::move(fresh), offset); !done) {
+    co_return failure(in_the_middle(done.error()));
+  }
+  start_unsaved_ = true;
+  co_return co_await save_start();
+}
+
+Task<StorageResult<void>> Log::restart_with(std::shared_ptr<Segment> fresh, Offset offset) {
   if (auto removed = co_await remove_snapshots_above(Offset(-1)); !removed) co_return removed;
   if (segments_[segment_index(offset)] == fresh) {
-    if (auto cut = co_await fresh->truncate(0, offset); !cut) co_return cut;
+    if (auto done = co_await fresh->truncate(0, offset); !done) co_return done;
   }
   unsettled_.clear();
   std::vector<std::shared_ptr<Segment>> removed(segments_.begin(), segments_.end());
@@ -131,8 +177,7 @@ Task<StorageResult<void>> Log::restart_locked(Offset offset) {
   recovery_point_ = offset;
   snapshot_end_ = no_offset;
   producers_.clear();
-  start_unsaved_ = true;
-  co_return co_await save_start();
+  co_return StorageResult<void>();
 }
 
 // Else what is appended from here on would count as deleted after the next start. Without space
@@ -155,20 +200,28 @@ Task<StorageResult<std::shared_ptr<Segment>>> Log::segment_at(Offset offset) {
   co_return Made(std::move(segment));
 }
 
-// Takes segments out of the log: durably, when it succeeds. Their bytes are freed later.
+// Takes segments out of the log: durably, when it succeeds. Their bytes are freed later. After a
+// shortage the first ones, or all, are out, and may be back after a crash.
 Task<StorageResult<void>> Log::remove_segments(std::size_t first, std::size_t count) {
   const auto begin = segments_.begin() + static_cast<std::ptrdiff_t>(first);
   std::vector<std::shared_ptr<Segment>> removed(begin, begin + static_cast<std::ptrdiff_t>(count));
-  for (const auto& segment : removed) {
-    if (auto renamed = co_await segment->rename_to_deleted(); !renamed) co_return renamed;
+  StorageResult<void> done;
+  for (std::size_t i = 0; i < count && done; ++i) {
+    done = co_await removed[i]->rename_to_deleted();
+    if (!done) removed.resize(i);
   }
+  if (!done && done.error().fault == StorageFault::offline) co_return done;
   if (!planted(Planted::removal_not_synced)) {
-    if (auto synced = co_await sync_names(); !synced) co_return synced;
+    auto synced = co_await sync_names();
+    if (!synced && synced.error().fault == StorageFault::offline) co_return synced;
+    // It is made up for by whoever syncs next.
+    if (!synced) ++names_made_;
+    if (done) done = std::move(synced);
   }
   const auto gone = segments_.begin() + static_cast<std::ptrdiff_t>(first);
-  segments_.erase(gone, gone + static_cast<std::ptrdiff_t>(count));
+  segments_.erase(gone, gone + std::ssize(removed));
   for (auto& segment : removed) deletions_.add(std::move(segment), config_.file_delete_delay);
-  co_return StorageResult<void>();
+  co_return done;
 }
 
 }  // namespace millrace::storage

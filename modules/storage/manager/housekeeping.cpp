@@ -7,6 +7,7 @@ module;
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -108,23 +109,41 @@ void LogManager::note_config(Hosted& hosted, const LogConfig& config) {
     hosted.cleaned = true;
     cleaner_.add(*hosted.log, hosted.told[CheckpointKind::cleaner]);
   }
+  plan_flush(hosted);
   if (!config.flush_interval || *config.flush_interval >= housekeeping_.flush.interval()) return;
   housekeeping_.flush.set_interval(*config.flush_interval);
   housekeeping_.flush.wake_now();
 }
 
+void LogManager::plan_flush(Hosted& hosted) {
+  const auto place = [&] { return std::pair(*hosted.flush_due, hosted.log->partition()); };
+  if (hosted.flush_due) flushes_.erase(place());
+  hosted.flush_due.reset();
+  const auto& interval = hosted.log->config().flush_interval;
+  // Longer ones mean: never.
+  if (!interval || *interval >= Ticker::interval_max) return;
+  hosted.flush_due = hosted.flushed + std::max(*interval, Milliseconds(1));
+  flushes_.insert(place());
+}
+
+// Of many logs only those are looked at whose time has come.
 Task<void> LogManager::flush_due() {
-  Walk walk;
-  while (const LogPointer log = co_await next_log(walk)) {
-    const auto hosted = hosted_.find(log->partition());
-    if (hosted == hosted_.end() || !log->config().flush_interval || log->offline()) continue;
+  const MonotonicTime began = context_.executor.clock().now();
+  for (std::size_t count = 1; !flushes_.empty() && flushes_.begin()->first <= began; ++count) {
+    if (count % logs_per_slice == 0) co_await yield(context_.executor);
+    if (stopping_) co_return;
+    if (flushes_.empty()) break;
+    const auto [due, partition] = *flushes_.begin();
+    flushes_.erase(flushes_.begin());
+    const auto hosted = hosted_.find(partition);
+    if (hosted == hosted_.end() || hosted->second.flush_due != due) continue;
+    hosted->second.flush_due.reset();
+    const LogPointer log = hosted->second.log;
+    if (!log || log->offline()) continue;
     const MonotonicTime now = context_.executor.clock().now();
-    if (log->flushed_end() >= log->end()) {
-      hosted->second.flushed = now;
-      continue;
-    }
-    if (now - hosted->second.flushed < *log->config().flush_interval) continue;
     hosted->second.flushed = now;
+    plan_flush(hosted->second);
+    if (log->flushed_end() >= log->end()) continue;
     const auto flushed = co_await log->flush();
     metrics_.flushes.record(context_.executor.clock().now() - now);
     if (!flushed) warn(*log, flushed.error());

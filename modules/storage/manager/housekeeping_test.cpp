@@ -164,21 +164,68 @@ TEST(Housekeeping, the_cleaners_interval_changes_while_the_server_runs) {
   EXPECT_NE(text.find("millrace_cleaner_failed_logs 0\n"), std::string::npos);
 }
 
-TEST(Housekeeping, a_retention_that_cannot_save_the_log_start_removes_nothing) {
-  ManagerMachine machine(8);
-  machine.config.segment_bytes = 1'000;
-  machine.config.retention_bytes = 2'000;
+// For lack of a descriptor nothing goes. On a full disk segments go one after the other, which
+// needs no file that says where the log begins: else there would never be room again.
+TEST(Housekeeping, a_retention_that_cannot_save_the_log_start_still_makes_room_on_a_full_disk) {
+  for (const IoFault fault : {IoFault::too_many_open, IoFault::no_space}) {
+    ManagerMachine machine(8);
+    machine.config.segment_bytes = 1'000;
+    machine.config.retention_bytes = 2'000;
+    ASSERT_TRUE(machine.start());
+    ASSERT_TRUE(machine.create(orders_0));
+    for (int i = 0; i < 30; ++i) ASSERT_TRUE(machine.append(orders_0, std::string(200, 'x')));
+    machine.manager().find(orders_0)->set_high_watermark(Offset(30));
+    machine.disk.faults().plan(
+        {.kind = IoKind::write, .fault = fault, .path_part = "log-start-offset-checkpoint"});
+    machine.run(machine.manager().apply_retention());
+    const std::size_t left = machine.values(orders_0).size();
+    if (fault == IoFault::no_space) EXPECT_LT(left, 30u);
+    if (fault != IoFault::no_space) EXPECT_EQ(left, 30u);
+    machine.run(machine.manager().apply_retention());
+    EXPECT_LT(machine.values(orders_0).size(), 30u);
+  }
+}
+
+// Each at its own time, whatever the others have.
+TEST(Housekeeping, topics_with_several_flush_ms_are_synced_when_they_are_due) {
+  ManagerMachine machine(12);
+  machine.config.flush_records.reset();
   ASSERT_TRUE(machine.start());
-  ASSERT_TRUE(machine.create(orders_0));
-  for (int i = 0; i < 30; ++i) ASSERT_TRUE(machine.append(orders_0, std::string(200, 'x')));
-  machine.manager().find(orders_0)->set_high_watermark(Offset(30));
-  machine.disk.faults().plan({.kind = IoKind::write,
-                              .fault = IoFault::no_space,
-                              .path_part = "log-start-offset-checkpoint"});
-  machine.run(machine.manager().apply_retention());
-  EXPECT_EQ(machine.values(orders_0).size(), 30u);
-  machine.run(machine.manager().apply_retention());
-  EXPECT_LT(machine.values(orders_0).size(), 30u);
+  constexpr std::int32_t count = 200;
+  const auto partition = [](std::int32_t number) {
+    return TopicPartition{"orders", PartitionIndex(number)};
+  };
+  const auto interval = [](std::int32_t number) { return Milliseconds(50 * (1 + number % 4)); };
+  for (std::int32_t i = 0; i < count; ++i) {
+    machine.config.flush_interval = interval(i);
+    ASSERT_TRUE(machine.create(partition(i)));
+  }
+  for (int round = 0; round < 3; ++round) {
+    for (std::int32_t i = 0; i < count; ++i) ASSERT_TRUE(machine.append(partition(i), "a"));
+    machine.executor.advance(450ms);
+    for (std::int32_t i = 0; i < count; ++i) {
+      const auto log = machine.manager().find(partition(i));
+      EXPECT_EQ(log->flushed_end(), log->end()) << i;
+    }
+  }
+  // A shorter one holds at once, and without one nothing is synced any more.
+  machine.config.flush_interval = 1h;
+  for (std::int32_t i = 0; i < count; ++i) {
+    ASSERT_TRUE(machine.manager().set_config(partition(i), machine.config));
+    ASSERT_TRUE(machine.append(partition(i), "a"));
+  }
+  machine.executor.advance(1s);
+  for (std::int32_t i = 0; i < count; ++i) {
+    const auto log = machine.manager().find(partition(i));
+    EXPECT_LT(log->flushed_end(), log->end()) << i;
+    machine.config.flush_interval = i % 2 == 0 ? std::optional(Milliseconds(0)) : std::nullopt;
+    ASSERT_TRUE(machine.manager().set_config(partition(i), machine.config));
+  }
+  machine.executor.advance(1s);
+  for (std::int32_t i = 0; i < count; ++i) {
+    const auto log = machine.manager().find(partition(i));
+    EXPECT_EQ(log->flushed_end() == log->end(), i % 2 == 0) << i;
+  }
 }
 
 }  // namespace

@@ -214,6 +214,10 @@ Task<StorageResult<void>> LogDirectories::put_away(DirectoryIndex directory,
   co_return done;
 }
 
+Task<StorageResult<void>> LogDirectories::settle_names(DirectoryIndex directory) {
+  co_return co_await at(directory).settle_names();
+}
+
 Task<StorageResult<void>> LogDirectories::set(CheckpointChange change, bool must_last) {
   LogDirectory& directory = at(change.directory);
   if (auto usable = directory.usable(); !usable) co_return usable;

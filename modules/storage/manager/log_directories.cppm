@@ -117,6 +117,8 @@ class LogDirectories {
   [[nodiscard]] Task<StorageResult<void>> put_away(DirectoryIndex directory,
                                                    TopicPartition partition,
                                                    PartitionDirectoryKind kind, Duration delay);
+  // See LogDirectory::settle_names().
+  [[nodiscard]] Task<StorageResult<void>> settle_names(DirectoryIndex directory);
   // Puts one line into a checkpoint file. Durable when it succeeds, if `must_last`, or if the file
   // may have a higher offset; else at the next save().
   [[nodiscard]] Task<StorageResult<void>> set(CheckpointChange change, bool must_last);

@@ -63,7 +63,7 @@ LogDirectory::LogDirectory(Executor& executor, FileSystem& files, Random& random
       sync_names_([this]() -> Task<StorageResult<void>> {
         const auto synced = co_await files_.sync_directory(path_);
         if (synced) co_return StorageResult<void>();
-        co_return storage_failure(StorageFault::offline, describe(synced.error(), path_));
+        co_return failure(directory_sync_error(synced.error(), path_));
       }),
       removals_(executor, files, log_, [this](const StorageError& error) { fail(error); }) {}
 
@@ -122,8 +122,8 @@ Task<StorageResult<void>> LogDirectory::take_over() {
     log_.info("{}: the checkpoint files have lines of {} partitions that are not there", path_,
               gone);
     done = co_await checkpoints_.save_changed();
-    // Without space the lines go before anything else is made.
-    if (!done && done.error().fault != StorageFault::no_space) co_return noted(std::move(done));
+    // Without space or descriptors the lines go before anything else is made.
+    if (!done && !is_shortage(done.error().fault)) co_return noted(std::move(done));
   }
   partitions_ = found_.size();
   for (std::string& path : leftovers_) removals_.add(std::move(path), Duration::zero());
@@ -345,6 +345,9 @@ Task<StorageResult<void>> LogDirectory::put_away(TopicPartition partition,
   const auto renamed = co_await files_.rename(from, to);
   if (!renamed) co_return noted(storage_failure(renamed.error(), from));
   auto done = co_await sync_names_.run();
+  if (!done && is_shortage(done.error().fault)) {
+    co_return noted(co_await put_back(to, from, done.error()));
+  }
   if (!done) co_return noted(std::move(done));
   if (kind == PartitionDirectoryKind::deleted) {
     removals_.add(to, delay);
@@ -354,8 +357,27 @@ Task<StorageResult<void>> LogDirectory::put_away(TopicPartition partition,
   }
   checkpoints_.forget(partition);
   done = co_await checkpoints_.save_changed();
-  // Without space the lines go before a partition of that name is made.
-  if (!done && done.error().fault == StorageFault::no_space) done = {};
+  // Without space or descriptors the lines go before a partition of that name is made.
+  if (!done && is_shortage(done.error().fault)) done = {};
+  co_return noted(std::move(done));
+}
+
+// The partition stays. After a crash it may still be gone: nothing is appended to it before the
+// name that it has again is durable.
+Task<StorageResult<void>> LogDirectory::put_back(std::string from, std::string to,
+                                                 StorageError reason) {
+  names_unsettled_ = true;
+  const auto renamed = co_await files_.rename(from, to);
+  if (renamed) co_return failure(std::move(reason));
+  // Only a start can tell what is there.
+  co_return storage_failure(StorageFault::offline, describe(renamed.error(), from));
+}
+
+Task<StorageResult<void>> LogDirectory::settle_names() {
+  if (auto usable_now = usable(); !usable_now) co_return usable_now;
+  if (!std::exchange(names_unsettled_, false)) co_return StorageResult<void>();
+  auto done = co_await sync_names_.run();
+  if (!done) names_unsettled_ = true;
   co_return noted(std::move(done));
 }
 

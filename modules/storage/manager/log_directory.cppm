@@ -93,9 +93,14 @@ class LogDirectory {
   [[nodiscard]] Task<StorageResult<void>> make_partition(TopicPartition partition, Uuid topic_id);
   // Renames the directory of a partition that nobody uses any more and takes its lines out of the
   // checkpoint files; durable when it succeeds, so that a partition that is made anew under that
-  // name inherits nothing. A deleted one is removed after the delay.
+  // name inherits nothing. A deleted one is removed after the delay. After a shortage it is as
+  // before, but settle_names() comes before it is used again.
   [[nodiscard]] Task<StorageResult<void>> put_away(TopicPartition partition,
                                                    PartitionDirectoryKind kind, Duration delay);
+
+  // What an attempt to put a partition away has left of its names is durable when it succeeds: to
+  // be asked for before such a partition is used again.
+  [[nodiscard]] Task<StorageResult<void>> settle_names();
 
   // Of a partition that another directory has too: whether anything was ever appended here.
   [[nodiscard]] Task<StorageResult<bool>> has_records(TopicPartition partition);
@@ -114,6 +119,8 @@ class LogDirectory {
   [[nodiscard]] Task<StorageResult<void>> write_identity(const DirectoryOwner& owner);
   [[nodiscard]] Task<StorageResult<void>> take_mark();
   [[nodiscard]] Task<StorageResult<void>> look_around();
+  [[nodiscard]] Task<StorageResult<void>> put_back(std::string from, std::string to,
+                                                   StorageError reason);
   [[nodiscard]] Task<StorageResult<bool>> find_records(std::string path);
   [[nodiscard]] Task<void> remove_empty(std::string path);
   void note_directory(const std::string& name);
@@ -137,6 +144,7 @@ class LogDirectory {
   std::optional<StorageError> failed_;
   std::function<void()> went_offline_;
   std::size_t partitions_ = 0;
+  bool names_unsettled_ = false;
   Checkpoints checkpoints_;
   Coalesced sync_names_;
   Removals removals_;

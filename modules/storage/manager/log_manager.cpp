@@ -158,6 +158,10 @@ Task<StorageResult<LogPointer>> LogManager::adopt(TopicPartition partition, Uuid
   Hosted& hosted = hosted_.at(partition);
   if (keeper(hosted.directory).failed) co_return failure(*keeper(hosted.directory).failed);
   if (!hosted.log) {
+    const auto settled = co_await cross<StorageResult<void>>(context_.crossing, context_.home, [&] {
+      return directories_.settle_names(hosted.directory);
+    });
+    if (!settled) co_return failure(settled.error());
     const auto opened = co_await open_log(partition, hosted.directory, hosted.told, config, false);
     if (!opened) co_return failure(opened.error());
   }

@@ -8,6 +8,7 @@ module;
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -184,7 +185,8 @@ class LogManager final : public DirectoryUser, public CleanerKeeper {
     // As far as the checkpoint files have been told.
     PartitionOffsets told;
     MonotonicTime flushed;
-    bool cleaned = false;  // known to the cleaner
+    std::optional<MonotonicTime> flush_due;  // its place in flushes_
+    bool cleaned = false;                    // known to the cleaner
   };
   using HostedLogs = std::map<TopicPartition, Hosted>;
   struct Opening;
@@ -239,6 +241,7 @@ class LogManager final : public DirectoryUser, public CleanerKeeper {
   [[nodiscard]] Task<void> try_failed_again();
   // The log has this configuration now.
   void note_config(Hosted& hosted, const LogConfig& config);
+  void plan_flush(Hosted& hosted);
   void ask_for_space();
   void warn(const Log& log, const StorageError& error) const;
 
@@ -257,6 +260,9 @@ class LogManager final : public DirectoryUser, public CleanerKeeper {
   std::vector<std::unique_ptr<Keeper>> keepers_;
   HostedLogs hosted_;
   PartitionTurns turns_;
+  // Logs whose topic has flush.ms, by the time when they are due. One that is gone, or due at
+  // another time by now, is left out when its turn comes.
+  std::set<std::pair<MonotonicTime, TopicPartition>> flushes_;
   Housekeeping housekeeping_;
   Scrubber scrubber_;
   bool looking_at_space_ = false;

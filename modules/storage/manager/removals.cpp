@@ -13,6 +13,13 @@ import :removals;
 
 namespace millrace::storage {
 
+namespace {
+
+// What lacked descriptors or memory is tried again so much later.
+constexpr Duration shortage_delay = std::chrono::minutes(1);
+
+}  // namespace
+
 Removals::Removals(Executor& executor, FileSystem& files, Logger log, Failed failed)
     : executor_(executor),
       files_(files),
@@ -52,6 +59,9 @@ Task<void> Removals::remove_due() {
     const auto removed = co_await remove(path);
     if (removed) {
       log_.info("{} is removed", path);
+    } else if (is_shortage(removed.error().fault)) {
+      log_.warning("{} is removed later: {}", path, removed.error().message);
+      waiting_.push_back({path, now + shortage_delay});
     } else {
       log_.warning("{} is left until the next start: {}", path, removed.error().message);
       if (removed.error().fault == StorageFault::offline) {

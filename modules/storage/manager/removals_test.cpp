@@ -52,13 +52,28 @@ TEST_F(RemovedDirectories, stay_when_the_server_stops_before) {
 }
 
 TEST_F(RemovedDirectories, one_that_cannot_be_removed_does_not_hold_up_the_next) {
-  disk.faults().plan(
-      {.kind = IoKind::remove, .fault = IoFault::too_many_open, .path_part = "/one/"});
+  disk.faults().plan({.kind = IoKind::remove, .fault = IoFault::invalid, .path_part = "/one/"});
   removals.add("/one", 1s);
   removals.add("/two", 2s);
   executor.advance(5s);
   EXPECT_FALSE(there("/two"));
   EXPECT_EQ(disk.faults().injected(), 1u);
+  EXPECT_EQ(removals.waiting(), 0u);
+  EXPECT_TRUE(failures.empty());
+}
+
+TEST_F(RemovedDirectories, one_that_lacked_a_descriptor_is_removed_later) {
+  disk.faults().plan(
+      {.kind = IoKind::list, .fault = IoFault::too_many_open, .path_part = "/one", .times = 3});
+  removals.add("/one", 1s);
+  removals.add("/two", 2s);
+  executor.advance(5s);
+  EXPECT_FALSE(there("/two"));
+  EXPECT_TRUE(there("/one"));
+  EXPECT_EQ(removals.waiting(), 1u);
+  executor.advance(5min);
+  EXPECT_FALSE(there("/one"));
+  EXPECT_EQ(disk.faults().injected(), 3u);
   EXPECT_EQ(removals.waiting(), 0u);
   EXPECT_TRUE(failures.empty());
 }

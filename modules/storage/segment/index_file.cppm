@@ -43,6 +43,7 @@ class IndexFile {
 
   // Takes over a file of so many bytes, unchecked.
   void found(std::uint64_t file_bytes);
+  [[nodiscard]] bool file_made() const { return file_made_; }
   // There is none where one should be.
   void missed() {
     checked_ = false;
@@ -59,11 +60,11 @@ class IndexFile {
   // Entries from `count` on are gone, in memory and in the file.
   [[nodiscard]] Task<StorageResult<void>> keep(SegmentContext& context, std::string path,
                                                std::size_t count);
-  // Whether something was written since the last sync.
   // Puts other entries in the place of all, in memory at once, in the file durably; without
   // entries no file is made.
   [[nodiscard]] Task<StorageResult<void>> replace(SegmentContext& context, std::string path,
                                                   GrowingIndex entries);
+  // Whether something was written since the last sync.
   [[nodiscard]] bool dirty() const { return dirty_; }
   [[nodiscard]] Task<StorageResult<void>> sync(SegmentContext& context, std::string path);
 
@@ -73,8 +74,8 @@ class IndexFile {
   bool dirty_ = false;
   bool file_made_ = false;
   bool torn_ = false;
-  GrowingIndex entries_;
   bool missing_ = false;
+  GrowingIndex entries_;
   MappedFiles::Mapping mapping_;
 };
 

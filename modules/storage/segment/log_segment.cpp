@@ -75,8 +75,14 @@ Task<StorageResult<void>> Segment::create() {
   if (!lease) co_return failure(lease.error());
   // What an attempt that failed may have left.
   const auto emptied = co_await context_.files.set_size(lease->handle(), 0);
-  if (!emptied) co_return storage_failure(emptied.error(), log_path_);
-  co_return StorageResult<void>();
+  if (emptied) co_return StorageResult<void>();
+  const StorageError error = storage_error(emptied.error(), log_path_);
+  if (error.fault == StorageFault::offline) co_return failure(error);
+  // A start would take it for the last segment, whatever is appended to the one before.
+  co_await context_.open_files.forget(log_path_);
+  const auto removed = co_await remove_file_if_there(context_.files, log_path_);
+  if (!removed) co_return storage_failure(StorageFault::offline, removed.error().message);
+  co_return failure(error);
 }
 
 Task<StorageResult<void>> Segment::prepare() {
@@ -127,13 +133,18 @@ Task<StorageResult<void>> Segment::write(std::span<const ByteView> pieces) {
     if (!opened) co_return failure(opened.error());
     lease = std::move(*opened);
   }
+  if (has_rest_) {
+    if (auto cut = co_await cut_back(); !cut) co_return cut;
+  }
   const auto written = co_await context_.files.write(lease->handle(), bytes_, pieces);
   if (written) co_return StorageResult<void>();
   const StorageError error = storage_error(written.error(), log_path_);
   if (error.fault == StorageFault::offline) co_return failure(error);
   if (planted(Planted::part_of_write_kept)) co_return failure(error);
-  // A part may be in the file. Where it cannot be removed nothing can be appended any more.
-  if (const auto cut = co_await cut_back(); !cut) {
+  // A part may be in the file. It goes now, or before anything else is written there.
+  has_rest_ = true;
+  const auto cut = co_await cut_back();
+  if (!cut && !is_shortage(cut.error().fault)) {
     co_return storage_failure(StorageFault::offline, cut.error().message);
   }
   co_return failure(error);
@@ -173,6 +184,7 @@ Task<StorageResult<void>> Segment::cut_back() {
   // What was cut must not come back under what is written next.
   if (auto synced = co_await sync_file(lease->handle()); !synced) co_return synced;
   synced_bytes_ = bytes_;
+  has_rest_ = false;
   co_return StorageResult<void>();
 }
 
@@ -285,13 +297,20 @@ Task<StorageResult<void>> Segment::rename_to_deleted(SegmentFileKind kind) {
   const auto guard = co_await index_changes_.lock();
   const std::string from = path(kind);
   auto renamed = co_await context_.files.rename(from, path(kind, FileStage::deleted));
-  // A full disk may have no place for another name; removing takes none.
-  if (!renamed && renamed.error().fault == IoFault::no_space) {
+  // A full disk may have no place for another name; removing takes none. In the middle of a segment
+  // it also makes up for other things that are short.
+  const bool begun = kind != SegmentFileKind::offset_index;
+  if (!renamed && (renamed.error().fault == IoFault::no_space ||
+                   (begun && renamed.error().fault == IoFault::too_many_open))) {
     renamed = co_await context_.files.remove(from);
   }
   // Not before: a reader might open it again meanwhile, and another file gets the name.
   co_await context_.open_files.forget(from);
   if (!renamed && renamed.error().fault != IoFault::not_found) {
+    if (!begun && renamed.error().fault == IoFault::too_many_open) {
+      removed_ = false;
+      co_return storage_failure(renamed.error(), from);
+    }
     // Half a segment is none: only a start can put the names in order.
     co_return storage_failure(StorageFault::offline, describe(renamed.error(), from));
   }

@@ -85,12 +85,16 @@ class Segment {
   [[nodiscard]] Task<StorageResult<void>> prepare();
   [[nodiscard]] bool prepared() const { return prepared_; }
   // Writes batches behind the last one. They belong to the segment when added() was called for each
-  // in order. After a failure nothing of them is in the file, or the fault is `offline`.
+  // in order. After a failure nothing of them is in the file, or has_rest(), or the fault is
+  // `offline`.
   [[nodiscard]] Task<StorageResult<void>> write(std::span<const ByteView> pieces);
   void added(const protocol::BatchHeader& header, std::uint32_t index_interval_bytes);
   void add_aborted(const AbortedTransaction& transaction);
   // Removes what is in the file behind the last batch, durably.
   [[nodiscard]] Task<StorageResult<void>> cut_back();
+  // A part of what could not be written is still in the file: write() removes it first, and so does
+  // whoever does anything else with the end of the file.
+  [[nodiscard]] bool has_rest() const { return has_rest_; }
 
   // Whether a batch still fits into format and limits, behind batches of `bytes_before` that are
   // about to be written. A first batch may have any size.
@@ -140,10 +144,6 @@ class Segment {
   // Adds the aborted transactions with records in [from, to); true if later segments have none.
   [[nodiscard]] Task<StorageResult<bool>> collect_aborted(Offset from, Offset to,
                                                           std::vector<AbortedTransaction>& found);
-  // All bytes of one batch.
-  [[nodiscard]] Task<StorageResult<Buffer>> read_batch(const BatchPlace& place);
-  [[nodiscard]] Task<StorageResult<OpenFiles::Lease>> open_log();
-  // The same, at once, if the file is open.
   // Where a batch begins that lies some batches before the one that holds the offset, or the
   // beginning: who reads on from here sees whether the offsets around it can be right.
   [[nodiscard]] Task<StorageResult<std::uint64_t>> well_before(Offset offset);
@@ -152,10 +152,16 @@ class Segment {
   [[nodiscard]] Task<StorageResult<std::optional<Misplaced>>> held_against_index(
       std::uint64_t position, const protocol::BatchHeader& header,
       std::optional<Misplaced> otherwise);
+  // All bytes of one batch.
+  [[nodiscard]] Task<StorageResult<Buffer>> read_batch(const BatchPlace& place);
+  [[nodiscard]] Task<StorageResult<OpenFiles::Lease>> open_log();
+  // The same, at once, if the file is open.
   [[nodiscard]] std::optional<OpenFiles::Lease> open_log_now();
 
   // --- Cutting, rebuilding, removing ---
 
+  // Opens the files that truncate() changes: as long as they are held it lacks no descriptor.
+  [[nodiscard]] Task<StorageResult<std::vector<OpenFiles::Lease>>> open_for_cut();
   // Removes the batches from this position on, where the batch begins that is at or after
   // `offset`; durably. After a failure in the middle it is to be opened anew.
   [[nodiscard]] Task<StorageResult<void>> truncate(std::uint64_t position, Offset offset);
@@ -179,7 +185,7 @@ class Segment {
   [[nodiscard]] Offset next_offset() const { return next_offset_; }
 
   // Gives every file the suffix `.deleted`. Readers keep what they have open; who opens it now
-  // finds nothing.
+  // finds nothing. StorageFault::limit: nothing was changed.
   [[nodiscard]] Task<StorageResult<void>> rename_to_deleted();
   // The same in two steps, for who must know which of them a crash left behind.
   [[nodiscard]] Task<StorageResult<void>> rename_indexes_to_deleted();
@@ -227,6 +233,7 @@ class Segment {
   bool finished_ = false;
   bool largest_known_ = false;
   bool removed_ = false;
+  bool has_rest_ = false;
   AsyncMutex preparing_;  // readers and the writer may want the same
   AsyncMutex index_changes_;
   AsyncMutex syncing_;

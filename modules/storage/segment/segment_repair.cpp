@@ -243,6 +243,24 @@ Task<StorageResult<void>> Segment::set_aborted(
                                            std::move(entries));
 }
 
+Task<StorageResult<std::vector<OpenFiles::Lease>>> Segment::open_for_cut() {
+  std::vector<OpenFiles::Lease> leases;
+  for (IndexFile* index : {&offsets_, &times_, &transactions_}) {
+    // Else a reader could find out meanwhile that they must be rebuilt.
+    if (index != &transactions_) {
+      if (auto checked = co_await check_index(*index); !checked) co_return failure(checked.error());
+    }
+    if (!index->file_made()) continue;
+    auto lease = co_await context_.open_files.acquire(path(index->kind()), OpenMode::create);
+    if (!lease) co_return failure(lease.error());
+    leases.push_back(std::move(*lease));
+  }
+  auto lease = co_await open_log();
+  if (!lease) co_return failure(lease.error());
+  leases.push_back(std::move(*lease));
+  co_return std::move(leases);
+}
+
 Task<StorageResult<void>> Segment::truncate(std::uint64_t position, Offset offset) {
   // Else a reader could find out meanwhile that they must be rebuilt.
   for (IndexFile* index : {&offsets_, &times_}) {
@@ -260,6 +278,7 @@ Task<StorageResult<void>> Segment::truncate(std::uint64_t position, Offset offse
     }
   }
   synced_bytes_ = position;
+  has_rest_ = false;
   co_return co_await start_again_at(position, offset);
 }
 

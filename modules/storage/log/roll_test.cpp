@@ -1,0 +1,164 @@
+// When a log begins a new segment by its age.
+#include <set>
+
+#include "test_batches.hpp"
+
+namespace millrace::storage {
+namespace {
+
+constexpr std::int64_t hour = 60ll * 60 * 1'000;
+constexpr std::int64_t step = 100;
+
+void set_wall(LogMachine& machine, std::int64_t ms) {
+  machine.executor.manual_clock().set_wall(Timestamp(ms));
+}
+
+// How old the first record is when a batch goes to a new segment. Times are in the records.
+std::int64_t age_at_roll(LogMachine& machine, std::int64_t restart_at = -1) {
+  EXPECT_TRUE(machine.open());
+  const std::int64_t begin = 1'000'000;
+  EXPECT_TRUE(machine.append({{"v"}, Timestamp(begin)}));
+  for (std::int64_t age = 0; age <= 2 * hour; age += step) {
+    if (age == restart_at) machine.reopen();
+    EXPECT_TRUE(machine.append({{"v"}, Timestamp(begin + age)}));
+    if (machine.log->segments().size() == 1) continue;
+    EXPECT_TRUE(machine.close());
+    return age;
+  }
+  ADD_FAILURE() << "it never rolled";
+  return 0;
+}
+
+void configure(LogMachine& machine, std::int64_t age_max, std::int64_t jitter_max) {
+  machine.config.segment_age_max = Milliseconds(age_max);
+  machine.config.segment_jitter_max = Milliseconds(jitter_max);
+}
+
+TEST(Roll, without_jitter_comes_at_the_age_that_was_asked_for) {
+  for (std::int32_t partition = 0; partition < 5; ++partition) {
+    LogMachine machine(1);
+    machine.partition.partition = PartitionIndex(partition);
+    configure(machine, 20'000, 0);
+    EXPECT_EQ(age_at_roll(machine), 20'000 + step);
+  }
+}
+
+TEST(Roll, jitter_spreads_the_partitions_and_stays_within_its_limit) {
+  std::set<std::int64_t> ages;
+  for (std::int32_t partition = 0; partition < 40; ++partition) {
+    LogMachine machine(1);
+    machine.partition.partition = PartitionIndex(partition);
+    configure(machine, 20'000, 8'000);
+    const std::int64_t age = age_at_roll(machine);
+    EXPECT_GT(age, 12'000);
+    EXPECT_LE(age, 20'000 + step);
+    ages.insert(age);
+  }
+  // Of 80 steps.
+  EXPECT_GT(ages.size(), 20u);
+  EXPECT_LT(*ages.begin(), 14'000);
+  EXPECT_GT(*ages.rbegin(), 18'000);
+}
+
+TEST(Roll, jitter_differs_by_topic_and_from_segment_to_segment) {
+  std::set<std::int64_t> ages;
+  for (const std::string topic : {"orders", "payments", "shipments", "returns"}) {
+    LogMachine machine(1);
+    machine.partition.topic = topic;
+    configure(machine, 20'000, 8'000);
+    ages.insert(age_at_roll(machine));
+  }
+  EXPECT_GT(ages.size(), 1u);
+  LogMachine machine(1);
+  configure(machine, 20'000, 8'000);
+  ASSERT_TRUE(machine.open());
+  std::set<std::int64_t> between;
+  std::int64_t last = 0;
+  std::size_t segments = 1;
+  for (std::int64_t age = 0; between.size() < 3 && age < hour; age += step) {
+    ASSERT_TRUE(machine.append({{"v"}, Timestamp(age)}));
+    if (machine.log->segments().size() == segments) continue;
+    segments = machine.log->segments().size();
+    between.insert(age - std::exchange(last, age));
+  }
+  EXPECT_EQ(between.size(), 3u);
+  ASSERT_TRUE(machine.close());
+}
+
+TEST(Roll, jitter_of_a_segment_is_the_same_after_a_restart) {
+  for (std::int32_t partition = 0; partition < 5; ++partition) {
+    std::set<std::int64_t> ages;
+    for (const std::int64_t restart_at : {std::int64_t{-1}, 2 * step, 100 * step}) {
+      LogMachine machine(1);
+      machine.partition.partition = PartitionIndex(partition);
+      configure(machine, 20'000, 8'000);
+      ages.insert(age_at_roll(machine, restart_at));
+    }
+    EXPECT_EQ(ages.size(), 1u);
+  }
+}
+
+// As in Kafka: a jitter that is longer than the age itself is cut to it.
+TEST(Roll, jitter_that_is_longer_than_the_age_makes_no_segment_for_each_batch) {
+  for (std::int32_t partition = 0; partition < 20; ++partition) {
+    LogMachine machine(1);
+    machine.partition.partition = PartitionIndex(partition);
+    configure(machine, 20'000, 100 * hour);
+    const std::int64_t age = age_at_roll(machine);
+    EXPECT_GT(age, 0);
+    EXPECT_LE(age, 20'000 + step);
+  }
+}
+
+TEST(Roll, goes_by_the_timestamps_of_the_records_and_not_by_the_clock) {
+  LogMachine machine(1);
+  configure(machine, hour, 0);
+  set_wall(machine, 100 * hour);
+  ASSERT_TRUE(machine.open());
+  ASSERT_TRUE(machine.append({{"v"}, Timestamp(hour)}));
+  set_wall(machine, 200 * hour);
+  ASSERT_TRUE(machine.append({{"v"}, Timestamp(2 * hour)}));
+  EXPECT_EQ(machine.log->segments().size(), 1u);
+  ASSERT_TRUE(machine.append({{"v"}, Timestamp(2 * hour + 1)}));
+  EXPECT_EQ(machine.log->segments().size(), 2u);
+  // It counts from the first record of the new one; older records do not roll.
+  ASSERT_TRUE(machine.append({{"v"}, Timestamp(0)}));
+  ASSERT_TRUE(machine.append({{"v"}, Timestamp(3 * hour + 1)}));
+  EXPECT_EQ(machine.log->segments().size(), 2u);
+  ASSERT_TRUE(machine.append({{"v"}, Timestamp(3 * hour + 2)}));
+  EXPECT_EQ(machine.log->segments().size(), 3u);
+  // After a restart, too.
+  machine.reopen();
+  set_wall(machine, 300 * hour);
+  ASSERT_TRUE(machine.append({{"v"}, Timestamp(4 * hour + 2)}));
+  EXPECT_EQ(machine.log->segments().size(), 3u);
+  ASSERT_TRUE(machine.append({{"v"}, Timestamp(4 * hour + 3)}));
+  EXPECT_EQ(machine.log->segments().size(), 4u);
+  ASSERT_TRUE(machine.close());
+}
+
+TEST(Roll, goes_by_the_clock_where_records_have_no_timestamps) {
+  LogMachine machine(2);
+  configure(machine, hour, 0);
+  set_wall(machine, 100 * hour);
+  ASSERT_TRUE(machine.open());
+  ASSERT_TRUE(machine.append({{"v"}, no_timestamp}));
+  set_wall(machine, 101 * hour);
+  ASSERT_TRUE(machine.append({{"v"}, no_timestamp}));
+  EXPECT_EQ(machine.log->segments().size(), 1u);
+  set_wall(machine, 101 * hour + 1);
+  ASSERT_TRUE(machine.append({{"v"}, no_timestamp}));
+  EXPECT_EQ(machine.log->segments().size(), 2u);
+  // Where one of the two has none.
+  ASSERT_TRUE(machine.append({{"v"}, Timestamp(900 * hour)}));
+  EXPECT_EQ(machine.log->segments().size(), 2u);
+  set_wall(machine, 103 * hour);
+  ASSERT_TRUE(machine.append({{"v"}, Timestamp(0)}));
+  EXPECT_EQ(machine.log->segments().size(), 3u);
+  ASSERT_TRUE(machine.append({{"v"}, no_timestamp}));
+  EXPECT_EQ(machine.log->segments().size(), 3u);
+  ASSERT_TRUE(machine.close());
+}
+
+}  // namespace
+}  // namespace millrace::storage
