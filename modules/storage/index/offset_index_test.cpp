@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 import millrace.storage.index;
@@ -97,6 +98,40 @@ RC_GTEST_PROP(OffsetIndex, lookups_agree_with_a_plain_search, (std::vector<std::
   }
   RC_ASSERT(view.floor_of(offset) == by_offset);
   RC_ASSERT(view.floor_of_position(position) == by_position);
+}
+
+// Far from evenly spread: small batches, then large ones, then small ones.
+TEST(OffsetIndex, every_offset_and_position_is_found_however_the_entries_are_spread) {
+  for (const std::size_t count : {1u, 2u, 3u, 7u, 64u, 300u}) {
+    GrowingIndex index(offset_index_entry_bytes);
+    std::vector<OffsetPosition> plain;
+    OffsetPosition at{base, 0};
+    for (std::size_t i = 0; i < count; ++i) {
+      const bool middle = i > count / 3 && i < 2 * count / 3;
+      at = {at.offset.plus(middle ? 40 : 1), at.position + (middle ? 1 : 60)};
+      plain.push_back(at);
+      ASSERT_TRUE(add_offset_entry(index, base, at));
+    }
+    const OffsetIndexView view(index.bytes(), base);
+    for (Offset offset = base; offset <= at.offset.next(); offset = offset.next()) {
+      OffsetPosition expected{base, 0};
+      for (const OffsetPosition& entry : plain) {
+        if (entry.offset <= offset) expected = entry;
+      }
+      ASSERT_EQ(view.floor_of(offset), expected) << offset.value() << " of " << count;
+    }
+    for (std::uint32_t position = 0; position <= at.position + 1; ++position) {
+      OffsetPosition expected{base, 0};
+      for (const OffsetPosition& entry : plain) {
+        if (entry.position <= position) expected = entry;
+      }
+      ASSERT_EQ(view.floor_of_position(position), expected) << position << " of " << count;
+    }
+    constexpr std::uint32_t most = std::numeric_limits<std::uint32_t>::max();
+    EXPECT_EQ(view.floor_of_position(most), at);
+    EXPECT_EQ(view.floor_of(Offset(std::numeric_limits<std::int64_t>::max())), at);
+    EXPECT_EQ(view.entries_up_to(Offset(-1)), 0u);
+  }
 }
 
 }  // namespace
