@@ -39,7 +39,7 @@ Result<void> TimeIndexView::check_against(Offset end) const {
   for (std::size_t i = 0; i < entries(); ++i) {
     const TimestampOffset here = entry(i);
     const bool ascends =
-        i == 0 || (here.timestamp > entry(i - 1).timestamp && here.offset >= entry(i - 1).offset);
+        i == 0 || (here.timestamp > entry(i - 1).timestamp && here.offset > entry(i - 1).offset);
     if (!ascends || here.offset < base_ || here.offset >= end) {
       return failure(ErrorKind::corrupt, "entry " + std::to_string(i) +
                                              " of the time index cannot be: timestamp " +

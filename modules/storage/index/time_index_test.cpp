@@ -39,7 +39,7 @@ TEST(TimeIndex, has_kafkas_bytes) {
 
 TEST(TimeIndex, a_file_that_no_segment_wrote_is_found_out) {
   GrowingIndex index(time_index_entry_bytes);
-  ASSERT_TRUE(add_time_entry(index, base, {Timestamp(100), Offset(510)}));
+  ASSERT_TRUE(add_time_entry(index, base, {Timestamp(100), Offset(505)}));
   ASSERT_TRUE(add_time_entry(index, base, {Timestamp(200), Offset(510)}));
   EXPECT_TRUE(TimeIndexView(index.bytes(), base).check_against(Offset(511)).has_value());
   EXPECT_FALSE(TimeIndexView(index.bytes(), base).check_against(Offset(510)).has_value());
@@ -48,12 +48,20 @@ TEST(TimeIndex, a_file_that_no_segment_wrote_is_found_out) {
   EXPECT_FALSE(TimeIndexView(zeros, base).check_against(Offset(511)).has_value());
 }
 
+// What a crash leaves of an entry may be its timestamp without its offset.
+TEST(TimeIndex, an_entry_at_the_offset_of_the_one_before_is_found_out) {
+  GrowingIndex index(time_index_entry_bytes);
+  ASSERT_TRUE(add_time_entry(index, base, {Timestamp(1'000), base}));
+  ASSERT_TRUE(add_time_entry(index, base, {Timestamp(2'000), base}));
+  EXPECT_FALSE(TimeIndexView(index.bytes(), base).check_against(Offset(600)).has_value());
+}
+
 RC_GTEST_PROP(TimeIndex, lookups_agree_with_a_plain_search, (std::vector<std::uint8_t> steps)) {
   GrowingIndex index(time_index_entry_bytes);
   std::vector<TimestampOffset> plain;
   TimestampOffset at{Timestamp(0), base};
   for (const std::uint8_t step : steps) {
-    at = {at.timestamp.plus(1 + step), at.offset.plus(step % 3)};
+    at = {at.timestamp.plus(1 + step), at.offset.plus(1 + step % 3)};
     plain.push_back(at);
     RC_ASSERT(add_time_entry(index, base, at));
   }

@@ -231,6 +231,20 @@ Task<ReadResult<std::optional<TimestampOffset>>> Log::find_max_timestamp() {
   const auto asked = co_await ask_segments(all, ask);
   if (!asked) co_return failure(asked.error());
   if (best.timestamp == no_timestamp) co_return std::optional<TimestampOffset>();
+  auto found = co_await find_timestamp(best.timestamp, end_);
+  if (!found || *found) co_return found;
+  // A batch that compaction left without records still has its time in the index: now those that
+  // have records are looked through.
+  const auto ask_again = [&](std::shared_ptr<Segment> segment) -> Task<StorageResult<bool>> {
+    const auto largest =
+        co_await segment->largest_timestamp_from(std::max(start_, segment->base()));
+    if (!largest) co_return failure(largest.error());
+    if (largest->timestamp > best.timestamp) best = *largest;
+    co_return StorageResult<bool>(false);
+  };
+  const auto asked_again = co_await ask_segments(all, ask_again);
+  if (!asked_again) co_return failure(asked_again.error());
+  if (best.timestamp == no_timestamp) co_return std::optional<TimestampOffset>();
   co_return co_await find_timestamp(best.timestamp, end_);
 }
 

@@ -206,7 +206,7 @@ Task<StorageResult<TimestampOffset>> Segment::largest_timestamp_from(Offset from
     if (!place) co_return failure(place.error());
     if (!*place) co_return youngest;
     const auto& header = (*place)->header;
-    if (header.max_timestamp > youngest.timestamp) {
+    if (header.max_timestamp > youngest.timestamp && header.record_count > 0) {
       youngest = {header.max_timestamp, header.last_offset()};
     }
   }
