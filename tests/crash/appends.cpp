@@ -68,8 +68,9 @@ Trial::Ask Trial::new_ask(Ahead& ahead) {
   if (random_.chance(0.08)) epoch_ = epoch_.next();
   ask.epoch = epoch_;
   ask.replicated = random_.chance(0.25);
-  // Without space some of them may be appended; then what follows would not be what it seems.
-  const bool single = !ask.replicated || options_.trouble == Trouble::space;
+  // Where something is short some of them may be appended; then what follows would not be what it
+  // seems.
+  const bool single = !ask.replicated || runs_short();
   const std::size_t batches = single ? 1 : 1 + random_.below(3);
   for (std::size_t i = 0; i < batches; ++i) {
     BatchPlan plan;
@@ -79,7 +80,10 @@ Trial::Ask Trial::new_ask(Ahead& ahead) {
     plan.timestamp = Timestamp(static_cast<std::int64_t>(random_.below(2'000)));
     plan.timestamp_spread = 50;
     if (random_.chance(0.1)) plan.gap = 2;
+    if (random_.chance(0.85)) plan.keys = 6;
     if (random_.chance(0.5)) plan_producer(plan, ahead, !ask.replicated);
+    // What is known of a producer does not change with the records that stay of a batch.
+    if (plan.producer.id != no_producer_id) plan.timestamp_spread = 0;
     if (plan.marker) ask.origin = AppendOrigin::coordinator;
     Draft draft = maker_.make(plan, random_);
     std::optional<Offset> base;
@@ -110,6 +114,7 @@ Task<void> Trial::run_append(Ask& ask) {
 void Trial::append() {
   const std::size_t count = random_.chance(0.5) ? 1 : 1 + random_.below(5);
   std::vector<Ask> asks;
+  ahead_was_wrong_ = false;
   Ahead ahead(model_);
   protocol::Decompressor& decompressor = machine_.process->decompressor;
   for (std::size_t i = 0; i < count; ++i) {
@@ -134,9 +139,10 @@ void Trial::append() {
   bool answered = true;
   for (const Ask& ask : asks) {
     if (options_.trace) trace_ask(ask);
-    // From the first that was not answered on all may be in the log or not.
-    answered =
-        answered && (well() || *ask.result || ask.result->error().fault != AppendFault::storage);
+    // From the first that was not answered on all may be in the log or not; so it is where the
+    // flush behind an append found no descriptor.
+    const bool failed = !*ask.result && ask.result->error().fault == AppendFault::storage;
+    answered = answered && !(failed && (!well() || options_.trouble == Trouble::descriptors));
     if (answered) {
       end_append(ask);
     } else {
@@ -144,6 +150,10 @@ void Trial::append() {
     }
   }
   end_beside(beside);
+  if (!answered && well()) {
+    ++coverage_.ran_short;
+    return compare(Expected::after_crash, model_.end());
+  }
   model_.durable_up_to(machine_.log->flushed_end());
   static_cast<void>(survived());
 }
@@ -181,8 +191,9 @@ void Trial::trace_ask(const Ask& ask) {
 // What the leader has is refused if the log has forgotten what came before it, or had no space for
 // that.
 void Trial::end_refused(const AppendError& error) {
-  if (options_.trouble == Trouble::space) return;
+  if (runs_short()) return;
   if (error.fault == AppendFault::producer && model_.forget_producers()) return;
+  if (ahead_was_wrong_) return;
   differ("what the leader has was refused: {} {}", name_of(error.fault), error.message);
 }
 
@@ -206,6 +217,7 @@ void Trial::end_append(const Ask& ask) {
     const ProducerCheck expected = right();
     // What the log has forgotten may show only here.
     while (!agrees(right(), *batch, result)) {
+      ahead_was_wrong_ = true;
       if (model_.forget_producers()) continue;
       differ("an append should be {} at {} to {} and is {}", name_of(expected.verdict),
              batch->base(), batch->last(), text_of(result));

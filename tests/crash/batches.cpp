@@ -48,11 +48,20 @@ Draft BatchMaker::make(const BatchPlan& plan, Random& random) {
     const std::string number = std::to_string(++made_);
     std::copy_n(number.begin(), std::min(number.size(), value.size()), value.begin());
     protocol::RecordInput record;
-    record.value = as_bytes(value);
+    RecordPlace place{delta, plan.timestamp};
+    std::string key;
+    if (plan.keys > 0) {
+      place.key = static_cast<int>(random.below(plan.keys));
+      place.tombstone = random.chance(0.2);
+      key = "key " + std::to_string(place.key);
+      record.key = as_bytes(key);
+    }
+    if (!place.tombstone) record.value = as_bytes(value);
     const auto spread = static_cast<std::uint64_t>(plan.timestamp_spread);
     record.timestamp = plan.timestamp.plus(static_cast<std::int64_t>(random.below(spread + 1)));
+    place.timestamp = record.timestamp;
     fits = fits && builder_.append_at(delta, record).has_value();
-    draft.records.push_back({delta, record.timestamp});
+    draft.records.push_back(place);
     delta += 1 + plan.gap;
   }
   if (records > 0) builder_.set_last_offset_delta(delta - 1);

@@ -10,12 +10,16 @@ using Bytes = std::vector<std::byte>;
 struct RecordPlace {
   std::int32_t offset_delta = 0;
   Timestamp timestamp;
+  int key = -1;  // without one
+  bool tombstone = false;
 };
 
 // What a batch is to hold.
 struct BatchPlan {
   std::size_t records = 1;
   std::size_t value_bytes = 10;
+  // Of so many keys; without them records have none.
+  std::uint64_t keys = 0;
   // Each record is up to so much older or younger.
   Timestamp timestamp{1'000};
   std::int64_t timestamp_spread = 0;

@@ -33,6 +33,10 @@ class Comparison {
   };
   [[nodiscard]] Task<Read> read(Offset offset, Offset up_to, std::uint64_t bytes_max);
   [[nodiscard]] std::optional<TimestampOffset> first_at(Timestamp timestamp) const;
+  [[nodiscard]] std::optional<Offset> first_left(const AbortedTransaction& transaction) const;
+  [[nodiscard]] bool are_aborted(const std::vector<AbortedTransaction>& found) const;
+  [[nodiscard]] std::vector<AbortedTransaction> from_the_start(
+      std::vector<AbortedTransaction> transactions) const;
 
   Machine& machine_;
   Model& model_;

@@ -2,129 +2,100 @@
 
 namespace millrace::storage::crash {
 
-Task<StorageResult<void>> Trial::write_file(std::string path, ByteView contents) {
-  FileSystem& files = machine_.process->files;
-  const auto file = co_await files.open(path, OpenMode::create_truncated);
-  if (!file) co_return storage_failure(file.error(), path);
-  const std::array pieces{contents};
-  const auto written = co_await files.write(*file, 0, pieces);
-  if (!written) co_return storage_failure(written.error(), path);
-  const auto synced = co_await files.sync_data(*file);
-  if (!synced) co_return storage_failure(synced.error(), path);
-  const auto closed = co_await files.close(*file);
-  if (!closed) co_return storage_failure(closed.error(), path);
-  co_return StorageResult<void>();
+CleaningBounds Trial::cleaning_bounds() const {
+  const Log& log = *machine_.log;
+  const auto segments = log.segments();
+  CleaningBounds bounds;
+  for (const auto& segment : segments) bounds.segments.push_back(segment->base());
+  bounds.start = log.start();
+  bounds.from = machine_.process->cleaner.cleaned_end(log);
+  if (bounds.from < log.start() || bounds.from > log.end()) bounds.from = log.start();
+  for (const auto& segment : segments) {
+    if (segment->base() <= log.recovery_point()) bounds.to = segment->base();
+  }
+  bounds.to = std::min(bounds.to, log.last_stable_offset());
+  bounds.to = std::max(bounds.from, bounds.to);
+  bounds.begun = machine_.executor.clock().wall_now();
+  bounds.tombstones_kept_ms = machine_.config.delete_retention.count();
+  return bounds;
 }
 
-// What a cleaner leaves before the log takes it: complete files with the suffix `.cleaned`.
-Task<StorageResult<void>> Trial::write_cleaned(Offset base, std::vector<BatchPtr> batches,
-                                               std::vector<AbortedTransaction> aborted) {
-  GrowingIndex offsets(offset_index_entry_bytes);
-  GrowingIndex times(time_index_entry_bytes);
-  GrowingIndex transactions(transaction_index_entry_bytes);
-  Bytes bytes;
-  TimestampOffset youngest{no_timestamp, base};
-  std::uint32_t indexed = 0;
-  for (const BatchPtr& batch : batches) {
-    const auto position = static_cast<std::uint32_t>(bytes.size());
-    if (batch->header.max_timestamp > youngest.timestamp) {
-      youngest = {batch->header.max_timestamp, batch->last()};
-    }
-    if (position - indexed > machine_.config.index_interval_bytes) {
-      indexed = position;
-      const bool fits = add_offset_entry(offsets, base, {batch->last(), position}) &&
-                        add_time_entry(times, base, youngest);
-      check(fits, "a cleaned segment spans no more than those that it was made from");
-    }
-    bytes.insert(bytes.end(), batch->bytes.begin(), batch->bytes.end());
-  }
-  check(add_time_entry(times, base, youngest), "a cleaned segment spans no more than before");
-  for (const AbortedTransaction& transaction : aborted) {
-    add_transaction_entry(transactions, transaction);
-  }
-  const auto path = [&](SegmentFileKind kind) {
-    return path_in(log_directory, segment_file_name(base, kind, FileStage::cleaned));
-  };
-  auto done = co_await write_file(path(SegmentFileKind::log), bytes);
-  if (done) done = co_await write_file(path(SegmentFileKind::offset_index), offsets.bytes());
-  if (done) done = co_await write_file(path(SegmentFileKind::time_index), times.bytes());
-  if (done && !transactions.empty()) {
-    done = co_await write_file(path(SegmentFileKind::transaction_index), transactions.bytes());
-  }
-  co_return done;
-}
+namespace {
 
-Task<StorageResult<void>> Trial::replace(std::vector<std::shared_ptr<Segment>> replaced,
-                                         std::vector<BatchPtr> kept,
-                                         std::vector<AbortedTransaction> aborted) {
-  const Offset base = replaced.front()->base();
-  const std::uint64_t version = machine_.log->version();
-  auto written = co_await write_cleaned(base, std::move(kept), std::move(aborted));
-  if (!written) co_return written;
-  co_return co_await machine_.log->replace_segments(std::move(replaced), version);
-}
-
-// Preferably one whose transaction index is not empty: it cannot be made again from it alone.
-std::size_t Trial::first_to_compact(std::size_t usable) {
-  const auto segments = machine_.log->segments();
-  if (!model_.aborted().empty() && random_.chance(0.7)) {
-    const Offset marker = model_.aborted()[random_.below(model_.aborted().size())].last_offset;
-    for (std::size_t i = 0; i < usable; ++i) {
-      if (segments[i]->base() <= marker && marker < segments[i + 1]->base()) return i;
+// Whether a closed segment has something that was never cleaned.
+[[nodiscard]] bool is_dirty(const Log& log, const CleaningBounds& bounds) {
+  const auto segments = log.segments();
+  for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
+    if (segments[i]->base() < bounds.to && segments[i + 1]->base() > bounds.from &&
+        segments[i]->bytes() > 0 && bounds.from < bounds.to) {
+      return true;
     }
   }
-  return random_.below(usable);
+  return false;
 }
 
-// Drops some batches of some closed segments that are durable, and puts one in their place.
-// Batches of producers and markers stay: what is known of them is compared exactly.
+}  // namespace
+
+// The cleaner says itself what failed.
+Task<StorageResult<void>> Trial::clean(Cleaned& cleaned) {
+  Log& log = *machine_.log;
+  Cleaner& cleaner = machine_.process->cleaner;
+  const CleaningBounds bounds = cleaning_bounds();
+  if (!is_dirty(log, bounds)) co_return StorageResult<void>();
+  trace("  from {} to {} at {}", bounds.from, bounds.to, bounds.begun);
+  cleaned = Cleaned::in_part;
+  // What decided transactions is below the high watermark too.
+  cleaned_to_ = std::max({cleaned_to_, bounds.to, log.last_stable_offset()});
+  const auto end = std::lower_bound(bounds.segments.begin(), bounds.segments.end(), bounds.to);
+  if (end != bounds.segments.end()) cleaned_to_ = std::max(cleaned_to_, *end);
+  model_.will_clean(bounds);
+  if (co_await cleaner.clean_dirtiest()) {
+    cleaned = Cleaned::whole;
+    co_return StorageResult<void>();
+  }
+  if (const auto reason = cleaner.uncleanable(log)) {
+    co_return storage_failure(StorageFault::corrupt, *reason);
+  }
+  if (log.offline()) co_return storage_failure(StorageFault::offline, "the log is offline");
+  if (cleaner.counters().failed_passes == 0) {
+    co_return storage_failure(StorageFault::invalid, "nothing was cleaned");
+  }
+  const bool no_space = options_.trouble == Trouble::space;
+  co_return storage_failure(no_space ? StorageFault::no_space : StorageFault::limit,
+                            "cleaning is tried again later");
+}
+
+// Cleans the log as its cleaner would: of each key the last value stays.
 void Trial::compact() {
-  const auto segments = machine_.log->segments();
-  std::size_t usable = 0;
-  while (usable + 1 < segments.size() &&
-         segments[usable + 1]->base() <= machine_.log->recovery_point()) {
-    ++usable;
-  }
-  if (usable == 0) return;
-  const std::size_t first = first_to_compact(usable);
-  const std::size_t count = 1 + random_.below(std::min<std::size_t>(usable - first, 3));
-  std::vector<std::shared_ptr<Segment>> replaced(
-      segments.begin() + static_cast<std::ptrdiff_t>(first),
-      segments.begin() + static_cast<std::ptrdiff_t>(first + count));
-  const Offset base = replaced.front()->base();
-  const Offset end = segments[first + count]->base();
-  std::vector<BatchPtr> kept;
-  std::vector<std::size_t> dropped;
-  for (std::size_t i = model_.index_of(base); i < model_.entries().size(); ++i) {
-    const BatchPtr& batch = model_.entries()[i].batch;
-    if (batch->base() >= end) break;
-    if (model_.entries()[i].gone) continue;
-    if (!batch->header.has_producer_id() && random_.chance(0.4)) {
-      dropped.push_back(i);
-    } else {
-      kept.push_back(batch);
+  Log& log = *machine_.log;
+  log.set_high_watermark(model_.end());
+  if (!is_dirty(log, cleaning_bounds()) && random_.chance(0.3)) {
+    // What was appended last is closed and durable first.
+    if (change(log.roll()) == Outcome::ended) return;
+    machine_.executor.run_until_idle();
+    if (!well()) {
+      static_cast<void>(survived());
+      return;
     }
   }
-  // A segment without a batch is possible, and rare.
-  if (kept.empty() && random_.chance(0.8)) return;
+  Cleaned cleaned = Cleaned::nothing;
+  if (change(clean(cleaned)) == Outcome::ended) return;
+  if (cleaned == Cleaned::nothing) {
+    static_cast<void>(survived());
+    return;
+  }
   ++changes_;
-  for (const std::size_t i : dropped) model_.will_remove(i);
-  std::vector<AbortedTransaction> aborted;
-  for (const AbortedTransaction& transaction : model_.aborted()) {
-    if (transaction.last_offset >= base && transaction.last_offset < end) {
-      aborted.push_back(transaction);
-    }
-  }
-  trace("  {} segments from {} to {}, {} of {} batches go", count, base, end, dropped.size(),
-        dropped.size() + kept.size());
-  const Outcome outcome = change(replace(std::move(replaced), std::move(kept), std::move(aborted)));
-  if (outcome == Outcome::ended) return;
-  if (outcome == Outcome::refused) {
-    model_.settled();
-    return compare(false, Offset(0));
-  }
-  model_.compaction_ended();
-  static_cast<void>(survived());
+  ++coverage_.cleaned;
+  compare(cleaned == Cleaned::whole ? Expected::cleaned : Expected::partly_cleaned, Offset(0));
+}
+
+// What takes the place of what is cut is not clean.
+Task<StorageResult<void>> Trial::cut(Offset end, Task<StorageResult<void>> change) {
+  const Log& log = *machine_.log;
+  Cleaner& cleaner = machine_.process->cleaner;
+  if (auto told = co_await cleaner.cut(log, end); !told) co_return told;
+  if (auto done = co_await std::move(change); !done) co_return done;
+  co_return co_await cleaner.cut(log, end);
 }
 
 }  // namespace millrace::storage::crash

@@ -30,8 +30,9 @@ struct Coverage {
   std::uint64_t operations = 0;
   std::uint64_t opened = 0;
   std::uint64_t killed = 0;
+  std::uint64_t cleaned = 0;
   std::uint64_t went_offline = 0;
-  std::uint64_t lacked_space = 0;
+  std::uint64_t ran_short = 0;
   // By what the log was doing and the kind of the step.
   std::array<std::array<std::uint64_t, io_kinds>, actions> cuts{};
   // Operations that were made to fail, by their kind.

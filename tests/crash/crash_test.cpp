@@ -1,6 +1,6 @@
 // Also proves trial.cpp, trial.hpp, appends.cpp, changes.cpp, compaction.cpp, offline.cpp,
-// model.cpp, model.hpp, machine.cpp, machine.hpp, checks.cpp, checks.hpp, found.cpp, coverage.cpp,
-// coverage.hpp, batches.cpp, batches.hpp.
+// model.cpp, model.hpp, model_cleaning.cpp, cleaning.cpp, cleaning.hpp, machine.cpp, machine.hpp,
+// checks.cpp, checks.hpp, found.cpp, coverage.cpp, coverage.hpp, batches.cpp, batches.hpp.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -19,7 +19,7 @@ namespace {
 // MILLRACE_CRASH_SEED=seed runs that sequence alone and says what happens in it.
 // MILLRACE_CRASH_SEQUENCES=number says how many there are, MILLRACE_CRASH_FIRST=seed where they
 // begin.
-Coverage run_sequences(Trouble trouble, std::uint64_t count) {
+Coverage run_sequences(Trouble trouble, std::uint64_t count, Cuts cuts = Cuts::at_random) {
   constexpr std::uint64_t failures_max = 20;
   constexpr std::uint64_t shard = MILLRACE_CRASH_SHARD;
   const std::uint64_t one = number_of("MILLRACE_CRASH_SEED", 0);
@@ -29,10 +29,12 @@ Coverage run_sequences(Trouble trouble, std::uint64_t count) {
   TrialOptions options;
   options.trace = one > 0;
   options.trouble = trouble;
+  if (cuts == Cuts::at_one_step) options.operations_min = 10;
   Coverage coverage;
   std::uint64_t failures = 0;
   for (std::uint64_t seed = first; seed < first + count && failures < failures_max; ++seed) {
-    const auto problem = problem_of_trial(seed, options, coverage);
+    const auto problem = cuts == Cuts::at_random ? problem_of_trial(seed, options, coverage)
+                                                 : problem_at_any_step(seed, options, coverage);
     if (!problem) continue;
     ADD_FAILURE() << *problem;
     ++failures;
@@ -72,7 +74,24 @@ TEST(Crash, a_device_that_fails_takes_the_log_offline_and_nothing_is_tried_again
 TEST(Crash, a_full_disk_costs_nothing_that_was_appended_and_there_is_space_again) {
   const Coverage coverage = run_sequences(Trouble::space, MILLRACE_CRASH_SEQUENCES_DEFAULT / 8);
   if (coverage.sequences < coverage_sequences_min / 8) return;
-  EXPECT_GT(coverage.lacked_space, coverage.sequences / 4);
+  EXPECT_GT(coverage.ran_short, coverage.sequences / 4);
+}
+
+TEST(Crash, a_shortage_of_descriptors_costs_nothing_that_was_appended) {
+  const Coverage coverage =
+      run_sequences(Trouble::descriptors, MILLRACE_CRASH_SEQUENCES_DEFAULT / 16);
+  if (coverage.sequences < coverage_sequences_min / 16) return;
+  EXPECT_GT(coverage.ran_short, coverage.sequences / 4);
+}
+
+TEST(Crash, at_each_step_of_short_sequences_leaves_what_was_flushed) {
+  const Coverage coverage =
+      run_sequences(Trouble::none, MILLRACE_CRASH_SEQUENCES_DEFAULT / 250, Cuts::at_one_step);
+  if (coverage.sequences < coverage_sequences_min) return;
+  for (const Action action : {Action::append, Action::roll, Action::truncate, Action::compact,
+                              Action::checkpoint, Action::delete_below}) {
+    EXPECT_GT(coverage.cuts_during(action), 50u) << "rarely cut in " << name_of(action);
+  }
 }
 
 }  // namespace

@@ -20,18 +20,28 @@ void Keeper::went_offline(const Log&, const StorageError& error) {
   offline.push_back(error.message);
 }
 
+namespace {
+
+// Room for all keys that there are.
+constexpr std::size_t cleaner_buffer_bytes = 2 * kibibyte;
+
+}  // namespace
+
 Process::Process(SimulatedDisk& disk, SimulatedExecutor& simulated,
-                 const SimulatedFileOptions& options, Logger log)
+                 const SimulatedFileOptions& options, bool keeps_tails, Logger log)
     : executor(simulated),
       files(disk, simulated, options),
       keeper(files),
       segments{executor, files, open_files, mapped_files, buffers, decompressor, std::move(log)},
-      context{segments, producers, keeper} {}
+      context{segments, producers, keeper, keeps_tails ? &tails : nullptr},
+      cleaned(files, std::string(log_root)),
+      cleaner(segments, compressor, cleaned, {cleaner_buffer_bytes}) {}
 
 Machine::Machine(std::uint64_t seed, const SimulatedFileOptions& options)
     : executor(seed),
       disk(seed),
       options_(options),
+      keeps_tails_(Random(seed).chance(0.5)),
       logger_(std::make_shared<SilentLog>(), "crash") {
   options_.seed = seed;
   executor.steps_max = 100'000;
@@ -50,7 +60,7 @@ Machine::~Machine() {
 }
 
 void Machine::start_process() {
-  process = std::make_unique<Process>(disk, executor, options_, logger_);
+  process = std::make_unique<Process>(disk, executor, options_, keeps_tails_, logger_);
 }
 
 Task<void> Machine::make_directories() {
@@ -100,6 +110,8 @@ Task<StorageResult<std::unique_ptr<Log>>> Machine::open_log(bool clean) {
   const auto start = co_await checkpoint(log_start_checkpoint_name);
   if (!start) co_return failure(start.error());
   opening.log_start = *start;
+  const auto cleaned = co_await process->cleaned.load();
+  if (!cleaned) co_return failure(cleaned.error());
   co_return co_await Log::open(process->context, std::move(opening));
 }
 
@@ -107,18 +119,27 @@ StorageResult<void> Machine::open(bool clean) {
   auto opened = wait(open_log(clean));
   if (!opened) return failure(opened.error());
   log = std::move(*opened);
+  process->cleaner.add(*log, process->cleaned.cleaned_end(log->partition()));
   return {};
 }
 
+Task<StorageResult<void>> Machine::close_log() {
+  co_await process->cleaner.remove(*log);
+  co_return co_await log->close();
+}
+
 StorageResult<void> Machine::close() {
-  auto closed = wait(log->close());
+  auto closed = wait(close_log());
   if (closed) closed = wait(process->keeper.save_recovery_point(*log));
   log.reset();
   return closed;
 }
 
 Task<void> Machine::end_life() {
-  if (log) co_await log->abandon();
+  if (log) {
+    co_await process->cleaner.remove(*log);
+    co_await log->abandon();
+  }
   log.reset();
   co_await process->open_files.close_all();
 }

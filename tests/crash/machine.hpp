@@ -35,7 +35,7 @@ class SilentLog final : public LogSink {
 // What a process holds for its logs; a new one for each life.
 struct Process {
   Process(SimulatedDisk& disk, SimulatedExecutor& simulated, const SimulatedFileOptions& options,
-          Logger log);
+          bool keeps_tails, Logger log);
 
   SimulatedExecutor& executor;
   SimulatedFileSystem files;
@@ -45,8 +45,13 @@ struct Process {
   protocol::Decompressor decompressor;
   ProducerBudget producers;
   Keeper keeper;
+  // Of the newest records, so few that some of them are only in the file.
+  TailMemory tails{2 * tail_chunk_bytes};
   SegmentContext segments;
   LogContext context;
+  protocol::Compressor compressor;
+  CleanerCheckpoint cleaned;
+  Cleaner cleaner;
 };
 
 class Machine {
@@ -90,10 +95,12 @@ class Machine {
   [[nodiscard]] Task<StorageResult<Offset>> checkpoint(std::string_view name);
   [[nodiscard]] Task<StorageResult<std::unique_ptr<Log>>> open_log(bool clean);
   [[nodiscard]] Task<void> end_life();
+  [[nodiscard]] Task<StorageResult<void>> close_log();
   [[nodiscard]] Task<void> make_directories();
   void start_process();
 
   SimulatedFileOptions options_;
+  bool keeps_tails_;
   Logger logger_;
 };
 

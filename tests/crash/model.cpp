@@ -24,7 +24,20 @@ void Model::learn(const Batch& batch) {
 void Model::rebuild() {
   producers_.clear();
   aborted_.clear();
-  for (const Entry& entry : entries_) learn(*entry.batch);
+  auto away = cleaned_away_.begin();
+  for (const Entry& entry : entries_) {
+    for (; away != cleaned_away_.end() && (*away)->base() <= entry.batch->base(); ++away) {
+      learn(**away);
+    }
+    learn(*entry.batch);
+  }
+  for (; away != cleaned_away_.end(); ++away) learn(**away);
+}
+
+void Model::forget_cleaned_from(Offset offset) {
+  for (std::vector<BatchPtr>* batches : {&cleaned_away_, &all_cleaned_away_}) {
+    std::erase_if(*batches, [&](const BatchPtr& batch) { return batch->base() >= offset; });
+  }
 }
 
 void Model::started_at(Offset offset) {
@@ -59,6 +72,7 @@ void Model::will_truncate(Offset offset) {
 void Model::truncated(Offset offset) {
   const Offset cut = cut_of(offset);
   entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(index_of(offset)), entries_.end());
+  forget_cleaned_from(cut);
   end_ = cut;
   start_ = std::min(start_, end_);
   durable_ = std::min(durable_, end_);
@@ -73,24 +87,23 @@ void Model::will_restart(Offset offset) {
 
 void Model::restarted(Offset offset) {
   entries_.clear();
+  forget_cleaned_from(Offset(0));
   start_ = end_ = durable_ = offset;
   unsure_below_.reset();
   rebuild();
 }
 
-void Model::will_remove(std::size_t index) {
-  compacted_ = true;
-  entries_[index].may_be_missing = true;
-}
-
-void Model::compaction_ended() {
-  std::erase_if(entries_, [](const Entry& entry) { return entry.may_be_missing; });
+void Model::doubt_starts() {
+  doubtful_starts_.insert(doubtful_starts_.end(), starts_.begin(), starts_.end());
+  doubtful_starts_.push_back(start_);
+  if (restart_) doubtful_starts_.push_back(*restart_);
 }
 
 void Model::settled() {
   pending_.clear();
   starts_.clear();
   restart_.reset();
+  cleaning_.reset();
   for (Entry& entry : entries_) entry.may_be_missing = false;
 }
 
@@ -117,13 +130,13 @@ std::optional<BatchPtr> Model::pending_match(const Batch& found, Offset end,
 
 void Model::check_start(Offset found) const {
   if (found == start_ || restart_) return;
-  for (const std::vector<Offset>* others : {&starts_, &saved_starts_}) {
+  for (const std::vector<Offset>* others : {&starts_, &saved_starts_, &doubtful_starts_}) {
     if (std::find(others->begin(), others->end(), found) != others->end()) return;
   }
   differ("the log begins at {} and should begin at {}", found, start_);
 }
 
-void Model::take_over(const Found& found, Offset required) {
+void Model::take_over(const Found& found, Offset required, Timestamp now) {
   check_start(found.start);
   std::vector<Entry> taken;
   std::size_t index = 0;
@@ -131,6 +144,7 @@ void Model::take_over(const Found& found, Offset required) {
   Offset end{0};
   const auto passed_over = [&](const Entry& entry, const std::string& instead) {
     const Batch& batch = *entry.batch;
+    if (may_be_cleaned_away(entry, now)) return cleaned_away(entry.batch);
     // What lies below the start may be gone; it is still what is known of the producers.
     if (batch.last() < found.start) {
       taken.push_back(entry);
@@ -142,12 +156,15 @@ void Model::take_over(const Found& found, Offset required) {
   };
   for (const Batch& batch : found.batches) {
     const std::string here = "there is " + place_of(batch);
-    while (index < entries_.size() && entries_[index].batch->bytes != batch.bytes) {
+    const auto is = [&](const Entry& entry) {
+      return entry.batch->bytes == batch.bytes ||
+             (cleaning_ && cleaning_->leaves(*entry.batch, batch, now));
+    };
+    while (index < entries_.size() && !is(entries_[index])) {
       passed_over(entries_[index++], here);
     }
     if (index < entries_.size()) {
-      taken.push_back(entries_[index++]);
-      taken.back().gone = false;
+      taken.push_back(after_cleaning(entries_[index++], batch));
     } else {
       auto pending = pending_match(batch, std::max(end, end_), next_pending);
       if (!pending) differ("the batch {} was never appended", place_of(batch));
@@ -176,6 +193,7 @@ void Model::take_over(const Found& found, Offset required) {
   // What was found is not yet durable if it was not before.
   durable_ = std::min(durable_, end_);
   saved_starts_.clear();
+  forget_cleaned_from(end_);
   settled();
   rebuild();
 }
@@ -191,7 +209,11 @@ bool Model::forget_newest(Offset from, Offset to) {
 
 bool Model::forget_producers() {
   if (forget_newest(not_durable_.first, not_durable_.second)) return true;
-  return unsure_below_ && forget_newest(Offset(0), *unsure_below_);
+  if (unsure_below_ && forget_newest(Offset(0), *unsure_below_)) return true;
+  if (cleaned_away_.empty()) return false;
+  cleaned_away_.pop_back();
+  rebuild();
+  return true;
 }
 
 // Of those below that are gone only some in a row.

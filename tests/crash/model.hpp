@@ -1,7 +1,7 @@
 // What the log must hold, in memory and without any file.
 #pragma once
 
-#include "batches.hpp"
+#include "cleaning.hpp"
 
 namespace millrace::storage::crash {
 
@@ -34,7 +34,7 @@ class Model {
 
   struct Entry {
     BatchPtr batch;
-    // A compaction that was under way may have removed it.
+    // The log was to begin anew.
     bool may_be_missing = false;
     // It is no longer in the files; its producer is still known.
     bool gone = false;
@@ -64,8 +64,6 @@ class Model {
   // appended.
   void start_not_saved(Offset before) { saved_starts_.push_back(before); }
   void start_saved() { saved_starts_.clear(); }
-  // Those that may be missing are.
-  void compaction_ended();
 
   // --- What is under way when the process may end ---
 
@@ -73,7 +71,9 @@ class Model {
   void will_truncate(Offset offset);
   void will_restart(Offset offset);
   void will_start_at(Offset offset) { starts_.push_back(offset); }
-  void will_remove(std::size_t index);
+  // Those that will_ was said of may be found at any later start.
+  void doubt_starts();
+  void will_clean(const CleaningBounds& bounds);
   // Nothing is, any more.
   void settled();
   [[nodiscard]] bool restarting() const { return restart_.has_value(); }
@@ -84,11 +84,16 @@ class Model {
   // Throws a Difference if the log cannot begin there.
   void check_start(Offset found) const;
   // After a crash: throws a Difference if it cannot be. `required`: records below are there.
-  void take_over(const Found& found, Offset required);
+  void take_over(const Found& found, Offset required, Timestamp now);
+  // After a cleaning; if it was not done as a `whole`, each batch may be as it was.
+  void take_over_cleaned(const Found& found, bool whole, Timestamp now);
   // Of batches that are gone, what they said of their producers may be gone too: those that were
   // deleted before they were durable, and all of them when the log was to begin anew. The newest
   // is forgotten first. False if there is nothing more to be forgotten.
   [[nodiscard]] bool forget_producers();
+  // What was cleaned away is known of its producer only from snapshots that were made before: if
+  // what is found was known without some in a row of it, these are forgotten.
+  [[nodiscard]] bool forget_cleaned(const std::vector<ProducerSnapshotEntry>& known);
   // If the log was to begin anew, more than once: some in a row may be all that is known.
   [[nodiscard]] bool forget_all_but(const std::vector<ProducerSnapshotEntry>& known);
   // After a stop in order: all of it is there.
@@ -98,12 +103,24 @@ class Model {
   [[nodiscard]] std::optional<BatchPtr> pending_match(const Batch& found, Offset end,
                                                       std::size_t& next) const;
   void rebuild();
+  void forget_cleaned_from(Offset offset);
   [[nodiscard]] bool forget_newest(Offset from, Offset to);
   [[nodiscard]] std::vector<Entry> without_all_but(std::size_t first, std::size_t last,
                                                    std::size_t below) const;
   void learn(const Batch& batch);
+  [[nodiscard]] bool is_aborted(const Batch& batch) const;
+  [[nodiscard]] bool is_last_of_producer(const Batch& batch) const;
+  [[nodiscard]] Entry after_cleaning(const Entry& entry, const Batch& found);
+  [[nodiscard]] bool forget_cleaned_of(ProducerId producer,
+                                       const std::vector<ProducerSnapshotEntry>& known);
+  [[nodiscard]] bool may_be_cleaned_away(const Entry& entry, Timestamp now) const;
+  void cleaned_away(const BatchPtr& batch);
 
   std::vector<Entry> entries_;
+  // Batches that cleaning has left out, and markers that it has left without what they say.
+  std::vector<BatchPtr> all_cleaned_away_;
+  std::vector<BatchPtr> cleaned_away_;  // of these, what is known of their producers
+  std::optional<Cleaning> cleaning_;
   Offset start_{0};
   Offset end_{0};
   Offset durable_{0};
@@ -113,6 +130,7 @@ class Model {
   // A log that was to begin anew, and did not, may forget what lies below at any time.
   std::optional<Offset> unsure_below_;
   std::vector<Offset> saved_starts_;
+  std::vector<Offset> doubtful_starts_;
   ProducerBudget budget_;
   ProducerStates producers_{budget_};
   protocol::Decompressor decompressor_;

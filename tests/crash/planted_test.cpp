@@ -44,9 +44,12 @@ constexpr Mistake mistakes[] = {
     {MISTAKE(failure_not_noted), Trouble::device},
     {MISTAKE(sync_tried_again), Trouble::device},
     {MISTAKE(part_of_write_kept), Trouble::space},
+    {MISTAKE(cleaned_not_synced)},
+    {MISTAKE(tombstone_dropped_early)},
+    {MISTAKE(last_of_producer_dropped)},
 };
 #undef MISTAKE
-static_assert(std::size(mistakes) == planted_mistakes, "each mistake is looked for");
+static_assert(std::size(mistakes) == planted_in_logs, "each mistake is looked for");
 
 constexpr std::uint64_t sequences_max = 20'000;
 
@@ -65,6 +68,9 @@ TEST_P(PlantedMistake, is_found) {
   while (!problem && seed < sequences_max) problem = problem_of_trial(++seed, options, coverage);
   ASSERT_TRUE(problem) << "not found in " << sequences_max << " sequences";
   std::cout << "found by sequence " << seed << ": " << *problem << '\n';
+  planted_now = Planted::none;
+  const auto without = problem_of_trial(seed, options, coverage);
+  EXPECT_FALSE(without) << "without the mistake: " << *without;
 }
 
 INSTANTIATE_TEST_SUITE_P(Log, PlantedMistake, testing::ValuesIn(mistakes),

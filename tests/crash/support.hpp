@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+import millrace.storage.cleaner;
 import millrace.storage.log;
 
 namespace millrace::storage::crash {

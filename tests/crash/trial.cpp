@@ -25,7 +25,11 @@ namespace {
   constexpr std::uint64_t flushes[] = {0, 0, 0, 1, 4};
   const std::uint64_t records = flushes[random.below(std::size(flushes))];
   if (records > 0) config.flush_records = records;
-  config.compacts = random.chance(0.5);
+  config.compacts = true;
+  config.dirty_ratio_min = 0;
+  constexpr int tombstones_kept[] = {0, 0, 20, 500};
+  config.delete_retention =
+      std::chrono::milliseconds(tombstones_kept[random.below(std::size(tombstones_kept))]);
   if (random.chance(0.2)) config.segment_index_bytes = 5 * time_index_entry_bytes;
   if (random.chance(0.2)) config.segment_age_max = std::chrono::milliseconds(900);
   if (random.chance(0.5)) config.retention_bytes = random.below(4) * config.segment_bytes;
@@ -59,7 +63,14 @@ void Trial::run() {
   ++coverage_.sequences;
   trace("seed {}", seed_);
   open_first();
-  while (operations_ < options_.operations_min || changes_ == 0) take_turn();
+  plan_one_cut();
+  const std::uint64_t steps_before = machine_.disk.steps();
+  while (operations_ < options_.operations_min || changes_ == 0) {
+    take_turn();
+    // What is left then was looked at.
+    if (options_.cuts == Cuts::at_one_step && machine_.disk.power_cuts() > 0) break;
+  }
+  steps_ = machine_.disk.steps() - steps_before;
   finish();
   coverage_.operations += operations_;
   for (std::size_t kind = 0; kind < io_kinds; ++kind) {
@@ -74,7 +85,9 @@ void Trial::open_first() {
 }
 
 Action Trial::next_action() {
-  constexpr std::array<std::uint8_t, actions> weights = {40, 6, 5, 6, 1, 4, 3, 6, 6, 2, 2, 2, 0};
+  constexpr std::array<std::uint8_t, actions> many = {40, 6, 5, 6, 1, 4, 3, 6, 6, 2, 2, 2, 0};
+  constexpr std::array<std::uint8_t, actions> few = {16, 2, 6, 3, 1, 3, 2, 3, 9, 0, 1, 0, 0};
+  const auto& weights = options_.cuts == Cuts::at_random ? many : few;
   // Every sequence has a roll, a truncation or a compaction.
   if (changes_ == 0 && operations_ + 3 >= options_.operations_min) {
     constexpr Action choices[] = {Action::append, Action::roll, Action::truncate};
@@ -88,7 +101,14 @@ Action Trial::next_action() {
   return static_cast<Action>(action);
 }
 
+void Trial::plan_one_cut() {
+  if (options_.cut_at == 0) return;
+  cut_step_ = machine_.disk.steps() + options_.cut_at;
+  machine_.disk.cut_power_at(cut_step_, seed_ ^ options_.cut_at);
+}
+
 void Trial::maybe_plan_cut(Action action) {
+  if (options_.cuts == Cuts::at_one_step) return;
   if (cut_step_ >= machine_.disk.steps() || kind_to_cut_) return;
   if (action == Action::compact && random_.chance(0.3)) {
     // Of its many steps those count most that put the names in order.
@@ -118,6 +138,15 @@ void Trial::make_trouble() {
     faults.plan({.kind = kind,
                  .fault = IoFault::no_space,
                  .path_part = ".tmp",
+                 .after = random_.below(3),
+                 .times = 1 + random_.below(2)});
+  }
+  if (options_.trouble == Trouble::descriptors) {
+    faults.rates.open = random_.chance(0.4) ? 0.5 : 0;
+    if (!random_.chance(0.15)) return;
+    // A directory is opened to be synced.
+    faults.plan({.kind = IoKind::sync_directory,
+                 .fault = IoFault::too_many_open,
                  .after = random_.below(3),
                  .times = 1 + random_.below(2)});
   }
@@ -167,7 +196,7 @@ void Trial::perform(Action action) {
     case Action::compact:
       return compact();
     case Action::check:
-      return compare(false, Offset(0));
+      return compare(Expected::same, Offset(0));
     case Action::reopen:
       return reopen();
     case Action::kill:
@@ -218,18 +247,28 @@ void Trial::end_beside(const Beside& beside) {
   if (beside.flushed) static_cast<void>(fine(*beside.flushed, "flush"));
   if (beside.saved) static_cast<void>(fine(*beside.saved, "saving the recovery point"));
   if (beside.checkpointed) static_cast<void>(fine(*beside.checkpointed, "checkpoint"));
-  if (well() && !beside.read_problem.empty()) differ("a read: {}", beside.read_problem);
+  const bool may_fail = options_.trouble == Trouble::descriptors;
+  if (well() && !may_fail && !beside.read_problem.empty())
+    differ("a read: {}", beside.read_problem);
+}
+
+bool Trial::is_short_of(StorageFault fault) const {
+  if (options_.trouble == Trouble::space) return fault == StorageFault::no_space;
+  return options_.trouble == Trouble::descriptors && fault == StorageFault::limit;
 }
 
 bool Trial::fine(const StorageResult<void>& result, std::string_view what) {
   if (result) return true;
   if (!machine_.alive()) return false;
   const StorageError& error = result.error();
-  if (options_.trouble == Trouble::space && error.fault == StorageFault::no_space) {
-    ++coverage_.lacked_space;
+  if (is_short_of(error.fault)) {
+    ++coverage_.ran_short;
     return false;
   }
-  if (options_.trouble == Trouble::device && error.fault == StorageFault::offline) {
+  // Where a change is stopped in the middle only a start can put things in order.
+  const bool may_go_offline =
+      options_.trouble == Trouble::device || options_.trouble == Trouble::descriptors;
+  if (may_go_offline && error.fault == StorageFault::offline) {
     // Of what fails outside of the log it is told, as by the cleaner.
     if (machine_.log) machine_.log->report(error);
     return false;
@@ -270,7 +309,8 @@ void Trial::recover(bool killed) {
     end_trouble();
     if (options_.trace) print(machine_.disk.dump());
     machine_.next_life();
-    if (attempt < 3 && random_.chance(0.3)) {
+    closes_failed_ = machine_.disk.faults().injected(IoKind::close);
+    if (options_.cuts == Cuts::at_random && attempt < 3 && random_.chance(0.3)) {
       cut_step_ = machine_.disk.steps() + 1 + random_.below(16);
       machine_.disk.cut_power_at(cut_step_, random_.next());
     }
@@ -280,11 +320,11 @@ void Trial::recover(bool killed) {
     if (opened) {
       end_trouble();
       machine_.drain();
-      if (well()) break;
+      if (well() && !closed_badly()) break;
     } else if (machine_.alive()) {
       static_cast<void>(fine(opened, "open"));
-      // Without space nothing is lost that was there.
-      if (options_.trouble == Trouble::space) continue;
+      // For want of something nothing is lost that was there.
+      if (runs_short()) continue;
     }
     if (machine_.alive()) machine_.disk.power_cut(random_.next());
     required = model_.durable();
@@ -293,23 +333,27 @@ void Trial::recover(bool killed) {
   ++coverage_.opened;
   cut_step_ = 0;
   machine_.disk.cut_power_at(0, 0);
-  compare(true, required);
+  compare(Expected::after_crash, required);
 }
 
-void Trial::compare(bool taken_over, Offset required) {
+void Trial::compare(Expected expected, Offset required) {
   end_trouble();
   const std::uint64_t planned = cut_step_;
   machine_.disk.cut_power_at(0, 0);
   machine_.drain();
+  if (well() && closed_badly()) machine_.disk.power_cut(random_.next());
   if (!well()) {
     static_cast<void>(survived());
     return;
   }
   const Found found = found_in(machine_);
-  if (taken_over) {
-    model_.take_over(found, required);
-  } else {
+  const Timestamp now = machine_.executor.clock().wall_now();
+  if (expected == Expected::after_crash) {
+    model_.take_over(found, required, now);
+  } else if (expected == Expected::same) {
     model_.compare(found);
+  } else {
+    model_.take_over_cleaned(found, expected == Expected::cleaned, now);
   }
   trace("  it is {} to {} in {} segments", found.start, found.end, machine_.log->segments().size());
   Comparison(machine_, model_, random_).compare_all(found);
@@ -328,6 +372,24 @@ void Trial::finish() {
   action_ = Action::append;
   append();
   reopen();
+}
+
+std::optional<std::string> problem_at_any_step(std::uint64_t seed, const TrialOptions& options,
+                                               Coverage& coverage) {
+  TrialOptions cut = options;
+  cut.cuts = Cuts::at_one_step;
+  std::uint64_t steps = 0;
+  try {
+    do {
+      Trial trial(seed, cut, coverage);
+      trial.run();
+      if (cut.cut_at == 0) steps = trial.steps();
+    } while (++cut.cut_at <= steps);
+  } catch (const Difference& difference) {
+    return formatted("seed {}, cut at step {}: {}\nreplay with MILLRACE_CRASH_SEED={}", seed,
+                     cut.cut_at, difference.what(), seed);
+  }
+  return std::nullopt;
 }
 
 std::optional<std::string> problem_of_trial(std::uint64_t seed, const TrialOptions& options,

@@ -6,6 +6,8 @@ module;
 #include <optional>
 #include <vector>
 
+#include "../segment/planted.hpp"
+
 module millrace.storage.cleaner;
 
 import millrace.base;
@@ -117,6 +119,7 @@ bool BatchFilter::stays(const RecordView& record, const BatchHeader& header) {
   }
   if (record.offset < keys_.find(record.key)) return false;
   if (!is_null(record.value)) return true;
+  if (planted(Planted::tombstone_dropped_early)) return false;
   const auto horizon = horizon_of(header);
   return !horizon || rules_.now < *horizon;
 }
@@ -170,7 +173,7 @@ BatchResult<FilteredBatch> BatchFilter::rewrite(const BatchView& batch,
 // the next recovery.
 bool BatchFilter::header_is_needed(const BatchHeader& header) const {
   if (header.last_offset().next() == rules_.cleanable_end) return true;
-  if (!header.has_producer_id()) return false;
+  if (!header.has_producer_id() || planted(Planted::last_of_producer_dropped)) return false;
   const ProducerState* const producer = producers_.find(header.producer.id);
   if (producer == nullptr) return false;
   if (const auto last = producer->last_batch()) return last->last_offset == header.last_offset();

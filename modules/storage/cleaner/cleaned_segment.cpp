@@ -9,6 +9,8 @@ module;
 #include <string>
 #include <utility>
 
+#include "../segment/planted.hpp"
+
 module millrace.storage.cleaner;
 
 namespace millrace::storage {
@@ -62,6 +64,7 @@ Task<StorageResult<void>> CleanedSegment::add(ByteView batch, const protocol::Ba
     co_return storage_failure(StorageFault::limit,
                               path(SegmentFileKind::log) + " would become larger than a segment");
   }
+  end_ = header.last_offset().next();
   bytes_ += batch.size();
   bytes_since_entry_ += batch.size();
   if (buffer_.size() + batch.size() > buffer_.capacity()) co_return co_await write(batch);
@@ -86,6 +89,7 @@ Task<StorageResult<void>> CleanedSegment::write(ByteView more) {
 }
 
 Task<StorageResult<void>> CleanedSegment::sync() {
+  if (planted(Planted::cleaned_not_synced)) co_return StorageResult<void>();
   const std::uint64_t written = written_;
   const auto synced = co_await context_.files.sync_data(file_);
   if (!synced) {

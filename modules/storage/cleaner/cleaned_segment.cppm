@@ -35,6 +35,7 @@ class CleanedSegment {
         directory_(directory),
         base_(base),
         index_interval_bytes_(index_interval_bytes),
+        end_(base),
         largest_{no_timestamp, base} {}
   CleanedSegment(const CleanedSegment&) = delete;
   CleanedSegment& operator=(const CleanedSegment&) = delete;
@@ -51,6 +52,8 @@ class CleanedSegment {
 
   // What the files have, or will have when they are finished.
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  // Behind the last batch that was added; without one, where the segment begins.
+  [[nodiscard]] Offset end() const { return end_; }
   [[nodiscard]] std::uint64_t offset_index_bytes() const { return offsets_.bytes().size(); }
   // With the last entry, which comes at the end.
   [[nodiscard]] std::uint64_t time_index_bytes() const {
@@ -69,6 +72,7 @@ class CleanedSegment {
   const std::string& directory_;
   Offset base_;
   std::uint32_t index_interval_bytes_;
+  Offset end_;
   FileHandle file_ = no_file;
   Buffer buffer_;
   std::uint64_t written_ = 0;  // bytes in the file

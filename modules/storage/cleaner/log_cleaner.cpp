@@ -39,11 +39,13 @@ Task<StorageResult<void>> Cleaner::cut(const Log& log, Offset end) {
   if (running_log_ == &log) running_->cancel();
   const auto guard = co_await cleaning_.lock();
   const auto found = logs_.find(&log);
-  if (found == logs_.end() || found->second.second.cleaned_end <= end) {
-    co_return StorageResult<void>();
-  }
-  found->second.second.cleaned_end = end;
-  co_return co_await keeper_.save_cleaned_end(log, end);
+  if (found == logs_.end()) co_return StorageResult<void>();
+  State& state = found->second.second;
+  if (state.cleaned_end <= end && !state.unsaved) co_return StorageResult<void>();
+  state.cleaned_end = std::min(state.cleaned_end, end);
+  auto saved = co_await keeper_.save_cleaned_end(log, state.cleaned_end);
+  state.unsaved = !saved;
+  co_return saved;
 }
 
 std::optional<std::string> Cleaner::uncleanable(const Log& log) const {
@@ -101,6 +103,7 @@ Task<bool> Cleaner::clean(Log& log, State& state) {
   }
   state.cleaned_end = report->cleaned_end;
   const auto saved = co_await keeper_.save_cleaned_end(log, state.cleaned_end);
+  state.unsaved = state.unsaved && !saved;
   if (!saved) {
     failed(log, state, pass, saved.error());
     co_return false;

@@ -70,6 +70,9 @@ class Cleaner {
   [[nodiscard]] Task<bool> clean_dirtiest();
 
   void set_io_rate(double bytes_per_second_max) { throttle_.set_rate(bytes_per_second_max); }
+  // From the next pass on.
+  void set_dedupe_buffer(std::size_t bytes) { options_.dedupe_buffer_bytes = bytes; }
+  [[nodiscard]] std::size_t dedupe_buffer_bytes() const { return options_.dedupe_buffer_bytes; }
   [[nodiscard]] const CleanerCounters& counters() const { return counters_; }
   // Why the log is not cleaned any more; nothing if it is.
   [[nodiscard]] std::optional<std::string> uncleanable(const Log& log) const;
@@ -79,6 +82,7 @@ class Cleaner {
   struct State {
     Offset cleaned_end;
     std::optional<std::string> uncleanable;
+    bool unsaved = false;  // what was saved is higher
   };
   using Logs = std::map<const Log*, std::pair<Log*, State>>;
 

@@ -275,5 +275,110 @@ TEST(Cleaner, a_checkpoint_beyond_the_log_is_lowered) {
   EXPECT_EQ(machine.cleaner->cleaned_end(machine.log()), Offset(10));
 }
 
+TEST(Cleaner, an_aborted_transaction_below_the_start_of_the_log_is_no_damage) {
+  CleanerMachine machine(21);
+  machine.open();
+  BatchOptions options;
+  options.producer = {ProducerId(7), ProducerEpoch(0), Sequence(0)};
+  options.transactional = true;
+  machine.append({{.key = "k", .value = "aborted"}}, options);
+  machine.replicate(machine.made.end_transaction(ProducerId(7), ProducerEpoch(0),
+                                                 ControlRecordType::abort, Timestamp(1)));
+  fill(machine, 3, 1);
+  ASSERT_TRUE(machine.machine.wait(machine.log().delete_below(Offset(2))));
+  machine.settle();
+  EXPECT_TRUE(machine.clean());
+  EXPECT_FALSE(machine.cleaner->uncleanable(machine.log()));
+  EXPECT_EQ(machine.items().size(), 1u);
+}
+
+TEST(Cleaner, a_batch_that_is_left_without_records_has_not_the_latest_time) {
+  CleanerMachine machine(25);
+  machine.open();
+  BatchOptions options;
+  options.producer = {ProducerId(3), ProducerEpoch(0), Sequence(0)};
+  machine.append({{.timestamp = 9'000, .key = "k", .value = "old"}}, options);
+  machine.append({{.timestamp = 1'000, .key = "k", .value = "new"}});
+  machine.settle();
+  ASSERT_TRUE(machine.clean());
+  ASSERT_EQ(machine.batches().size(), 2u);
+  const auto latest = machine.machine.wait(machine.log().find_max_timestamp());
+  ASSERT_TRUE(latest);
+  EXPECT_EQ(*latest, (TimestampOffset{Timestamp(1'000), Offset(1)}));
+}
+
+TEST(Cleaner, a_segment_that_is_durable_in_part_is_left_for_later) {
+  CleanerMachine machine(22);
+  machine.machine.config.flush_records = 1;
+  machine.open();
+  fill(machine, 5, 1);
+  ASSERT_TRUE(machine.machine.wait(machine.log().checkpoint()));
+  fill(machine, 5, 1);
+  // What is known of the producers at its end cannot be saved, so that it is not durable yet.
+  machine.machine.disk.faults().plan({.kind = IoKind::open,
+                                      .fault = IoFault::no_space,
+                                      .path_part = ".snapshot",
+                                      .times = PlannedFault::always});
+  machine.settle();
+  ASSERT_EQ(machine.log().recovery_point(), Offset(5));
+  EXPECT_FALSE(machine.clean());
+  EXPECT_FALSE(machine.cleaner->uncleanable(machine.log()));
+  machine.machine.disk.faults().clear();
+  fill(machine, 1, 1);
+  machine.settle();
+  EXPECT_TRUE(machine.clean());
+  EXPECT_EQ(machine.items().size(), 1u);
+}
+
+TEST(Cleaner, a_cut_that_found_no_space_is_saved_when_it_is_asked_for_again) {
+  CleanerMachine machine(24);
+  machine.open();
+  fill(machine, 10, 2);
+  machine.settle();
+  ASSERT_TRUE(machine.clean());
+  const auto cut = [&] {
+    return machine.machine.wait(machine.cleaner->cut(machine.log(), Offset(4)));
+  };
+  machine.machine.disk.faults().plan(
+      {.kind = IoKind::write, .fault = IoFault::no_space, .path_part = "cleaner"});
+  EXPECT_FALSE(cut());
+  EXPECT_TRUE(cut());
+  CleanerCheckpoint found(machine.machine.process->files, std::string(test_root));
+  ASSERT_TRUE(machine.machine.wait(found.load()));
+  EXPECT_EQ(found.cleaned_end(machine.log().partition()), Offset(4));
+}
+
+// Two segments become one, and of the second nothing is left.
+bool cut_while_a_segment_goes(std::uint64_t step) {
+  CleanerMachine machine(23);
+  machine.machine.config.segment_bytes = 3'000;
+  machine.open();
+  fill(machine, 2, 2);
+  machine.settle();
+  machine.append({{.key = "x", .value = "old"}});
+  machine.settle();
+  machine.append({{.key = "x", .value = std::string(2'900, 'n')}});
+  machine.settle();
+  machine.machine.disk.cut_power_at(machine.machine.disk.steps() + step, step);
+  const bool cleaned = machine.clean();
+  if (cleaned) {
+    EXPECT_EQ(machine.log().segments().size(), 3u);
+    return false;
+  }
+  machine.part_now();
+  machine.machine.end_of_process();
+  machine.open();
+  const std::string second = segment_file_name(Offset(2), SegmentFileKind::log);
+  const std::string its_index = segment_file_name(Offset(2), SegmentFileKind::time_index);
+  EXPECT_EQ(machine.files_with(second), machine.files_with(its_index));
+  return true;
+}
+
+TEST(Cleaner, a_crash_leaves_no_half_of_a_segment_of_which_nothing_is_left) {
+  std::uint64_t step = 1;
+  while (cut_while_a_segment_goes(step) && !HasFailure()) ++step;
+  EXPECT_GT(step, 20u);
+}
+
 }  // namespace
 }  // namespace millrace::storage

@@ -42,7 +42,13 @@ CleaningRange cleaning_range(const Log& log, Offset cleaned_end) {
   const auto segments = log.segments();
   // An end that the log does not have was of another log: all is to be looked at.
   range.from = cleaned_end < log.start() || cleaned_end > log.end() ? log.start() : cleaned_end;
-  range.to = std::min({log.last_stable_offset(), log.recovery_point(), segments.back()->base()});
+  // Only whole segments can be replaced, and only durable ones: the recovery point may lie in the
+  // middle of one that was rolled just now.
+  Offset durable_end = segments.front()->base();
+  for (std::size_t i = 1; i < segments.size() && segments[i]->base() <= log.recovery_point(); ++i) {
+    durable_end = segments[i]->base();
+  }
+  range.to = std::min(log.last_stable_offset(), durable_end);
   range.to = std::max(range.to, range.from);
   for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
     if (segments[i]->base() >= range.to) break;
@@ -235,13 +241,32 @@ Task<StorageResult<CleaningPass::Group>> CleaningPass::clean_into(CleanedSegment
     group.changed = group.changed || *changed;
     ++group.count;
   }
+  if (group.count > 1) {
+    if (auto reaches = co_await reach(cleaned, segments_[next_ + group.count - 1]->base());
+        !reaches) {
+      co_return failure(reaches.error());
+    }
+  }
   co_return StorageResult<Group>(group);
+}
+
+// A start that finishes what a crash has interrupted learns from the last batch of the new segment
+// which of the old ones it is made from. Where nothing is left of the last ones the header of their
+// last batch says it.
+Task<StorageResult<void>> CleaningPass::reach(CleanedSegment& cleaned, Offset last_base) {
+  if (cleaned.end() > last_base || !last_read_ || last_read_->last_offset() < last_base) {
+    co_return StorageResult<void>();
+  }
+  const auto bytes = protocol::emptied_batch(*last_read_);
+  const auto header = protocol::read_batch_header(bytes);
+  check(header.has_value(), "an emptied batch is a batch");
+  co_return co_await cleaned.add(bytes, *header);
 }
 
 Task<StorageResult<bool>> CleaningPass::clean_segment(CleanedSegment& cleaned, Segment& segment,
                                                       Offset end) {
   bool changed = false;
-  const auto aborted = co_await log_.aborted(std::max(segment.base(), log_.start()), end);
+  const auto aborted = co_await log_.aborted(segment.base(), end);
   if (!aborted) co_return failure(read_failure(aborted.error(), log_.directory()));
   transactions_.expect(*aborted);
   const auto lease = co_await segment.open_log();
@@ -259,6 +284,7 @@ Task<StorageResult<bool>> CleaningPass::clean_segment(CleanedSegment& cleaned, S
         co_return failure(
             damaged(segment, scanned->position, protocol::sentence(filtered.error())));
       }
+      last_read_ = scanned->batch.header();
       if (filtered->fate != BatchFate::copied) changed = true;
       if (!filtered->bytes.empty()) {
         const auto added = co_await cleaned.add(filtered->bytes, filtered->header);

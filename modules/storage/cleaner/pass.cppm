@@ -98,6 +98,7 @@ class CleaningPass {
     bool changed = false;   // whether anything was left out or written anew
   };
   [[nodiscard]] Task<StorageResult<Group>> clean_into(CleanedSegment& cleaned);
+  [[nodiscard]] Task<StorageResult<void>> reach(CleanedSegment& cleaned, Offset last_base);
   [[nodiscard]] Task<StorageResult<void>> put_in_place(std::size_t count);
   [[nodiscard]] Task<StorageResult<bool>> clean_segment(CleanedSegment& cleaned, Segment& segment,
                                                         Offset end);
@@ -116,6 +117,7 @@ class CleaningPass {
   std::uint64_t version_;                           // of the log, with our own changes
   CleanedTransactions transactions_;
   std::optional<BatchFilter> filter_;
+  std::optional<protocol::BatchHeader> last_read_;  // of the segments that are being cleaned
   std::uint64_t slice_ = 0;
   std::uint64_t slice_io_ = 0;
   std::uint64_t walked_ = 0;

@@ -13,6 +13,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "../segment/planted.hpp"
+
 module millrace.storage.manager;
 
 import :log_directory;
@@ -214,6 +216,7 @@ Task<StorageResult<void>> LogDirectory::take_mark() {
   clean_ = mark->has_value();
   if (!clean_) co_return StorageResult<void>();
   stopped_epoch_ = (*mark)->broker_epoch;
+  if (planted(Planted::mark_not_removed)) co_return StorageResult<void>();
   co_return co_await remove_clean_shutdown(files_, path_);
 }
 
@@ -291,8 +294,10 @@ Task<StorageResult<void>> LogDirectory::make_partition(TopicPartition partition,
     }
   }
   if (!made) co_return noted(storage_failure(made.error(), path));
-  done = co_await save_partition_metadata(files_, path, PartitionMetadata{topic_id});
-  if (done) done = co_await sync_names_.run();
+  if (!planted(Planted::topic_id_not_saved)) {
+    done = co_await save_partition_metadata(files_, path, PartitionMetadata{topic_id});
+  }
+  if (done && !planted(Planted::partition_not_synced)) done = co_await sync_names_.run();
   if (!done && done.error().fault != StorageFault::offline) {
     // Whatever stays is found to be empty at the next start.
     const std::string metadata = path_in(path, partition_metadata_name);

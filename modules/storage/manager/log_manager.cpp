@@ -11,6 +11,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "../segment/planted.hpp"
+
 module millrace.storage.manager;
 
 import :keeper;
@@ -231,7 +233,9 @@ std::optional<TopicPartition> LogManager::collect(std::span<const CheckpointKind
     if (!hosted.log || hosted.log->offline()) continue;
     const Log& log = *hosted.log;
     for (const CheckpointKind kind : kinds) {
-      const Offset now = kind == CheckpointKind::recovery_point   ? log.recovery_point()
+      const bool early = planted(Planted::checkpoint_before_data);
+      const Offset now = kind == CheckpointKind::recovery_point
+                             ? (early ? log.end() : log.recovery_point())
                          : kind == CheckpointKind::high_watermark ? log.high_watermark()
                                                                   : log.start();
       if (hosted.told[kind] == now) continue;
@@ -336,7 +340,7 @@ Task<void> LogManager::close_next(std::vector<TopicPartition>& waiting) {
     const LogPointer& log = hosted.log;
     if (!log) {
       directory.in_order = false;
-    } else if (log->offline()) {
+    } else if (log->offline() || planted(Planted::mark_before_flush)) {
       co_await log->abandon();
     } else if (const auto closed = co_await log->close(); !closed) {
       directory.in_order = false;

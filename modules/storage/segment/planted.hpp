@@ -30,9 +30,20 @@ enum class Planted : std::uint8_t {
   failure_not_noted,              // of the device, by the log
   sync_tried_again,               // after it failed
   part_of_write_kept,             // when there was no space for all of it
+  cleaned_not_synced,             // before it takes the place of what it was made from
+  tombstone_dropped_early,        // by the first cleaning that meets it
+  last_of_producer_dropped,       // by a cleaning
+  // --- Of a server's storage ---
+  checkpoint_before_data,  // recovery points are saved that no log has reached
+  mark_before_flush,       // of an end in order, where logs were not made durable
+  mark_not_removed,        // at the start
+  topic_id_not_saved,      // when a partition was made
+  partition_not_synced     // its directory's name, when it was made
 };
-inline constexpr std::size_t planted_mistakes =
-    static_cast<std::size_t>(Planted::part_of_write_kept);
+inline constexpr std::size_t planted_in_logs =
+    static_cast<std::size_t>(Planted::last_of_producer_dropped);
+inline constexpr std::size_t planted_in_servers =
+    static_cast<std::size_t>(Planted::partition_not_synced) - planted_in_logs;
 
 #ifdef MILLRACE_PLANTED
 extern Planted planted_now;
