@@ -164,6 +164,20 @@ TEST(Housekeeping, the_cleaners_interval_changes_while_the_server_runs) {
   EXPECT_NE(text.find("millrace_cleaner_failed_logs 0\n"), std::string::npos);
 }
 
+TEST(Housekeeping, the_cleaners_memory_changes_while_the_server_runs) {
+  ManagerMachine machine(13, {"/data"}, 2);
+  machine.options.cleaner_buffer_bytes = 8 * mebibyte;
+  ASSERT_TRUE(machine.start());
+  EXPECT_EQ(machine.manager(0).cleaner().dedupe_buffer_bytes(), 4 * mebibyte);
+  for (const std::size_t bytes : {64 * mebibyte, 2 * mebibyte}) {
+    machine.options.cleaner_buffer_bytes = bytes;
+    for (std::size_t shard = 0; shard < 2; ++shard) {
+      machine.manager(shard).set_options(machine.options);
+      EXPECT_EQ(machine.manager(shard).cleaner().dedupe_buffer_bytes(), bytes / 2);
+    }
+  }
+}
+
 // For lack of a descriptor nothing goes. On a full disk segments go one after the other, which
 // needs no file that says where the log begins: else there would never be room again.
 TEST(Housekeeping, a_retention_that_cannot_save_the_log_start_still_makes_room_on_a_full_disk) {

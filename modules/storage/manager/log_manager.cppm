@@ -155,7 +155,8 @@ class LogManager final : public DirectoryUser, public CleanerKeeper {
   // cut records is not clean.
   [[nodiscard]] Task<StorageResult<void>> truncate(std::shared_ptr<Log> log, Offset offset);
   [[nodiscard]] Task<StorageResult<void>> restart_at(std::shared_ptr<Log> log, Offset offset);
-  // Takes over what may change while a server runs: how fast and how often logs are cleaned.
+  // Takes over what may change while a server runs: how fast and how often logs are cleaned, and
+  // in how much memory.
   void set_options(const ManagerOptions& options);
   // False if there is no such log.
   bool set_config(const TopicPartition& partition, const LogConfig& config);
