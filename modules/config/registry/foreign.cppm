@@ -59,6 +59,7 @@ inline constexpr auto server_foreign_names = std::to_array<ForeignName>({
 
     // Threads and memory.
     {"background.threads", foreign::ignored, foreign::by_shards},
+    {"log.cleaner.threads", foreign::ignored, foreign::by_shards},
     {"num.io.threads", foreign::ignored, foreign::by_shards},
     {"num.network.threads", foreign::ignored, foreign::by_shards},
     {"num.replica.fetchers", foreign::ignored, foreign::by_shards},
