@@ -33,7 +33,7 @@ TEST(Crash, at_a_random_step_of_random_lives_loses_nothing_that_was_answered) {
 }
 
 TEST(Crash, at_a_random_step_loses_nothing_that_was_flushed_where_the_system_writes_the_rest) {
-  for (std::uint64_t seed = 1; seed <= 500 && !HasFailure(); ++seed) {
+  for (std::uint64_t seed = 1; seed <= 200 && !HasFailure(); ++seed) {
     live_at_random(seed, Flushing::left_to_the_system);
   }
 }
