@@ -1,6 +1,7 @@
 // Which reads and writes a shard does itself. A copy from or into the page cache takes a few
 // microseconds, less than handing it to another thread; but a shard must not wait for a disk.
 module;
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -23,15 +24,18 @@ struct InPlaceLimits {
   // be longer by one operation.
   Duration turn_max = std::chrono::milliseconds{1};
   // A write that slept so long was made to wait for the disk. All writes of the shard are then
-  // handed over, until none was slow for this long.
+  // handed over, until none was slow for a while: shortly after a single one, twice as long each
+  // time that the next one comes within the longest period.
   Duration slow_write = std::chrono::milliseconds{5};
-  Duration slow_period = std::chrono::milliseconds{250};
+  Duration slow_period_min = std::chrono::milliseconds{8};
+  Duration slow_period_max = std::chrono::milliseconds{250};
   // Early write-back of a file begins when it has so many new bytes, ...
   std::size_t write_back_bytes = 16 * mebibyte;
   // ... and when so many wait for it, the disk does not keep up and its writes are handed over.
   std::size_t write_back_bytes_max = 256 * mebibyte;
 };
 
+static_assert(InPlaceLimits{}.slow_period_min <= InPlaceLimits{}.slow_period_max);
 static_assert(InPlaceLimits{}.write_bytes_max < InPlaceLimits{}.write_back_bytes);
 static_assert(InPlaceLimits{}.write_back_bytes < InPlaceLimits{}.write_back_bytes_max);
 
@@ -62,7 +66,12 @@ class InPlaceRule {
   inline void write_waited(Duration waited, MonotonicTime now) {
     if (!is_slow_write(waited)) return;
     ++slow_writes_;
-    slow_until_ = now + limits_.slow_period;
+    if (now >= slow_until_) {
+      const bool soon = slow_writes_ > 1 && now - slow_until_ < limits_.slow_period_max;
+      slow_period_ =
+          soon ? std::min(2 * slow_period_, limits_.slow_period_max) : limits_.slow_period_min;
+    }
+    slow_until_ = now + slow_period_;
   }
   void begin_turn() { spent_ = Duration::zero(); }
 
@@ -72,6 +81,7 @@ class InPlaceRule {
   InPlaceLimits limits_;
   Duration spent_{};
   MonotonicTime slow_until_{};
+  Duration slow_period_{};
   std::uint64_t slow_writes_ = 0;
 };
 

@@ -16,7 +16,8 @@ class InPlace : public testing::Test {
                        .write_bytes_max = 1000,
                        .turn_max = 1ms,
                        .slow_write = 5ms,
-                       .slow_period = 250ms};
+                       .slow_period_min = 10ms,
+                       .slow_period_max = 200ms};
   InPlaceRule rule{limits};
   MonotonicTime now{1s};
 };
@@ -46,24 +47,38 @@ TEST_F(InPlace, a_turn_is_over_when_its_time_is_spent) {
   EXPECT_FALSE(rule.turn_is_over());
 }
 
-TEST_F(InPlace, a_slow_write_keeps_writes_away_for_a_while) {
+TEST_F(InPlace, a_slow_write_keeps_writes_away_for_a_short_while) {
   rule.write_waited(4999us, now);
   EXPECT_TRUE(rule.admits_write(1, now));
   rule.write_waited(5ms, now);
   EXPECT_EQ(rule.slow_writes(), 1);
   EXPECT_FALSE(rule.admits_write(1, now));
-  EXPECT_FALSE(rule.admits_write(1, now + 249ms));
-  EXPECT_TRUE(rule.admits_write(1, now + 250ms));
+  EXPECT_FALSE(rule.admits_write(1, now + 9ms));
+  EXPECT_TRUE(rule.admits_write(1, now + 10ms));
   EXPECT_TRUE(rule.admits_read(1));
+}
+
+TEST_F(InPlace, slow_writes_one_after_the_other_keep_writes_away_longer_each_time) {
+  for (const auto period : {10ms, 20ms, 40ms, 80ms, 160ms, 200ms, 200ms}) {
+    rule.write_waited(5ms, now);
+    EXPECT_FALSE(rule.admits_write(1, now + period - 1ms));
+    now += period;
+    EXPECT_TRUE(rule.admits_write(1, now));
+    now += 199ms;
+  }
+  // After a longer time without one, the next is a single one again.
+  now += 1ms;
+  rule.write_waited(5ms, now);
+  EXPECT_TRUE(rule.admits_write(1, now + 10ms));
 }
 
 TEST_F(InPlace, writes_stay_away_while_others_are_slow_elsewhere) {
   for (int i = 0; i < 10; ++i) {
     rule.write_waited(20ms, now);
-    now += 200ms;
+    now += 9ms;
     EXPECT_FALSE(rule.admits_write(1, now));
   }
-  EXPECT_TRUE(rule.admits_write(1, now + 50ms));
+  EXPECT_TRUE(rule.admits_write(1, now + 1ms));
 }
 
 }  // namespace

@@ -239,7 +239,8 @@ TEST_P(PosixFiles, a_file_system_may_end_before_its_early_write_back) {
 TEST_P(PosixFiles, after_a_slow_write_writes_are_handed_over_for_a_while) {
   FileSystemOptions options;
   options.in_place.slow_write = 1ms;
-  options.in_place.slow_period = 1h;
+  options.in_place.slow_period_min = 1h;
+  options.in_place.slow_period_max = 1h;
   start(options);
   FailingCalls calls;
   const auto test = [&]() -> Task<void> {
