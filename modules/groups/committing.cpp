@@ -1,0 +1,172 @@
+module;
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+module millrace.groups;
+
+import millrace.base;
+
+namespace millrace::groups {
+namespace {
+
+FetchedPartition fetched(PartitionIndex partition, const CommittedOffset* offset) {
+  if (offset == nullptr) return {.partition = partition, .metadata = {}};
+  return {.partition = partition,
+          .offset = offset->offset,
+          .leader_epoch = offset->leader_epoch,
+          .metadata = offset->metadata};
+}
+
+}  // namespace
+
+void Coordinator::on(RequestId id, CommitRequest& request) {
+  CommitReply reply;
+  Group* found = find(request.group);
+  if (found == nullptr) {
+    // Who is no member of anything may keep its offsets here all the same.
+    if (request.generation.value() >= 0) {
+      reply.error =
+          request.may_lack_group ? ErrorCode::group_id_not_found : ErrorCode::illegal_generation;
+    } else if (request.group.size() > stored_string_bytes_max) {
+      reply.error = ErrorCode::invalid_group_id;
+    } else if (!has_room_for_group()) {
+      reply.error = ErrorCode::policy_violation;
+    }
+    if (reply.error != ErrorCode::none) return answer(id, std::move(reply));
+    found = &create(request.group);
+  }
+  Group& group = *found;
+  reply.error = refusal_of(group, request);
+  if (reply.error != ErrorCode::none) {
+    answer(group, id, std::move(reply));
+    return settle(group);
+  }
+  // Who commits lives.
+  if (const Member* const member = group.find(request.member_id);
+      member != nullptr &&
+      (group.is(GroupState::stable) || group.is(GroupState::preparing_rebalance))) {
+    start_session(group, *member);
+  }
+  std::vector<Record> records;
+  for (CommittedTopic& topic : request.topics) {
+    TopicErrors errors{topic.name, topic.topic_id, {}};
+    for (CommittedPartition& partition : topic.partitions) {
+      errors.partitions.push_back(
+          {partition.partition, commit(group, request, topic, partition, records)});
+    }
+    reply.topics.push_back(std::move(errors));
+  }
+  if (!records.empty()) append(group, std::move(records));
+  answer(group, id, std::move(reply));
+  settle(group);
+}
+
+ErrorCode Coordinator::refusal_of(const Group& group, const CommitRequest& request) const {
+  if (request.generation.value() < 0 && group.is(GroupState::empty)) return ErrorCode::none;
+  const bool is_member = request.generation.value() >= 0 || !request.member_id.empty() ||
+                         request.instance_id.has_value();
+  if (!is_member) return ErrorCode::unknown_member_id;
+  const ErrorCode error = group.validate(request.member_id, request.instance_id);
+  if (error != ErrorCode::none) return error;
+  if (request.generation != group.generation()) return ErrorCode::illegal_generation;
+  // It has joined and has no assignment yet: nothing is its own to commit.
+  if (group.is(GroupState::completing_rebalance)) return ErrorCode::rebalance_in_progress;
+  return ErrorCode::none;
+}
+
+ErrorCode Coordinator::commit(Group& group, const CommitRequest& request,
+                              const CommittedTopic& topic, const CommittedPartition& partition,
+                              std::vector<Record>& records) {
+  if (java_length(partition.metadata) > options_.offset_metadata_length_max) {
+    return ErrorCode::offset_metadata_too_large;
+  }
+  const bool is_new = group.offsets.find(topic.name, partition.partition) == nullptr;
+  const std::size_t added = group.offsets.size() - group.counted_offsets;
+  const bool full =
+      offsets_ + added >= options_.offsets_max || state_bytes_ >= options_.state_bytes_max;
+  if (is_new && full) return ErrorCode::invalid_commit_offset_size;
+  CommittedOffset offset;
+  offset.offset = partition.offset;
+  offset.leader_epoch = partition.leader_epoch;
+  offset.metadata = partition.metadata;
+  offset.committed = now_.wall;
+  if (request.retention) {
+    offset.expires = later(now_.wall, *request.retention);
+    // The format that has an expiry has no place for the epoch.
+    offset.leader_epoch = no_leader_epoch;
+  } else {
+    offset.topic_id = topic.topic_id;
+  }
+  auto record = offset_record(group.id(), topic.name, partition.partition, offset);
+  if (!record || record->bytes() > options_.record_bytes_max) {
+    return ErrorCode::invalid_commit_offset_size;
+  }
+  records.push_back(*std::move(record));
+  group.offsets.set(topic.name, partition.partition, std::move(offset));
+  return ErrorCode::none;
+}
+
+// Transactions that would hold offsets back do not reach this module, so that all offsets are
+// stable whether that is required or not.
+void Coordinator::on(RequestId id, FetchRequest& request) {
+  FetchReply reply;
+  const Group* const group = find(request.group);
+  if (request.topics) {
+    for (WantedTopic& wanted : *request.topics) {
+      FetchedTopic topic{std::move(wanted.name), wanted.topic_id, {}};
+      topic.partitions.reserve(wanted.partitions.size());
+      for (const PartitionIndex partition : wanted.partitions) {
+        topic.partitions.push_back(fetched(
+            partition, group == nullptr ? nullptr : group->offsets.find(topic.name, partition)));
+      }
+      reply.topics.push_back(std::move(topic));
+    }
+  } else if (group != nullptr) {
+    for (const auto& [name, partitions] : group->offsets.topics()) {
+      FetchedTopic topic{name, {}, {}};
+      topic.partitions.reserve(partitions.size());
+      for (const auto& [partition, offset] : partitions) {
+        topic.topic_id = offset.topic_id;
+        topic.partitions.push_back(fetched(partition, &offset));
+      }
+      reply.topics.push_back(std::move(topic));
+    }
+  }
+  // What is seen here must not vanish again.
+  if (group == nullptr) return answer(id, std::move(reply));
+  answer(*group, id, std::move(reply));
+}
+
+void Coordinator::on(RequestId id, OffsetDeleteRequest& request) {
+  OffsetDeleteReply reply;
+  Group* const group = find(request.group);
+  if (group == nullptr) {
+    reply.error = ErrorCode::group_id_not_found;
+    return answer(id, std::move(reply));
+  }
+  if (!group->is(GroupState::empty) && !group->is_consumer_group()) {
+    reply.error = ErrorCode::non_empty_group;
+    return answer(*group, id, std::move(reply));
+  }
+  std::vector<Record> records;
+  for (WantedTopic& wanted : request.topics) {
+    TopicErrors errors{std::move(wanted.name), wanted.topic_id, {}};
+    const bool subscribed = group->is_subscribed_to(errors.name);
+    for (const PartitionIndex partition : wanted.partitions) {
+      errors.partitions.push_back(
+          {partition, subscribed ? ErrorCode::group_subscribed_to_topic : ErrorCode::none});
+      if (!subscribed && group->offsets.erase(errors.name, partition)) {
+        records.push_back(offset_tombstone(group->id(), errors.name, partition));
+      }
+    }
+    reply.topics.push_back(std::move(errors));
+  }
+  if (!records.empty()) append(*group, std::move(records));
+  answer(*group, id, std::move(reply));
+  settle(*group);
+}
+
+}  // namespace millrace::groups
