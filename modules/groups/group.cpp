@@ -16,6 +16,13 @@ import millrace.base;
 
 namespace millrace::groups {
 
+namespace {
+
+// A node of a tree, about.
+constexpr std::size_t node_bytes = 64;
+
+}  // namespace
+
 Member* Group::find(std::string_view member) {
   const auto place = members_.find(member);
   return place == members_.end() ? nullptr : &place->second;
@@ -37,7 +44,7 @@ Member& Group::add(Member member, std::string_view protocol_type) {
   if (members_.empty()) protocol_type_ = std::string(protocol_type);
   check(protocol_type_ == protocol_type, "members of one group have two protocol types");
   if (!leader_) leader_ = member.id;
-  pending_.erase(member.id);
+  remove_pending(member.id);
   if (member.instance_id) static_members_[*member.instance_id] = member.id;
   member.order = ++order_;
   count_protocols(member);
@@ -48,9 +55,7 @@ Member& Group::add(Member member, std::string_view protocol_type) {
 }
 
 void Group::remove(std::string_view member) {
-  if (const auto pending = pending_.find(member); pending != pending_.end()) {
-    pending_.erase(pending);
-  }
+  remove_pending(member);
   const auto place = members_.find(member);
   if (place == members_.end()) return;
   discount_protocols(place->second);
@@ -65,6 +70,18 @@ void Group::remove(std::string_view member) {
   const auto first =
       std::ranges::min_element(members_, {}, [](const auto& entry) { return entry.second.order; });
   if (first != members_.end()) leader_ = first->first;
+}
+
+void Group::add_pending(std::string member) {
+  const auto [place, inserted] = pending_.insert(std::move(member));
+  if (inserted) member_bytes_ += node_bytes + place->size();
+}
+
+void Group::remove_pending(std::string_view member) {
+  const auto place = pending_.find(member);
+  if (place == pending_.end()) return;
+  member_bytes_ -= node_bytes + place->size();
+  pending_.erase(place);
 }
 
 void Group::update(Member& member, const JoinRequest& request) {
@@ -214,11 +231,7 @@ void Group::restore(Generation generation, std::optional<std::string> protocol_t
 }
 
 std::size_t Group::bytes() const {
-  constexpr std::size_t node_bytes = 64;
-  std::size_t bytes = node_bytes + sizeof(Group) + 2 * id_.size() + member_bytes_;
-  // A pending id is as long as the name of its client; their number is limited.
-  for (const std::string& pending : pending_) bytes += node_bytes + pending.size();
-  return bytes + offsets.bytes();
+  return node_bytes + sizeof(Group) + 2 * id_.size() + member_bytes_ + offsets.bytes();
 }
 
 void Group::read_subscriptions() {

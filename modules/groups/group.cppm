@@ -54,7 +54,7 @@ class Group {
   Member& add(Member member, std::string_view protocol_type);
   // A member, or one that is pending, or nobody.
   void remove(std::string_view member);
-  void add_pending(std::string member) { pending_.insert(std::move(member)); }
+  void add_pending(std::string member);
   void update(Member& member, const JoinRequest& request);
   // The static member goes on under another id. Nothing of it waits any more.
   Member& replace(std::string_view old_id, std::string new_id);
@@ -111,6 +111,7 @@ class Group {
 
  private:
   void read_subscriptions();
+  void remove_pending(std::string_view member);
   void count_protocols(const Member& member);
   void discount_protocols(const Member& member);
 
@@ -126,7 +127,7 @@ class Group {
   std::set<std::string, std::less<>> pending_;
   std::optional<std::set<std::string, std::less<>>> subscribed_;
   std::map<std::string, std::size_t, std::less<>> known_by_;  // protocol to number of members
-  std::size_t member_bytes_ = 0;
+  std::size_t member_bytes_ = 0;                              // and those of pending ids
   std::size_t awaiting_join_ = 0;
   std::size_t pending_sync_ = 0;
   std::uint64_t order_ = 0;

@@ -116,6 +116,15 @@ TEST(Group, what_its_members_take_is_given_back_to_the_byte) {
   group.update(group.member("a-longer-name"), request);
   group.remove("a-longer-name");
   EXPECT_EQ(group.bytes(), before);
+  group.add_pending("p");
+  group.add_pending("p");
+  group.add_pending("q");
+  EXPECT_GT(group.bytes(), before);
+  group.remove("p");
+  Member joined = named("q");
+  group.add(joined, "consumer");
+  group.remove("q");
+  EXPECT_EQ(group.bytes(), before);
 }
 
 TEST(Group, a_static_member_that_is_replaced_keeps_its_place) {
