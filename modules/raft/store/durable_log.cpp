@@ -77,11 +77,8 @@ Task<StorageResult<void>> DurableLog::install(const Write& write) {
     auto stated = co_await append(write.hard_state, std::nullopt, none);
     if (!stated) co_return stated;
   }
-  // It is there already when the log could not be written behind it.
-  if (latest_->meta != *write.install) {
-    auto finished = co_await finish(incoming_, *write.install);
-    if (!finished) co_return finished;
-  }
+  auto finished = co_await finish(incoming_, *write.install);
+  if (!finished) co_return finished;
   const std::optional<LogPosition> reset = write.install->last;
   co_return co_await append(std::nullopt, reset, write.entries);
 }
@@ -132,7 +129,7 @@ Task<StorageResult<void>> DurableLog::append(const std::optional<HardState>& sta
   segment.write_from = segment.size;
   segment.size += bytes.size();
   segment.highest = highest;
-  if (state) hard_state_before_ = std::exchange(hard_state_, *state);
+  if (state) hard_state_ = *state;
   co_return StorageResult<void>{};
 }
 
@@ -175,7 +172,7 @@ Task<StorageResult<void>> DurableLog::write_segment_header(SegmentNumber number,
   const std::string path = path_of(number);
   const std::string temporary = path + std::string(storage::temporary_suffix);
   const bool lost = planted(StorePlanted::state_lost_at_roll);
-  const auto header = encode(SegmentHeader{number, lost ? hard_state_before_ : hard_state_});
+  const auto header = encode(SegmentHeader{number, lost ? HardState{} : hard_state_});
   const std::array pieces = {ByteView(header)};
   const auto written = co_await files_.write(file, 0, pieces);
   if (!written) co_return storage_failure(written.error(), temporary);
@@ -223,11 +220,14 @@ Task<StorageResult<void>> DurableLog::save(const SnapshotPart& part) {
 }
 
 Task<StorageResult<void>> DurableLog::finish(SnapshotWriter& writer, const SnapshotMeta& meta) {
-  auto info = co_await writer.finish(meta);
-  if (!info) co_return failure(info.error());
-  older_.push_back(latest_->meta.last);
-  latest_ = std::make_shared<const SnapshotInfo>(std::move(*info));
-  co_return StorageResult<void>{};
+  // It is there already when only what follows failed before.
+  if (latest_->meta != meta) {
+    auto info = co_await writer.finish(meta);
+    if (!info) co_return failure(info.error());
+    older_.push_back(latest_->meta.last);
+    latest_ = std::make_shared<const SnapshotInfo>(std::move(*info));
+  }
+  co_return co_await remove_old_snapshots(LogIndex{});
 }
 
 Task<StorageResult<SnapshotSaved>> DurableLog::finish_save(SnapshotMeta meta) {

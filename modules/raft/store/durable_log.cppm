@@ -125,6 +125,7 @@ class DurableLog {
   [[nodiscard]] Task<storage::StorageResult<void>> write_segment_header(SegmentNumber number,
                                                                         FileHandle file);
   [[nodiscard]] Task<storage::StorageResult<void>> remove_segments(LogIndex through);
+  // Those below `through`, and those above their number.
   [[nodiscard]] Task<storage::StorageResult<void>> remove_old_snapshots(LogIndex through);
   [[nodiscard]] Task<storage::StorageResult<void>> finish(SnapshotWriter& writer,
                                                           const SnapshotMeta& meta);
@@ -140,7 +141,6 @@ class DurableLog {
   std::vector<SegmentInfo> segments_;  // ascending; the last one is written to
   FileHandle file_ = no_file;          // of the last one
   HardState hard_state_;
-  HardState hard_state_before_;  // for a planted mistake
 
   std::shared_ptr<const SnapshotInfo> latest_;
   std::vector<LogPosition> older_;  // snapshots below the latest, ascending

@@ -132,6 +132,44 @@ TEST_F(RaftStore, reserve_lets_it_go_on_when_the_disk_is_full) {
   EXPECT_TRUE(machine.log->reserve_held());
 }
 
+TEST_F(RaftStore, goes_on_when_a_disk_that_was_full_has_room_again) {
+  machine.start();
+  machine.options.reserve_bytes = 64 * kibibyte;
+  machine.disk.set_capacity(400 * kibibyte);
+  machine.open_well();
+  ASSERT_TRUE(machine.log->reserve_held());
+  const std::string data(10'000, 'd');
+  std::int64_t index = 1;
+  bool refused = false;
+  for (; index < 100; ++index) {
+    const auto done = machine.persist(write_of({entry(index, 1, data)}, state_of(1)));
+    refused = !done;
+    if (!refused) continue;
+    EXPECT_EQ(done.error().fault, StorageFault::no_space);
+    break;
+  }
+  ASSERT_TRUE(refused);
+  EXPECT_FALSE(machine.log->reserve_held());
+  EXPECT_EQ(machine.run(machine.log->restore_reserve()).error().fault, StorageFault::no_space);
+  machine.disk.set_capacity(mebibyte);
+  machine.persist_well(write_of({entry(index, 1, data)}));
+  EXPECT_TRUE(machine.run(machine.log->restore_reserve()));
+  EXPECT_EQ(machine.reopen().entries.size(), static_cast<std::size_t>(index));
+}
+
+TEST_F(RaftStore, keeps_few_snapshots_also_when_nothing_is_compacted) {
+  for (int i = 1; i <= 5; ++i) {
+    machine.persist_well(write_of({entry(i, 1)}, state_of(1)));
+    ASSERT_TRUE(machine.save(meta_of(i, 1, "state"), "state"));
+  }
+  std::size_t kept = 0;
+  for (int i = 0; i <= 5; ++i) {
+    const LogPosition last{LogIndex(i), Term(i > 0 ? 1 : 0)};
+    if (!machine.contents(snapshot_name(last)).empty()) ++kept;
+  }
+  EXPECT_EQ(kept, snapshots_kept_max);
+}
+
 TEST_F(RaftStore, part_of_a_snapshot_that_does_not_fit_is_refused) {
   const auto meta = meta_of(5, 1, "state");
   ASSERT_TRUE(machine.receive(meta, "sta"));

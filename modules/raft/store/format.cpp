@@ -158,7 +158,6 @@ std::vector<std::byte> encode_snapshot_front(const SnapshotMeta& meta) {
   put(bytes, meta.last.term.value());
   put(bytes, meta.bytes);
   put(bytes, static_cast<std::uint32_t>(members.size()));
-  // Version and length share no checksum with what follows: the header is read alone.
   put_bytes(bytes, members.bytes());
   return bytes;
 }

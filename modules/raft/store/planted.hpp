@@ -15,7 +15,7 @@ enum class StorePlanted : std::uint8_t {
   snapshot_renamed_before_sync,
   segments_deleted_first,  // before the snapshot that covers them is durable
   recovered_not_synced,    // what a process that was killed had written
-  state_lost_at_roll,      // the hard state in the new segment's header is an old one
+  state_lost_at_roll,      // the header of the new segment does not have the hard state
   tail_kept,               // when an entry takes the place of an older one
   last
 };

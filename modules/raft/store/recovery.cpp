@@ -113,7 +113,6 @@ Task<StorageResult<void>> DurableLog::recover() {
   done = co_await settle(*newest);
   if (!done) co_return done;
   hard_state_ = replayed.hard_state();
-  hard_state_before_ = {};
   recovered_.hard_state = hard_state_;
   recovered_.snapshot = latest_->meta;
   if (!*begins_anew) recovered_.entries = replayed.take_above(latest_->meta.last.index);
