@@ -85,7 +85,7 @@ TEST(GroupSync, during_a_rebalance_says_so) {
             ErrorCode::rebalance_in_progress);
 }
 
-TEST(GroupSync, that_waits_is_told_of_a_new_rebalance_and_the_member_has_a_whole_session) {
+TEST(GroupSync, that_waits_is_told_of_a_new_rebalance_and_the_member_has_one_more_session) {
   Joined group;
   Bench& bench = group.bench;
   const RequestId follower = bench.sync(group.follower, Generation(1));
@@ -96,7 +96,11 @@ TEST(GroupSync, that_waits_is_told_of_a_new_rebalance_and_the_member_has_a_whole
   bench.join({});
   EXPECT_EQ(bench.synced(follower).error, ErrorCode::rebalance_in_progress);
   bench.pass(seconds(9));
-  EXPECT_EQ(bench.heartbeat(group.follower, Generation(1)), ErrorCode::rebalance_in_progress);
+  EXPECT_EQ(bench.group()->members().size(), 3u);
+  EXPECT_EQ(bench.heartbeat(group.leader, Generation(1)), ErrorCode::rebalance_in_progress);
+  bench.pass(seconds(1));
+  EXPECT_EQ(bench.group()->members().size(), 2u);
+  EXPECT_EQ(bench.heartbeat(group.follower, Generation(1)), ErrorCode::unknown_member_id);
 }
 
 TEST(GroupSync, a_leader_that_never_assigns_is_put_out) {
