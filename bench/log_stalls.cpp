@@ -43,18 +43,25 @@ constexpr std::size_t writers = 4;
 constexpr std::size_t outstanding_per_writer = 16;
 constexpr std::uint64_t slice_bytes = mebibyte;
 
-// How long this thread was ready to run, and other threads ran instead.
-[[nodiscard]] Duration waited_for_processor() {
+// How long this thread ran, and how long it was ready to run while other threads did.
+struct Scheduled {
+  Duration ran;
+  Duration waited;
+};
+[[nodiscard]] Scheduled scheduled() {
   std::ifstream file("/proc/thread-self/schedstat");
   std::int64_t ran = 0;
   std::int64_t waited = 0;
   must(static_cast<bool>(file >> ran >> waited), "schedstat");
-  return Duration(waited);
+  return {Duration(ran), Duration(waited)};
 }
 
+// What of the longest turn of a millisecond was not spent on a processor or on the way to one, the
+// thread slept in a system call.
 struct Turn {
   Duration took;
   Duration waited;
+  Duration asleep;
 };
 
 class Stalls {
@@ -154,7 +161,7 @@ Task<void> Stalls::drain(Log& log) {
 Task<void> Stalls::watch_turns() {
   MonotonicTime last = logs_.clock().now();
   MonotonicTime noted = last;
-  Duration waited = waited_for_processor();
+  Scheduled before = scheduled();
   Duration longest{};
   while (!done_) {
     co_await yield(logs_.loop());
@@ -162,9 +169,11 @@ Task<void> Stalls::watch_turns() {
     longest = std::max(longest, now - last);
     last = now;
     if (now - noted < Milliseconds(1)) continue;
-    const Duration waited_now = waited_for_processor();
-    turns_.push_back({longest, std::min(longest, waited_now - waited)});
-    waited = waited_now;
+    const Scheduled after = scheduled();
+    const Duration waited = std::min(longest, after.waited - before.waited);
+    const Duration ran = std::min(longest - waited, after.ran - before.ran);
+    turns_.push_back({longest, waited, longest - waited - ran});
+    before = after;
     noted = last = logs_.clock().now();
     longest = Duration::zero();
   }
@@ -218,6 +227,7 @@ void Stalls::run() {
   print("longest turn of each millisecond", [](const Turn& turn) { return turn.took; });
   print("without waiting for a processor",
         [](const Turn& turn) { return turn.took - turn.waited; });
+  print("asleep in system calls", [](const Turn& turn) { return turn.asleep; });
   const FileSystemCounters counters = logs_.files().counters();
   std::printf("writes in place %llu, slow ones %llu, to the pool %llu, early write-backs %llu\n",
               static_cast<unsigned long long>(counters.writes_in_place),
