@@ -1,10 +1,11 @@
-// Mistakes that the simulator must find, each in the place where it could be made. A program has
-// none of them: planted() is then a constant. Only the mutant program of tests/sim, which is built
-// with MILLRACE_PLANTED, chooses one.
+// Mistakes that the simulator must find, each in the place where it could be made. Only the mutant
+// program of tests/sim makes them.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+
+#include "../base/planted.hpp"
 
 namespace millrace::raft {
 
@@ -30,16 +31,5 @@ enum class Planted : std::uint8_t {
   last
 };
 inline constexpr std::size_t planted_mistakes = static_cast<std::size_t>(Planted::last) - 1;
-
-#ifdef MILLRACE_PLANTED
-extern Planted planted_now;
-inline bool planted(Planted mistake) {
-  return mistake == planted_now;
-}
-#else
-consteval bool planted(Planted) {
-  return false;
-}
-#endif
 
 }  // namespace millrace::raft

@@ -44,11 +44,11 @@ constexpr std::uint64_t lives_max = 2'000;
 
 class PlantedServerMistake : public testing::TestWithParam<Mistake> {
  protected:
-  ~PlantedServerMistake() override { planted_now = Planted::none; }
+  ~PlantedServerMistake() override { planted_now<Planted> = Planted::none; }
 };
 
 TEST_P(PlantedServerMistake, is_found) {
-  planted_now = GetParam().planted;
+  planted_now<Planted> = GetParam().planted;
   std::string problem;
   std::uint64_t seed = 0;
   while (problem.empty() && seed < lives_max) {
@@ -56,7 +56,7 @@ TEST_P(PlantedServerMistake, is_found) {
   }
   ASSERT_FALSE(problem.empty()) << "not found in " << lives_max << " lives";
   std::cout << "found by life " << seed << ": " << problem << '\n';
-  planted_now = Planted::none;
+  planted_now<Planted> = Planted::none;
   EXPECT_EQ(problem_of_life(seed, GetParam().flushing), "") << "without the mistake";
 }
 

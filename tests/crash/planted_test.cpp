@@ -7,12 +7,6 @@
 #include "../../modules/storage/segment/planted.hpp"
 #include "trial.hpp"
 
-namespace millrace::storage {
-
-Planted planted_now = Planted::none;
-
-}  // namespace millrace::storage
-
 namespace millrace::storage::crash {
 namespace {
 
@@ -55,11 +49,11 @@ constexpr std::uint64_t sequences_max = 20'000;
 
 class PlantedMistake : public testing::TestWithParam<Mistake> {
  protected:
-  ~PlantedMistake() override { planted_now = Planted::none; }
+  ~PlantedMistake() override { planted_now<Planted> = Planted::none; }
 };
 
 TEST_P(PlantedMistake, is_found) {
-  planted_now = GetParam().planted;
+  planted_now<Planted> = GetParam().planted;
   TrialOptions options;
   options.trouble = GetParam().trouble;
   Coverage coverage;
@@ -68,7 +62,7 @@ TEST_P(PlantedMistake, is_found) {
   while (!problem && seed < sequences_max) problem = problem_of_trial(++seed, options, coverage);
   ASSERT_TRUE(problem) << "not found in " << sequences_max << " sequences";
   std::cout << "found by sequence " << seed << ": " << *problem << '\n';
-  planted_now = Planted::none;
+  planted_now<Planted> = Planted::none;
   const auto without = problem_of_trial(seed, options, coverage);
   EXPECT_FALSE(without) << "without the mistake: " << *without;
 }

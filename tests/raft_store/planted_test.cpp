@@ -7,12 +7,6 @@
 #include "../../modules/raft/store/planted.hpp"
 #include "trial.hpp"
 
-namespace millrace::raft {
-
-StorePlanted store_planted_now = StorePlanted::none;
-
-}  // namespace millrace::raft
-
 namespace millrace::raft::store_crash {
 namespace {
 
@@ -36,11 +30,11 @@ static_assert(std::size(mistakes) == store_planted_mistakes, "each mistake is lo
 
 class PlantedStoreMistake : public testing::TestWithParam<Mistake> {
  protected:
-  ~PlantedStoreMistake() override { store_planted_now = StorePlanted::none; }
+  ~PlantedStoreMistake() override { planted_now<StorePlanted> = StorePlanted::none; }
 };
 
 TEST_P(PlantedStoreMistake, is_found) {
-  store_planted_now = GetParam().planted;
+  planted_now<StorePlanted> = GetParam().planted;
   Coverage coverage;
   std::optional<std::string> problem;
   std::uint64_t seed = 0;

@@ -1,10 +1,11 @@
-// Mistakes that the crash test must find, each in the place where it could be made. A program has
-// none of them: planted() is then a constant. Only the mutant program of tests/raft_store, which is
-// built with MILLRACE_PLANTED, chooses one.
+// Mistakes that the crash test must find, each in the place where it could be made. Only the mutant
+// program of tests/raft_store makes them.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+
+#include "../../base/planted.hpp"
 
 namespace millrace::raft {
 
@@ -21,16 +22,5 @@ enum class StorePlanted : std::uint8_t {
 };
 inline constexpr std::size_t store_planted_mistakes =
     static_cast<std::size_t>(StorePlanted::last) - 1;
-
-#ifdef MILLRACE_PLANTED
-extern StorePlanted store_planted_now;
-inline bool planted(StorePlanted mistake) {
-  return mistake == store_planted_now;
-}
-#else
-consteval bool planted(StorePlanted) {
-  return false;
-}
-#endif
 
 }  // namespace millrace::raft

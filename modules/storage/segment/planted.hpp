@@ -1,10 +1,11 @@
-// Mistakes that the crash test must find, each in the place where it could be made. A program has
-// none of them: planted() is then a constant. Only the mutant program of the test, which is built
-// with MILLRACE_PLANTED, chooses one.
+// Mistakes that the crash test must find, each in the place where it could be made. Only the mutant
+// program of tests/crash makes them.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+
+#include "../../base/planted.hpp"
 
 namespace millrace::storage {
 
@@ -44,16 +45,5 @@ inline constexpr std::size_t planted_in_logs =
     static_cast<std::size_t>(Planted::last_of_producer_dropped);
 inline constexpr std::size_t planted_in_servers =
     static_cast<std::size_t>(Planted::partition_not_synced) - planted_in_logs;
-
-#ifdef MILLRACE_PLANTED
-extern Planted planted_now;
-inline bool planted(Planted mistake) {
-  return mistake == planted_now;
-}
-#else
-consteval bool planted(Planted) {
-  return false;
-}
-#endif
 
 }  // namespace millrace::storage

@@ -7,12 +7,6 @@
 #include "../../../modules/raft/planted.hpp"
 #include "trial.hpp"
 
-namespace millrace::raft {
-
-Planted planted_now = Planted::none;
-
-}  // namespace millrace::raft
-
 namespace millrace::raft::sim {
 namespace {
 
@@ -46,11 +40,11 @@ static_assert(std::size(mistakes) == planted_mistakes, "each mistake is looked f
 
 class PlantedMistake : public testing::TestWithParam<Mistake> {
  protected:
-  ~PlantedMistake() override { planted_now = Planted::none; }
+  ~PlantedMistake() override { planted_now<Planted> = Planted::none; }
 };
 
 TEST_P(PlantedMistake, is_found) {
-  planted_now = GetParam().planted;
+  planted_now<Planted> = GetParam().planted;
   Coverage coverage;
   std::optional<std::string> problem;
   std::uint64_t seed = 0;
