@@ -130,7 +130,8 @@ Task<Log::Expired> Log::expired() {
   for (; found.count < segments_.size(); ++found.count) {
     const std::shared_ptr<Segment> segment = segments_[found.count];
     // What is not replicated stays, and an empty last segment is no reason to make another one.
-    if (segment_end(found.count) > high_watermark_ || segment->empty()) break;
+    const bool last = found.count + 1 == segments_.size();
+    if (segment_end(found.count) > high_watermark_ || (last && segment->empty())) break;
     bool goes = segment_end(found.count) <= start_;
     if (!goes && config_.deletes && config_.retention_bytes) {
       goes = size - segment->bytes() >= *config_.retention_bytes;

@@ -373,6 +373,26 @@ TEST(Retention, a_segment_whose_batches_are_damaged_does_not_keep_the_others) {
   ASSERT_TRUE(machine.close());
 }
 
+// Compaction, Kafka's too, may leave nothing of a segment.
+TEST(Retention, an_empty_segment_does_not_keep_the_others) {
+  LogMachine machine(24);
+  machine.config.retention.reset();
+  machine.config.retention_bytes = 700;
+  fill(machine, 22);
+  ASSERT_TRUE(machine.close());
+  machine.restart();
+  for (const SegmentFileKind kind :
+       {SegmentFileKind::log, SegmentFileKind::offset_index, SegmentFileKind::time_index}) {
+    machine.write_file(LogMachine::path(0, kind), "");
+  }
+  ASSERT_TRUE(machine.open(true));
+  ASSERT_TRUE(machine.log->segments().front()->empty());
+  machine.log->set_high_watermark(machine.log->end());
+  EXPECT_EQ(apply(machine), 3u);
+  EXPECT_EQ(machine.log->start(), Offset(15));
+  ASSERT_TRUE(machine.close());
+}
+
 // Snapshots of producers below the first segment are worth nothing; what they say is in the next.
 TEST(Retention, producers_of_deleted_records_are_remembered) {
   for (const bool killed : {false, true}) {

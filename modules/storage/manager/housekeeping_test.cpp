@@ -178,6 +178,27 @@ TEST(Housekeeping, the_cleaners_memory_changes_while_the_server_runs) {
   }
 }
 
+TEST(Housekeeping, a_log_start_that_was_refused_is_not_saved_with_the_one_of_another_log) {
+  const TopicPartition orders_1{"orders", PartitionIndex(1)};
+  ManagerMachine machine(21);
+  ASSERT_TRUE(machine.start());
+  for (const TopicPartition& partition : {orders_0, orders_1}) {
+    ASSERT_TRUE(machine.create(partition));
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(machine.append(partition, "x"));
+    machine.manager().find(partition)->set_high_watermark(Offset(10));
+    ASSERT_TRUE(machine.wait(machine.manager().find(partition)->flush()));
+  }
+  machine.disk.faults().plan({.kind = IoKind::write,
+                              .fault = IoFault::no_space,
+                              .path_part = "log-start-offset-checkpoint"});
+  EXPECT_FALSE(machine.wait(machine.manager().find(orders_0)->delete_below(Offset(8))));
+  EXPECT_TRUE(machine.wait(machine.manager().find(orders_1)->delete_below(Offset(3))));
+  machine.power_cut(21);
+  ASSERT_TRUE(machine.start());
+  EXPECT_EQ(machine.values(orders_0).size(), 10u);
+  EXPECT_EQ(machine.values(orders_1).size(), 7u);
+}
+
 // For lack of a descriptor nothing goes. On a full disk segments go one after the other, which
 // needs no file that says where the log begins: else there would never be room again.
 TEST(Housekeeping, a_retention_that_cannot_save_the_log_start_still_makes_room_on_a_full_disk) {

@@ -222,10 +222,16 @@ Task<StorageResult<void>> LogDirectories::set(CheckpointChange change, bool must
   LogDirectory& directory = at(change.directory);
   if (auto usable = directory.usable(); !usable) co_return usable;
   Checkpoints& checkpoints = directory.checkpoints();
+  const Offset before = checkpoints.of(change.line.partition)[change.kind];
   const bool lowered = checkpoints.set(change.kind, change.line.partition, change.line.offset);
   if (!lowered && !must_last) co_return StorageResult<void>();
   auto saved = co_await checkpoints.save(change.kind);
-  if (!saved && saved.error().fault == StorageFault::offline) directory.fail(saved.error());
+  if (saved) co_return saved;
+  if (saved.error().fault == StorageFault::offline) directory.fail(saved.error());
+  // The log stays where it was: what is saved next, for another one, must not say otherwise.
+  if (before < change.line.offset) {
+    static_cast<void>(checkpoints.set(change.kind, change.line.partition, before));
+  }
   co_return saved;
 }
 
