@@ -382,7 +382,13 @@ Task<StorageResult<void>> Log::write_staged(Group& group) {
     static_cast<void>(epochs_.assign(entry.epoch, entry.start_offset));
   }
   StorageResult<void> done;
-  if (names_due()) done = co_await sync_names();
+  // What the flush of this group may lack a descriptor for comes first: refused then, nothing of
+  // the group is in the log.
+  if (config_.flush_records && (names_dirty() || flushed_end_ < active().base())) {
+    done = co_await flush_locked();
+  } else if (names_due()) {
+    done = co_await sync_names();
+  }
   if (done && start_unsaved_) done = co_await save_start();
   if (done && (!group.new_epochs.empty() || epochs_unsaved_)) done = co_await save_epochs();
   if (done) done = co_await active().write(group.pieces);

@@ -162,6 +162,26 @@ TEST(Shortage, of_an_append_that_is_flushed) {
            all});
 }
 
+// Also what the flush needs besides the file that it writes to: what is refused is not there.
+TEST(Shortage, of_appends_that_are_flushed_and_roll) {
+  try_all({"append, roll and flush",
+           [](LogMachine& machine) {
+             machine.config.flush_records = 1;
+             machine.log->set_config(machine.config);
+             StorageResult<void> done;
+             for (int i = 0; i < 7; ++i) {
+               const Offset end = machine.log->end();
+               auto appended = outcome_of(
+                   machine.append(numbered(static_cast<int>(end.value())), LeaderEpoch(9)));
+               EXPECT_EQ(machine.log->end(), appended ? end.plus(1) : end);
+               if (appended) EXPECT_EQ(machine.log->flushed_end(), end.plus(1));
+               if (!appended) done = std::move(appended);
+             }
+             return done;
+           },
+           all});
+}
+
 TEST(Shortage, of_appends_that_save_indexes) {
   try_all({"append with indexes",
            [](LogMachine& machine) {
