@@ -1,8 +1,11 @@
 // Also proves checkpoint.cpp, checkpoint.cppm.
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -136,6 +139,44 @@ TEST(Cleaner, damage_makes_a_log_uncleanable_and_is_not_copied) {
   const auto steps = machine.machine.disk.steps();
   EXPECT_FALSE(machine.clean());
   EXPECT_EQ(machine.machine.disk.steps(), steps) << "it is not tried again";
+}
+
+// Where the last batch of a segment begins.
+std::uint64_t last_batch(const std::string& contents) {
+  const auto bytes = std::as_bytes(std::span(contents));
+  std::size_t position = 0;
+  for (std::size_t next = 0; next < bytes.size();) {
+    position = next;
+    next += static_cast<std::size_t>(load_big_endian<std::int32_t>(bytes.data() + next + 8)) + 12;
+  }
+  return position;
+}
+
+// The CRC of a batch does not cover them.
+TEST(Cleaner, a_flipped_bit_in_an_offset_or_a_leader_epoch_is_not_cleaned_by) {
+  for (const bool last : {false, true}) {
+    for (std::uint64_t bit = 0; bit < 16 * 8; ++bit) {
+      SCOPED_TRACE(std::string(last ? "last" : "first") + " batch, bit " + std::to_string(bit));
+      CleanerMachine machine(5);
+      machine.machine.config.segment_bytes = 300;
+      machine.open();
+      fill(machine, 20, 20);
+      machine.settle();
+      std::map<std::string, std::string> before;
+      for (const auto& segment : machine.log().segments()) {
+        before[segment->log_path()] = machine.machine.disk.contents(segment->log_path()).value();
+      }
+      const std::string path = machine.log().segments()[2]->log_path();
+      const std::uint64_t position = last ? last_batch(before[path]) : 0;
+      ASSERT_TRUE(machine.machine.disk.flip_bit(path, 8 * position + bit));
+      before[path] = machine.machine.disk.contents(path).value();
+      EXPECT_FALSE(machine.clean());
+      ASSERT_TRUE(machine.cleaner->uncleanable(machine.log()));
+      for (const auto& [name, contents] : before) {
+        EXPECT_EQ(machine.machine.disk.contents(name), contents) << name;
+      }
+    }
+  }
 }
 
 // Damage in the part that was cleaned before is met when it is read again.

@@ -136,19 +136,30 @@ Task<StorageResult<bool>> CleaningPass::map_segment(Segment& segment, Offset end
   const auto aborted = co_await log_.aborted(from, end);
   if (!aborted) co_return failure(read_failure(aborted.error(), log_.directory()));
   transactions_.expect(*aborted);
-  const auto begin = co_await segment.find(from, segment.bytes());
-  if (!begin) co_return failure(begin.error());
-  if (!*begin) co_return Room(true);
+  // From its beginning all batches are seen, whatever became of their offsets.
+  std::uint64_t position = 0;
+  BatchOrder order(segment.base());
+  if (from > segment.base()) {
+    const auto begin = co_await segment.find(from, segment.bytes());
+    if (!begin) co_return failure(begin.error());
+    if (!*begin) co_return Room(true);
+    position = (*begin)->position;
+    order = BatchOrder();
+  }
   const auto lease = co_await segment.open_log();
   if (!lease) co_return failure(lease.error());
   SegmentContext& context = context_.segments;
   BatchScanner scanner(context.files, context.buffers, lease->handle(), segment.log_path(),
-                       (*begin)->position, segment.bytes(), ScanDepth::crc);
+                       position, segment.bytes(), ScanDepth::crc);
   for (;;) {
     const auto more = co_await scanner.fill();
     if (!more) co_return failure(more.error());
     if (!*more) break;
     while (const auto scanned = scanner.next()) {
+      auto misplaced = co_await log_.check_place(segment, order, *scanned);
+      if (!misplaced) co_return failure(misplaced.error());
+      if (*misplaced)
+        co_return failure(damaged(segment, (*misplaced)->position, (*misplaced)->reason));
       if (scanned->batch.header().base_offset >= range_.to) co_return Room(true);
       const auto added = mapper.add(scanned->batch);
       if (!added) {
@@ -163,6 +174,9 @@ Task<StorageResult<bool>> CleaningPass::map_segment(Segment& segment, Offset end
   }
   if (scanner.end() != ScanEnd::complete) {
     co_return failure(damaged(segment, scanner.position(), scanner.reason()));
+  }
+  if (const auto misplaced = order.end(end)) {
+    co_return failure(damaged(segment, misplaced->position, misplaced->reason));
   }
   co_return Room(true);
 }
@@ -274,11 +288,16 @@ Task<StorageResult<bool>> CleaningPass::clean_segment(CleanedSegment& cleaned, S
   SegmentContext& context = context_.segments;
   BatchScanner scanner(context.files, context.buffers, lease->handle(), segment.log_path(), 0,
                        segment.bytes(), ScanDepth::crc);
+  BatchOrder order(segment.base());
   for (;;) {
     const auto more = co_await scanner.fill();
     if (!more) co_return failure(more.error());
     if (!*more) break;
     while (const auto scanned = scanner.next()) {
+      auto misplaced = co_await log_.check_place(segment, order, *scanned);
+      if (!misplaced) co_return failure(misplaced.error());
+      if (*misplaced)
+        co_return failure(damaged(segment, (*misplaced)->position, (*misplaced)->reason));
       const auto filtered = filter_->filter(scanned->batch);
       if (!filtered) {
         co_return failure(
@@ -298,6 +317,9 @@ Task<StorageResult<bool>> CleaningPass::clean_segment(CleanedSegment& cleaned, S
   }
   if (scanner.end() != ScanEnd::complete) {
     co_return failure(damaged(segment, scanner.position(), scanner.reason()));
+  }
+  if (const auto misplaced = order.end(end)) {
+    co_return failure(damaged(segment, misplaced->position, misplaced->reason));
   }
   for (const AbortedTransaction& transaction : transactions_.take_needed()) {
     cleaned.add_aborted(transaction);

@@ -192,6 +192,10 @@ class Log {
   [[nodiscard]] Task<ReadResult<std::optional<TimestampOffset>>> find_max_timestamp();
   // What is wrong with the leader epoch of a batch of this log, in words.
   [[nodiscard]] std::optional<std::string> wrong_epoch(const protocol::BatchHeader& header) const;
+  // What the CRC of the next batch of a segment does not tell: whether its offsets fit between its
+  // neighbours and agree with the index, and whether its leader epoch is right.
+  [[nodiscard]] Task<StorageResult<std::optional<Misplaced>>> check_place(
+      Segment& segment, BatchOrder& order, const ScannedBatch& batch) const;
   // Where the next segment begins or the log ends; nothing if the segment is not in it.
   [[nodiscard]] std::optional<Offset> end_of(const Segment& segment) const;
   // Whether a batch is the end of a transaction that was aborted.

@@ -50,6 +50,22 @@ std::optional<std::string> Log::wrong_epoch(const BatchHeader& header) const {
          std::to_string(known->value());
 }
 
+Task<StorageResult<std::optional<Misplaced>>> Log::check_place(Segment& segment, BatchOrder& order,
+                                                               const ScannedBatch& batch) const {
+  using Checked = StorageResult<std::optional<Misplaced>>;
+  const protocol::BatchHeader& header = batch.batch.header();
+  auto misplaced = order.add(batch.position, header);
+  if (misplaced || order.behind_gap()) {
+    auto checked =
+        co_await segment.held_against_index(batch.position, header, std::move(misplaced));
+    if (!checked || *checked) co_return checked;
+  }
+  if (auto wrong = wrong_epoch(header)) {
+    co_return Checked(Misplaced{batch.position, std::move(*wrong)});
+  }
+  co_return Checked(std::nullopt);
+}
+
 std::optional<Offset> Log::end_of(const Segment& segment) const {
   const std::size_t index = segment_index(segment.base());
   if (segments_[index].get() != &segment) return std::nullopt;

@@ -96,7 +96,7 @@ Task<void> Scrubber::scrub_segment(Log& log, std::shared_ptr<Segment> segment) {
     while (!misplaced) {
       const auto scanned = scanner.next();
       if (!scanned) break;
-      auto checked = co_await check_header(log, *segment, order, *scanned);
+      auto checked = co_await log.check_place(*segment, order, *scanned);
       if (!checked) {
         if (checked.error().fault == StorageFault::offline) log.report(checked.error());
         co_return;
@@ -127,25 +127,6 @@ Task<void> Scrubber::scrub_segment(Log& log, std::shared_ptr<Segment> segment) {
   // Of the last segment it was made again at the start, or is in memory.
   const bool closed = !log.segments().empty() && segment != log.segments().back();
   if (closed && !markers.empty()) co_await check_aborted(log, segment, std::move(markers));
-}
-
-// What the CRC of the batch does not cover.
-Task<StorageResult<std::optional<Misplaced>>> Scrubber::check_header(const Log& log,
-                                                                     Segment& segment,
-                                                                     BatchOrder& order,
-                                                                     const ScannedBatch& scanned) {
-  using Checked = StorageResult<std::optional<Misplaced>>;
-  const protocol::BatchHeader& header = scanned.batch.header();
-  auto misplaced = order.add(scanned.position, header);
-  if (misplaced || order.behind_gap()) {
-    auto checked =
-        co_await segment.held_against_index(scanned.position, header, std::move(misplaced));
-    if (!checked || *checked) co_return checked;
-  }
-  if (auto wrong = log.wrong_epoch(header)) {
-    co_return Checked(Misplaced{scanned.position, std::move(*wrong)});
-  }
-  co_return Checked(std::nullopt);
 }
 
 Task<void> Scrubber::check_aborted(Log& log, std::shared_ptr<Segment> segment,

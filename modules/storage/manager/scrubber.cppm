@@ -76,8 +76,6 @@ class Scrubber {
   [[nodiscard]] Task<void> pass();
   [[nodiscard]] Task<void> scrub_log(std::shared_ptr<Log> log);
   [[nodiscard]] Task<void> scrub_segment(Log& log, std::shared_ptr<Segment> segment);
-  [[nodiscard]] Task<StorageResult<std::optional<Misplaced>>> check_header(
-      const Log& log, Segment& segment, BatchOrder& order, const ScannedBatch& scanned);
   [[nodiscard]] Task<void> check_aborted(Log& log, std::shared_ptr<Segment> segment,
                                          std::vector<Offset> markers);
   void report(const Log& log, const Segment& segment, std::string path, std::uint64_t position,
