@@ -1,0 +1,5 @@
+// Fetch: what consumers read, with sessions and waiting.
+export module millrace.broker.fetching;
+
+export import :session;
+export import :session_cache;
