@@ -266,6 +266,18 @@ inline constexpr auto broker_definitions = std::to_array<Definition>({
      .range = between(0, 1024),
      .processes = Processes::broker | Processes::controller | Processes::coordinator,
      .doc = "Threads that share the work of the process; 0: one for each core."},
+    {.name = "millrace.metrics.listener",
+     .default_value = "",
+     .importance = Importance::high,
+     .processes = Processes::broker | Processes::controller | Processes::coordinator,
+     .doc = "Where metrics are served as Prometheus text, host:port, at /metrics; empty: nowhere. "
+            "Port 0 lets the system choose one, which the log tells."},
+    {.name = "millrace.coordinator.socket",
+     .default_value = "",
+     .importance = Importance::high,
+     .processes = Processes::broker | Processes::coordinator,
+     .doc = "The Unix socket by which a broker and its coordinator find each other; the same in "
+            "both. Without it the broker coordinates no groups."},
     {.name = "millrace.file.io",
      .meaning = Meaning::choice,
      .default_value = "auto",
