@@ -1,0 +1,147 @@
+// The partitions of one shard.
+module;
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+export module millrace.broker.partitions:shard_partitions;
+
+import millrace.base;
+import millrace.config;
+import millrace.metadata;
+import millrace.protocol.api;
+import millrace.runtime;
+import millrace.storage.manager;
+import :partition;
+import :settings;
+
+export namespace millrace::broker {
+
+// Logs that are made, opened again or removed at a time.
+inline constexpr std::size_t changes_at_a_time_max = 64;
+
+// Of a partition of an internal topic: who coordinates from it must know.
+struct LeadershipChange {
+  std::string topic;
+  PartitionIndex partition;
+  // Of this broker, or nothing: it does not lead any more.
+  std::optional<LeaderEpoch> led;
+};
+
+// What following an image took.
+struct Applied {
+  std::vector<LeadershipChange> internal;
+  std::size_t made = 0;
+  std::size_t removed = 0;
+  std::size_t failed = 0;
+};
+
+// Who leads a partition, for NOT_LEADER_OR_FOLLOWER.
+struct LeaderHint {
+  BrokerId leader = no_broker;
+  LeaderEpoch epoch = no_leader_epoch;
+};
+[[nodiscard]] LeaderHint leader_hint(const metadata::Image& image, std::string_view topic,
+                                     PartitionIndex partition);
+[[nodiscard]] LeaderHint leader_hint(const metadata::Image& image, const Uuid& topic_id,
+                                     PartitionIndex partition);
+
+// Belongs to one shard, on its thread; its manager outlives it, and stop() comes before the
+// manager's. Finds partitions for requests, and follows the metadata: makes and removes logs,
+// becomes leader, takes over settings. A log that cannot be made or opened is told of in the log
+// and tried again with the next change of its topic; requests for it get KAFKA_STORAGE_ERROR.
+class Partitions {
+ public:
+  Partitions(Executor& executor, storage::LogManager& manager, BrokerId self, ShardIndex shard,
+             std::uint32_t shard_count, std::shared_ptr<const config::ServerConfig> server,
+             Logger log);
+  Partitions(const Partitions&) = delete;
+  Partitions& operator=(const Partitions&) = delete;
+  ~Partitions();
+
+  // --- For requests ---
+
+  // The partition if this broker leads it, and the caller's leader epoch (-1: not known) is right;
+  // else the code for the client: NOT_LEADER_OR_FOLLOWER, UNKNOWN_TOPIC_OR_PARTITION,
+  // UNKNOWN_TOPIC_ID, KAFKA_STORAGE_ERROR, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH.
+  [[nodiscard]] Result<Partition*, ErrorCode> leader(const Uuid& topic_id, PartitionIndex partition,
+                                                     LeaderEpoch current = no_leader_epoch) const;
+  [[nodiscard]] Result<Partition*, ErrorCode> leader(std::string_view topic,
+                                                     PartitionIndex partition,
+                                                     LeaderEpoch current = no_leader_epoch) const;
+  // Led or not; null if it is not here.
+  [[nodiscard]] Partition* find(std::string_view topic, PartitionIndex partition) const;
+  // Never null.
+  [[nodiscard]] const std::shared_ptr<const metadata::Image>& image() const { return image_; }
+  [[nodiscard]] ShardIndex shard() const { return shard_; }
+  [[nodiscard]] std::uint32_t shard_count() const { return shard_count_; }
+  [[nodiscard]] BrokerId self() const { return self_; }
+  [[nodiscard]] storage::LogManager& manager() { return manager_; }
+  [[nodiscard]] std::size_t count() const { return count_; }
+
+  // --- Following the metadata ---
+
+  // Each image once, in order; one at a time. Costs in proportion to the delta.
+  [[nodiscard]] Task<Applied> apply(std::shared_ptr<const metadata::Image> image,
+                                    const metadata::Delta& delta);
+  // The image is the cluster's as of now: what lies on disk and is in no topic is set aside, and
+  // partitions that come from now on were never here. Once.
+  [[nodiscard]] Task<Applied> caught_up();
+  // Other settings of the server: all topics take them over.
+  void set_server_config(std::shared_ptr<const config::ServerConfig> server);
+  [[nodiscard]] const std::shared_ptr<const config::ServerConfig>& server_config() const {
+    return server_;
+  }
+  // The configuration of a log that is opened before any image came.
+  [[nodiscard]] storage::LogConfig config_of(const std::string& topic) const;
+
+  // No request is served any more; logs are given back. The manager may be stopped when those who
+  // hold partitions are done.
+  void stop();
+
+ private:
+  struct HostedTopic;
+  struct NameHash {
+    using is_transparent = void;
+    [[nodiscard]] std::size_t operator()(std::string_view name) const {
+      return std::hash<std::string_view>{}(name);
+    }
+  };
+  struct IdHash {
+    [[nodiscard]] std::size_t operator()(const Uuid& id) const;
+  };
+  struct Work;
+
+  [[nodiscard]] Result<Partition*, ErrorCode> led(const HostedTopic* topic,
+                                                  PartitionIndex partition, LeaderEpoch current,
+                                                  ErrorCode unknown) const;
+
+  Executor& executor_;
+  storage::LogManager& manager_;
+  BrokerId self_;
+  ShardIndex shard_;
+  std::uint32_t shard_count_;
+  std::shared_ptr<const config::ServerConfig> server_;
+  Logger log_;
+  std::shared_ptr<const metadata::Image> image_;
+  // Of topics without settings of their own.
+  std::shared_ptr<const TopicSettings> default_settings_;
+  std::unordered_map<std::string, std::unique_ptr<HostedTopic>, NameHash, std::equal_to<>> topics_;
+  std::unordered_map<Uuid, HostedTopic*, IdHash> topics_by_id_;
+  std::size_t count_ = 0;
+  bool caught_up_ = false;
+  bool stopped_ = false;
+};
+
+// The partitions of all shards, by shard; each is touched on its own shard only.
+using PartitionsOfShards = std::vector<Partitions*>;
+
+}  // namespace millrace::broker
