@@ -7,6 +7,12 @@ from emit_encode import emit_is_default, emit_put, emit_size
 from schema import Message, Struct, snake_case
 
 NOTICE = "// Generated from the schema files in modules/protocol/schema/{family}. Do not edit."
+NOTICE_OF_MODULE = "// {module}: generated from its schema files. Do not edit."
+MODULE = "millrace.protocol.{family}"
+
+
+def _notice(family: str, module: str | None) -> str:
+    return NOTICE_OF_MODULE.format(module=module) if module else NOTICE.format(family=family)
 
 
 def versions_text(message: Message) -> str:
@@ -17,14 +23,14 @@ def versions_text(message: Message) -> str:
     return f"{span}, flexible from {message.flexible.low}"
 
 
-def emit_interface(family: str, messages: list[Message]) -> str:
+def emit_interface(family: str, messages: list[Message], module: str | None = None) -> str:
     code = Code()
-    code.add(NOTICE.format(family=family))
+    code.add(_notice(family, module))
     code.add("module;")
     code.add("#include <string_view>")
     code.add("#include <vector>")
     code.add()
-    code.add(f"export module millrace.protocol.{family};")
+    code.add(f"export module {module or MODULE.format(family=family)};")
     code.add()
     code.add("export import millrace.protocol.api;")
     code.add("export import millrace.protocol.wire;")
@@ -99,14 +105,14 @@ def _functions(code: Code, message: Message) -> None:
     code.add(f"void write(const {name}& in, int16_t version, Writer& writer);")
 
 
-def emit_bodies(family: str, messages: list[Message]) -> str:
+def emit_bodies(family: str, messages: list[Message], module: str | None = None) -> str:
     code = Code()
-    code.add(NOTICE.format(family=family))
+    code.add(_notice(family, module))
     code.add("module;")
     code.add("#include <cstddef>")
     code.add("#include <new>")
     code.add()
-    code.add(f"module millrace.protocol.{family};")
+    code.add(f"module {module or MODULE.format(family=family)};")
     code.add()
     code.add("namespace millrace::protocol {")
     for message in messages:

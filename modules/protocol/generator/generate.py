@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Makes C++ from the schema files. Run by the build:
 
-    generate.py family SCHEMA_DIR FAMILY OUT_DIR    FAMILY.cppm and FAMILY.cpp
+    generate.py family SCHEMA_DIR FAMILY OUT_DIR [MODULE]
+                                                    FAMILY.cppm and FAMILY.cpp
     generate.py api SCHEMA_DIR OUT_DIR              keys.cppm and error_codes.cppm
     generate.py json SCHEMA_DIR FAMILY OUT_DIR      FAMILY_codecs.cpp, used by tests only
     generate.py printers SCHEMA_DIR FAMILY OUT_DIR MODULE
@@ -31,10 +32,10 @@ def families(schema: Path) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     match arguments:
-        case ["family", schema, family, out]:
+        case ["family", schema, family, out, *module]:
             messages = read_family(Path(schema) / family)
-            write_if_changed(Path(out) / f"{family}.cppm", emit_interface(family, messages))
-            write_if_changed(Path(out) / f"{family}.cpp", emit_bodies(family, messages))
+            write_if_changed(Path(out) / f"{family}.cppm", emit_interface(family, messages, *module))
+            write_if_changed(Path(out) / f"{family}.cpp", emit_bodies(family, messages, *module))
         case ["api", schema, out]:
             messages = [
                 m for family in families(Path(schema)) for m in read_family(Path(schema) / family)
