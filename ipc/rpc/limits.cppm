@@ -26,6 +26,8 @@ inline constexpr std::size_t message_overhead_bytes_max = mebibyte;
 // What a receiver takes, and how many bytes of one message it reads: as a malformed message may
 // refer to the same bytes again and again, that is counted. Every field is read once.
 inline constexpr std::size_t traversal_bytes_max = 16 * mebibyte;
+// Entries of one list in a message.
+inline constexpr std::size_t list_entries_max = 65'536;
 // Structs within structs.
 inline constexpr int nesting_max = 16;
 

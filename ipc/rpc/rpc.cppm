@@ -6,3 +6,4 @@ export import millrace.protocol.api;
 export import millrace.runtime;
 export import :controller_api;
 export import :limits;
+export import :rpc_thread;
