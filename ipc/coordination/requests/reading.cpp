@@ -1,0 +1,284 @@
+// Requests of all versions become questions.
+module;
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+module millrace.ipc.coordination.requests;
+
+import millrace.base;
+import millrace.groups;
+import millrace.ipc.coordination;
+import millrace.protocol.api;
+import millrace.protocol.groups;
+import millrace.protocol.wire;
+
+namespace millrace::coordination {
+namespace {
+
+using groups::Milliseconds;
+
+std::optional<std::string> nullable(protocol::String text) {
+  if (text.data() == nullptr) return std::nullopt;
+  return std::string(text);
+}
+
+OwnedBytes owned(protocol::Bytes bytes) {
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace
+
+// Fills the call that it is given.
+struct CallReader {
+  GroupCall& call;
+  const Asker& asker;
+  const TopicLookup& topics;
+
+  void ask(std::string group, groups::Request request) {
+    call.kinds_.push_back(request.index());
+    call.questions_.push_back({std::move(group), std::move(request)});
+  }
+
+  void read(const protocol::JoinGroupRequest& in) {
+    groups::JoinRequest out;
+    out.group = in.group_id;
+    out.member_id = in.member_id;
+    out.instance_id = nullable(in.group_instance_id);
+    out.client_id = asker.client_id;
+    out.client_host = asker.client_host;
+    out.session_timeout = Milliseconds(in.session_timeout_ms);
+    out.rebalance_timeout =
+        Milliseconds(call.version_ == 0 ? in.session_timeout_ms : in.rebalance_timeout_ms);
+    out.protocol_type = in.protocol_type;
+    for (const auto& protocol : in.protocols) {
+      out.protocols.push_back({std::string(protocol.name), owned(protocol.metadata)});
+    }
+    out.member_id_required = call.version_ >= 4;
+    out.may_skip_assignment = call.version_ >= 9;
+    ask(out.group, std::move(out));
+  }
+
+  void read(const protocol::SyncGroupRequest& in) {
+    // From this version on both must be said.
+    if (call.version_ >= 5 &&
+        (in.protocol_type.data() == nullptr || in.protocol_name.data() == nullptr)) {
+      call.settled_ = groups::SyncReply{ErrorCode::inconsistent_group_protocol, {}, {}, {}};
+      return;
+    }
+    groups::SyncRequest out;
+    out.group = in.group_id;
+    out.generation = groups::Generation(in.generation_id);
+    out.member_id = in.member_id;
+    out.instance_id = nullable(in.group_instance_id);
+    out.protocol_type = nullable(in.protocol_type);
+    out.protocol_name = nullable(in.protocol_name);
+    for (const auto& assignment : in.assignments) {
+      out.assignments.push_back({std::string(assignment.member_id), owned(assignment.assignment)});
+    }
+    ask(out.group, std::move(out));
+  }
+
+  void read(const protocol::HeartbeatRequest& in) {
+    groups::HeartbeatRequest out{std::string(in.group_id), groups::Generation(in.generation_id),
+                                 std::string(in.member_id), nullable(in.group_instance_id)};
+    ask(out.group, std::move(out));
+  }
+
+  void read(const protocol::LeaveGroupRequest& in) {
+    groups::LeaveRequest out;
+    out.group = in.group_id;
+    if (call.version_ < 3) {
+      out.members.push_back({std::string(in.member_id), std::nullopt});
+    }
+    for (const auto& member : in.members) {
+      out.members.push_back({std::string(member.member_id), nullable(member.group_instance_id)});
+    }
+    ask(out.group, std::move(out));
+  }
+
+  // The topic that a request names, by id where the version has ids. What it does not know is
+  // noted in `error`.
+  template <class Topic>
+  KnownTopic look_up(const Topic& in, ErrorCode& error) const {
+    const bool by_id = call.version_ >= first_version_with_topic_ids;
+    auto found = by_id ? topics.find(in.topic_id) : topics.find(in.name);
+    error = ErrorCode::none;
+    if (found) return *std::move(found);
+    error = by_id ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
+    return {std::string(in.name), in.topic_id, 0};
+  }
+
+  void read(const protocol::OffsetCommitRequest& in) {
+    groups::CommitRequest out;
+    out.group = in.group_id;
+    out.generation = groups::Generation(in.generation_id_or_member_epoch);
+    out.member_id = in.member_id;
+    out.instance_id = nullable(in.group_instance_id);
+    // -1 stands for the retention of the broker.
+    if (call.version_ <= 4 && in.retention_time_ms >= 0) {
+      out.retention = Milliseconds(in.retention_time_ms);
+    }
+    out.may_lack_group = call.version_ >= 9;
+    for (const auto& topic : in.topics) {
+      ErrorCode topic_error = ErrorCode::none;
+      const KnownTopic known = look_up(topic, topic_error);
+      groups::TopicErrors said{known.name, known.id, {}};
+      groups::CommittedTopic asked{
+          known.name, call.version_ >= first_version_with_topic_ids ? known.id : Uuid{}, {}};
+      for (const auto& partition : topic.partitions) {
+        const PartitionIndex index(partition.partition_index);
+        const bool exists =
+            partition.partition_index >= 0 && partition.partition_index < known.partitions;
+        const ErrorCode error = topic_error != ErrorCode::none || exists
+                                    ? topic_error
+                                    : ErrorCode::unknown_topic_or_partition;
+        said.partitions.push_back({index, error});
+        if (error != ErrorCode::none) continue;
+        asked.partitions.push_back({index, Offset(partition.committed_offset),
+                                    LeaderEpoch(partition.committed_leader_epoch),
+                                    std::string(partition.committed_metadata)});
+      }
+      call.topics_.push_back(std::move(said));
+      if (!asked.partitions.empty()) out.topics.push_back(std::move(asked));
+    }
+    if (!out.topics.empty()) ask(out.group, std::move(out));
+  }
+
+  void read(const protocol::OffsetDeleteRequest& in) {
+    groups::OffsetDeleteRequest out;
+    out.group = in.group_id;
+    for (const auto& topic : in.topics) {
+      const auto known = topics.find(topic.name);
+      groups::TopicErrors said{std::string(topic.name), {}, {}};
+      groups::WantedTopic asked{std::string(topic.name), {}, {}};
+      for (const auto& partition : topic.partitions) {
+        const PartitionIndex index(partition.partition_index);
+        const bool exists = known && partition.partition_index >= 0 &&
+                            partition.partition_index < known->partitions;
+        said.partitions.push_back(
+            {index, exists ? ErrorCode::none : ErrorCode::unknown_topic_or_partition});
+        if (exists) asked.partitions.push_back(index);
+      }
+      call.topics_.push_back(std::move(said));
+      if (!asked.partitions.empty()) out.topics.push_back(std::move(asked));
+    }
+    // Also without topics: the group may be wrong.
+    ask(out.group, std::move(out));
+  }
+
+  void read(const protocol::OffsetFetchRequest& in) {
+    if (call.version_ < 8) {
+      fetch(in.group_id, in.topics, in.require_stable);
+      return;
+    }
+    for (const auto& group : in.groups) fetch(group.group_id, group.topics, in.require_stable);
+  }
+
+  template <class Topic>
+  void fetch(protocol::String group, const protocol::Array<Topic>& wanted, bool require_stable) {
+    groups::FetchRequest out;
+    out.group = group;
+    out.require_stable = require_stable;
+    GroupCall::Wanted& said = call.wanted_.emplace_back();
+    said.group = group;
+    said.all = wanted.is_null();
+    if (!said.all) out.topics.emplace();
+    for (const Topic& topic : wanted) {
+      groups::TopicErrors shown{{}, {}, {}};
+      ErrorCode error = ErrorCode::none;
+      if constexpr (requires { topic.topic_id; }) {
+        if (call.version_ >= first_version_with_topic_ids) {
+          const KnownTopic known = look_up(topic, error);
+          shown = {known.name, known.id, {}};
+        } else {
+          shown.name = topic.name;
+        }
+      } else {
+        shown.name = topic.name;
+      }
+      groups::WantedTopic asked{shown.name, shown.topic_id, {}};
+      for (const std::int32_t partition : topic.partition_indexes) {
+        shown.partitions.push_back({PartitionIndex(partition), error});
+        asked.partitions.push_back(PartitionIndex(partition));
+      }
+      said.topics.push_back(std::move(shown));
+      if (error == ErrorCode::none) out.topics->push_back(std::move(asked));
+    }
+    ask(out.group, std::move(out));
+  }
+
+  void read(const protocol::DescribeGroupsRequest& in) {
+    call.wants_operations_ = in.include_authorized_operations;
+    for (const protocol::String group : in.groups) {
+      call.names_.emplace_back(group);
+      ask(std::string(group), groups::DescribeRequest{{std::string(group)}, call.version_ >= 6});
+    }
+  }
+
+  void read(const protocol::DeleteGroupsRequest& in) {
+    for (const protocol::String group : in.groups_names) {
+      call.names_.emplace_back(group);
+      ask(std::string(group), groups::DeleteRequest{{std::string(group)}});
+    }
+  }
+
+  void read(const protocol::ListGroupsRequest& in) {
+    groups::ListRequest out;
+    for (const protocol::String state : in.states_filter) out.states.emplace_back(state);
+    for (const protocol::String type : in.types_filter) out.types.emplace_back(type);
+    ask({}, std::move(out));
+  }
+
+  template <class Message>
+  [[nodiscard]] Result<void> decode_as(ByteView body) {
+    protocol::Arena arena(request_arena_bytes_max);
+    Message message;
+    const protocol::DecodeResult size = decode(message, body, call.version_, arena);
+    if (!size) return failure(ErrorKind::corrupt, to_string(size.error()));
+    read(message);
+    return {};
+  }
+
+  [[nodiscard]] Result<void> decode_body(ByteView body) {
+    switch (call.api_) {
+      case ApiKey::join_group:
+        return decode_as<protocol::JoinGroupRequest>(body);
+      case ApiKey::sync_group:
+        return decode_as<protocol::SyncGroupRequest>(body);
+      case ApiKey::heartbeat:
+        return decode_as<protocol::HeartbeatRequest>(body);
+      case ApiKey::leave_group:
+        return decode_as<protocol::LeaveGroupRequest>(body);
+      case ApiKey::offset_commit:
+        return decode_as<protocol::OffsetCommitRequest>(body);
+      case ApiKey::offset_fetch:
+        return decode_as<protocol::OffsetFetchRequest>(body);
+      case ApiKey::offset_delete:
+        return decode_as<protocol::OffsetDeleteRequest>(body);
+      case ApiKey::describe_groups:
+        return decode_as<protocol::DescribeGroupsRequest>(body);
+      case ApiKey::list_groups:
+        return decode_as<protocol::ListGroupsRequest>(body);
+      case ApiKey::delete_groups:
+        return decode_as<protocol::DeleteGroupsRequest>(body);
+      default:
+        return failure(ErrorKind::unsupported, "not a request about groups");
+    }
+  }
+};
+
+Result<GroupCall> GroupCall::decode(ApiKey api, std::int16_t version, ByteView body,
+                                    const Asker& asker, const TopicLookup& topics) {
+  GroupCall call(api, version);
+  CallReader reader{call, asker, topics};
+  if (auto read = reader.decode_body(body); !read) return failure(read.error());
+  return call;
+}
+
+}  // namespace millrace::coordination

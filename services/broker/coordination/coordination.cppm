@@ -1,0 +1,5 @@
+// millrace.broker.coordination: the broker's end of its coordinator. Start with gateway.cppm.
+export module millrace.broker.coordination;
+
+export import :gateway;
+export import :state_store;

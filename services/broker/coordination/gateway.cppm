@@ -1,0 +1,151 @@
+// Passes what clients ask about groups to the coordinator, and carries out what that asks of the
+// log.
+module;
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+export module millrace.broker.coordination:gateway;
+
+import millrace.base;
+import millrace.broker.connections;
+import millrace.ipc.channel;
+import millrace.ipc.coordination;
+import millrace.ipc.coordination.requests;
+import millrace.protocol.api;
+import millrace.runtime;
+import :state_store;
+
+export namespace millrace::broker {
+
+struct GatewayOptions {
+  BrokerId broker = no_broker;
+  Uuid cluster;
+  // Requests that wait for their answer, and the bytes of their bodies.
+  std::size_t requests_max = 100'000;
+  std::size_t request_bytes_max = 128 * mebibyte;
+  // Messages to the coordinator that are not sent yet.
+  std::size_t queued_bytes_max = 64 * mebibyte;
+  // Appends of one partition that are not below the high watermark.
+  std::size_t appends_max = 4'096;
+};
+
+// What a client asks, and how that ends, free of connections.
+struct GroupAsk {
+  protocol::ApiKey api = protocol::ApiKey::heartbeat;
+  std::int16_t version = 0;
+  std::string_view principal;
+  std::string_view client_id;
+  std::string client_host;
+  ByteView body;  // lives until the ask ends
+  ConnectionId connection;
+};
+struct GroupAnswer {
+  bool close = false;
+  std::string reason;  // where the connection is to be closed
+  std::vector<std::byte> body;
+};
+
+struct GatewayCounts {
+  std::uint64_t sessions = 0;     // coordinators that connected
+  std::uint64_t silences = 0;     // and that were given up because they said nothing
+  std::uint64_t unavailable = 0;  // requests that were answered COORDINATOR_NOT_AVAILABLE
+  std::uint64_t late_answers = 0;
+  std::uint64_t refused_appends = 0;
+  std::uint64_t failed_appends = 0;
+};
+
+// The broker's end of its coordinator. Belongs to the home shard; executor, topics and store
+// outlive it. One coordinator at a time: a new one replaces the one before it. A coordinator that
+// ends, breaks the protocol or says nothing for a second is down: what waits for it is answered
+// COORDINATOR_NOT_AVAILABLE in the form of its API and version, and what it asked of the log before
+// is settled before the next one reads. Appends name session, leader epoch and load; others are
+// refused, and after one that failed all others of its load are. stop() comes before the end.
+class GroupGateway {
+ public:
+  GroupGateway(Executor& executor, const GroupTopics& topics, StateStore& store,
+               const GatewayOptions& options, Logger log);
+  GroupGateway(const GroupGateway&) = delete;
+  GroupGateway& operator=(const GroupGateway&) = delete;
+  ~GroupGateway();
+
+  // Takes coordinators that connect, until stop(). The listener ends with it.
+  [[nodiscard]] Task<void> run(std::unique_ptr<ipc::ChannelListener> listener);
+  // One coordinator, until its channel ends.
+  [[nodiscard]] Task<void> serve(std::unique_ptr<ipc::Channel> channel);
+
+  // JoinGroup, SyncGroup, Heartbeat, LeaveGroup, OffsetCommit, OffsetFetch, OffsetDelete,
+  // DescribeGroups, ListGroups, DeleteGroups. Ends with the answer, or when the connection closes.
+  [[nodiscard]] Task<Response> handle(Request request, BufferPool& pool);
+  [[nodiscard]] Task<GroupAnswer> ask(GroupAsk ask);
+  void connection_closing(ConnectionId connection);
+
+  // Of __consumer_offsets. Epochs of one partition only go up.
+  void partition_led(PartitionIndex partition, LeaderEpoch epoch);
+  void partition_lost(PartitionIndex partition);
+
+  // Closes listener and channel, answers what waits, and ends when all that was begun has ended.
+  [[nodiscard]] Task<void> stop();
+
+  // Whether a coordinator is there.
+  [[nodiscard]] bool is_up() const;
+  [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
+  [[nodiscard]] const GatewayCounts& counts() const { return counts_; }
+
+ private:
+  struct Waiting;
+  struct Session;
+  struct StatePartition;
+
+  // --- gateway.cpp: clients ---
+  [[nodiscard]] bool leads_any(const coordination::GroupCall& call, std::int32_t count) const;
+  [[nodiscard]] GroupAnswer refused(const coordination::GroupCall& call, protocol::ErrorCode error);
+  void answer(coordination::ClientAnswer message);
+  void fail_waiting();
+  void end(Waiting& waiting, GroupAnswer answer);
+
+  // --- session.cpp: the coordinator ---
+  [[nodiscard]] Task<void> send_queued(Session& session);
+  [[nodiscard]] Task<void> keep_alive(Session& session);
+  void send(Session& session, const coordination::ToCoordinator& message);
+  [[nodiscard]] Result<void> take(Session& session, coordination::ToBroker message);
+  void close(Session& session, std::string_view why);
+  [[nodiscard]] Session* session_of(coordination::SessionId id);
+  void tell(const coordination::ToCoordinator& message);
+
+  // --- appending.cpp: the log ---
+  void read(Session& session, const coordination::Read& message);
+  void append(Session& session, coordination::Append message);
+  [[nodiscard]] Task<void> carry_out(coordination::SessionId session, coordination::Read message);
+  [[nodiscard]] Task<void> carry_out(coordination::SessionId session, coordination::Append message);
+  void settle(StatePartition& partition);
+
+  Executor& executor_;
+  const GroupTopics& topics_;
+  StateStore& store_;
+  GatewayOptions options_;
+  Logger log_;
+  std::map<PartitionIndex, LeaderEpoch> led_;
+  std::map<PartitionIndex, std::unique_ptr<StatePartition>> partitions_;
+  std::map<coordination::RequestNumber, Waiting*> waiting_;
+  std::size_t waiting_bytes_ = 0;
+  coordination::RequestNumber last_number_;
+  coordination::SessionId last_session_;
+  Session* session_ = nullptr;  // that of the coordinator that is there
+  std::unique_ptr<ipc::ChannelListener> listener_;
+  bool stopped_ = false;
+  GatewayCounts counts_;
+  TaskGroup tasks_;
+};
+
+}  // namespace millrace::broker
