@@ -3,8 +3,10 @@ module;
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 export module millrace.broker.partitions:host;
@@ -46,6 +48,12 @@ class PartitionHost {
   PartitionHost& operator=(const PartitionHost&) = delete;
   ~PartitionHost();
 
+  // Called on the home shard with each change of a partition of an internal topic, in their order.
+  // Set before open().
+  void on_leadership(std::function<void(const LeadershipChange&)> listener) {
+    on_leadership_ = std::move(listener);
+  }
+
   // Opens the directories and, on each shard, the logs that belong there. Fails where the server
   // must not start: a directory of another cluster or in use, all devices bad.
   [[nodiscard]] Task<storage::StorageResult<storage::OpeningReport>> open(std::string cluster_id);
@@ -59,12 +67,22 @@ class PartitionHost {
   // When no request is under way any more: closes all logs in order.
   [[nodiscard]] Task<storage::StorageResult<void>> stop(BrokerEpoch epoch);
 
-  // Each is to be touched on its own shard.
+  // After open(), by shard; each is to be touched on its own shard.
   [[nodiscard]] const PartitionsOfShards& partitions() const { return partitions_; }
   [[nodiscard]] storage::LogDirectories& directories() { return directories_; }
 
  private:
   struct OnShard;
+
+  [[nodiscard]] Task<void> make(std::size_t index);
+  [[nodiscard]] Task<storage::OpeningReport> open_on(std::size_t index);
+  void tell(OnShard& from, LeadershipChange change);
+  [[nodiscard]] Task<void> bring_home(OnShard& from, LeadershipChange change);
+  [[nodiscard]] Task<std::vector<bool>> stop_on(std::size_t index);
+  template <class Function>
+  [[nodiscard]] Task<Applied> on_all(Function function);
+
+  [[nodiscard]] Shard& home() { return *shards_.front().shard; }
 
   std::vector<HostShard> shards_;
   HostOptions options_;
@@ -72,6 +90,7 @@ class PartitionHost {
   Logger log_;
   storage::ShardCrossing crossing_;
   storage::LogDirectories directories_;
+  std::function<void(const LeadershipChange&)> on_leadership_;
   std::vector<std::unique_ptr<OnShard>> on_shards_;
   PartitionsOfShards partitions_;
 };

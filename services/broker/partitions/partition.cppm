@@ -14,6 +14,7 @@ import millrace.base;
 import millrace.metadata;
 import millrace.protocol.api;
 import millrace.protocol.batch;
+import millrace.protocol.compression;
 import millrace.runtime;
 import millrace.storage.log;
 import millrace.telemetry;
@@ -44,8 +45,6 @@ using PartitionResult = Result<T, PartitionError>;
 
 enum class Acks : std::int16_t { all = -1, none = 0, leader = 1 };
 
-class Partition;
-
 // Waits for a change of one partition; a member of whoever waits. The function is called once, on
 // the partition's shard and from within what changed it: it makes a note or posts a callback, and
 // asks nothing of the partition. Cancelled when it is destroyed.
@@ -57,23 +56,43 @@ class PartitionWaiter {
   PartitionWaiter& operator=(const PartitionWaiter&) = delete;
   ~PartitionWaiter() { cancel(); }
 
-  [[nodiscard]] bool waiting() const { return partition_ != nullptr; }
+  [[nodiscard]] bool waiting() const { return next_ != nullptr; }
   void cancel();
 
  private:
-  friend class Partition;
+  friend class PartitionWaiters;
 
   Function function_;
-  Partition* partition_ = nullptr;
   PartitionWaiter* previous_ = nullptr;
   PartitionWaiter* next_ = nullptr;
 };
 
-// Bytes of whole batches, of which the last one may be cut off by no limit.
+// Those who wait for one partition; a member of it.
+class PartitionWaiters {
+ public:
+  PartitionWaiters();
+  ~PartitionWaiters() { check(empty(), "nobody waits for a partition that is not there"); }
+
+  void add(PartitionWaiter& waiter);
+  // Calls all who wait now. Whoever waits again is called the next time; this may be gone then.
+  void call_all();
+  [[nodiscard]] inline bool empty() const { return ring_.next_ == &ring_; }
+
+ private:
+  PartitionWaiter ring_;
+};
+
+// Whole batches.
 struct PartitionBytes {
   std::vector<std::byte> bytes;
   Offset high_watermark;
   Offset log_start;
+};
+
+// What the partitions of a shard share; outlives them.
+struct PartitionContext {
+  Executor& executor;
+  protocol::Decompressor& decompressor;
 };
 
 // Belongs to Partitions and its shard. A plain pointer to it is good until the next suspension;
@@ -84,11 +103,10 @@ struct PartitionBytes {
 // flush.messages lets it; with more replicas in sync it stays until they are known to have more.
 class Partition final : public std::enable_shared_from_this<Partition> {
  public:
-  Partition(Executor& executor, std::string topic, Uuid topic_id, PartitionIndex index,
+  Partition(const PartitionContext& context, std::string topic, Uuid topic_id, PartitionIndex index,
             std::shared_ptr<storage::Log> log, std::shared_ptr<const TopicSettings> settings);
   Partition(const Partition&) = delete;
   Partition& operator=(const Partition&) = delete;
-  ~Partition();
 
   // --- What it is ---
 
@@ -112,8 +130,11 @@ class Partition final : public std::enable_shared_from_this<Partition> {
   // none, or why a request that knows this leader epoch (-1: none) is not served here:
   // NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, KAFKA_STORAGE_ERROR.
   [[nodiscard]] ErrorCode check_leader(LeaderEpoch current) const;
-  // none, or NOT_ENOUGH_REPLICAS for acks=all.
-  [[nodiscard]] ErrorCode check_replicas(Acks acks) const;
+  // Whether as many replicas are in sync as min.insync.replicas asks for.
+  [[nodiscard]] bool has_enough_replicas() const { return insync_count_ >= insync_needed(); }
+  [[nodiscard]] std::uint32_t insync_count() const { return insync_count_; }
+  // The leader epoch of the record at the offset, or that a record there will have.
+  [[nodiscard]] LeaderEpoch epoch_at(Offset offset) const;
 
   // --- Waiting ---
 
@@ -126,9 +147,9 @@ class Partition final : public std::enable_shared_from_this<Partition> {
   // One batch of a coordinator, under the leader epoch in which it loaded the partition; any other
   // is NOT_LEADER_OR_FOLLOWER. Answered when the batch is below the high watermark. The bytes
   // are changed in place and stay until then. Submitted before the first suspension.
-  [[nodiscard]] Task<PartitionResult<storage::Appended>> append_internal(
-      LeaderEpoch required, MutableBytes batch, storage::AppendOrigin origin,
-      protocol::RecordReader& reader, MonotonicTime deadline);
+  [[nodiscard]] Task<PartitionResult<storage::Appended>> append_internal(LeaderEpoch required,
+                                                                         MutableBytes batch,
+                                                                         MonotonicTime deadline);
   // Batches below the high watermark, copied, from the one that holds the offset on; at least one,
   // if there is one.
   [[nodiscard]] Task<PartitionResult<PartitionBytes>> read_internal(LeaderEpoch required,
@@ -147,18 +168,18 @@ class Partition final : public std::enable_shared_from_this<Partition> {
 
   // --- For Partitions ---
 
-  // What the metadata say of it. True if this broker begins to lead, or leads in a new epoch.
+  // What the metadata say of it. True if it leads now and did not, or not in this epoch.
   bool follow(const metadata::Partition& partition, BrokerId self);
   void set_settings(std::shared_ptr<const TopicSettings> settings);
   // It is no longer here.
   void end();
 
  private:
-  friend class PartitionWaiter;
+  [[nodiscard]] std::uint32_t insync_needed() const;
+  // True if it has moved.
+  bool advance_high_watermark();
 
-  void advance_high_watermark();
-
-  Executor& executor_;
+  PartitionContext context_;
   std::string topic_;
   Uuid topic_id_;
   PartitionIndex index_;
@@ -168,10 +189,9 @@ class Partition final : public std::enable_shared_from_this<Partition> {
   bool leading_ = false;
   bool ended_ = false;
   bool alone_in_sync_ = false;
-  std::uint32_t in_sync_count_ = 0;
+  std::uint32_t insync_count_ = 0;
   std::uint32_t replica_count_ = 0;
-  Offset told_stable_ = no_offset;
-  PartitionWaiter* first_waiter_ = nullptr;
+  PartitionWaiters waiters_;
 };
 
 }  // namespace millrace::broker

@@ -1,11 +1,13 @@
 // The partitions of one shard.
 module;
+#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -27,6 +29,12 @@ export namespace millrace::broker {
 
 // Logs that are made, opened again or removed at a time.
 inline constexpr std::size_t changes_at_a_time_max = 64;
+// Failures of one image that are told of one by one.
+inline constexpr std::size_t told_failures_max = 10;
+// Topics that are looked at before others may run.
+inline constexpr std::size_t topics_per_slice = 256;
+// Partitions that could not be made are tried again so often.
+inline constexpr std::chrono::seconds failed_partition_retry{10};
 
 // Of a partition of an internal topic: who coordinates from it must know.
 struct LeadershipChange {
@@ -38,7 +46,6 @@ struct LeadershipChange {
 
 // What following an image took.
 struct Applied {
-  std::vector<LeadershipChange> internal;
   std::size_t made = 0;
   std::size_t removed = 0;
   std::size_t failed = 0;
@@ -57,12 +64,12 @@ struct LeaderHint {
 // Belongs to one shard, on its thread; its manager outlives it, and stop() comes before the
 // manager's. Finds partitions for requests, and follows the metadata: makes and removes logs,
 // becomes leader, takes over settings. A log that cannot be made or opened is told of in the log
-// and tried again with the next change of its topic; requests for it get KAFKA_STORAGE_ERROR.
+// and tried again every few seconds; requests for it get KAFKA_STORAGE_ERROR meanwhile.
 class Partitions {
  public:
-  Partitions(Executor& executor, storage::LogManager& manager, BrokerId self, ShardIndex shard,
-             std::uint32_t shard_count, std::shared_ptr<const config::ServerConfig> server,
-             Logger log);
+  Partitions(const PartitionContext& context, storage::LogManager& manager, BrokerId self,
+             ShardIndex shard, std::uint32_t shard_count,
+             std::shared_ptr<const config::ServerConfig> server, Logger log);
   Partitions(const Partitions&) = delete;
   Partitions& operator=(const Partitions&) = delete;
   ~Partitions();
@@ -89,6 +96,10 @@ class Partitions {
 
   // --- Following the metadata ---
 
+  // Called on this shard; set before the first image.
+  void on_leadership(std::function<void(LeadershipChange)> listener) {
+    on_leadership_ = std::move(listener);
+  }
   // Each image once, in order; one at a time. Costs in proportion to the delta.
   [[nodiscard]] Task<Applied> apply(std::shared_ptr<const metadata::Image> image,
                                     const metadata::Delta& delta);
@@ -100,45 +111,78 @@ class Partitions {
   [[nodiscard]] const std::shared_ptr<const config::ServerConfig>& server_config() const {
     return server_;
   }
-  // The configuration of a log that is opened before any image came.
+  // For a log that is opened. Before the topic is known nothing of it is deleted or compacted:
+  // its settings may forbid it.
   [[nodiscard]] storage::LogConfig config_of(const std::string& topic) const;
 
-  // No request is served any more; logs are given back. The manager may be stopped when those who
-  // hold partitions are done.
-  void stop();
+  // No request is served any more, and logs are given back. The manager may be stopped when those
+  // who hold partitions are done.
+  [[nodiscard]] Task<void> stop();
 
  private:
-  struct HostedTopic;
+  // A topic with partitions on this shard.
+  struct HostedTopic {
+    std::string name;
+    Uuid id;
+    std::shared_ptr<const TopicSettings> settings;
+    std::vector<std::shared_ptr<Partition>> partitions;  // by index; null: not here
+  };
   struct NameHash {
     using is_transparent = void;
     [[nodiscard]] std::size_t operator()(std::string_view name) const {
       return std::hash<std::string_view>{}(name);
     }
   };
+  // Ids are random.
   struct IdHash {
     [[nodiscard]] std::size_t operator()(const Uuid& id) const;
   };
+  using Topics =
+      std::unordered_map<std::string, std::unique_ptr<HostedTopic>, NameHash, std::equal_to<>>;
   struct Work;
 
-  [[nodiscard]] Result<Partition*, ErrorCode> led(const HostedTopic* topic,
-                                                  PartitionIndex partition, LeaderEpoch current,
-                                                  ErrorCode unknown) const;
+  [[nodiscard]] Result<Partition*, ErrorCode> led(const HostedTopic& topic,
+                                                  PartitionIndex partition,
+                                                  LeaderEpoch current) const;
+  [[nodiscard]] HostedTopic& hosted(const metadata::Topic& topic);
+  [[nodiscard]] std::shared_ptr<const TopicSettings> settings_for(const std::string& topic) const;
+  void forget_topic(HostedTopic& topic, Work& work);
+  void follow_topic(const metadata::Topic& topic, Work& work);
+  void follow_partition(HostedTopic& topic, const metadata::Partition& partition, Work& work);
+  void follow_settings(const std::string& topic);
+  void forget_other_topics(Work& work);
+  [[nodiscard]] Task<void> do_all(Work& work);
+  [[nodiscard]] Task<void> remove_next(Work& work);
+  [[nodiscard]] Task<void> make_next(Work& work);
+  [[nodiscard]] Task<void> make(storage::TopicPartition partition, storage::Novelty novelty,
+                                Work& work);
+  [[nodiscard]] Task<void> try_failed_again();
+  void tell(const Partition& partition, std::optional<LeaderEpoch> led);
+  void remove_partition(std::shared_ptr<Partition>& place, Work& work);
+  void note_failure(const storage::TopicPartition& partition, const storage::StorageError& error,
+                    Work& work);
 
-  Executor& executor_;
+  PartitionContext context_;
   storage::LogManager& manager_;
   BrokerId self_;
   ShardIndex shard_;
   std::uint32_t shard_count_;
   std::shared_ptr<const config::ServerConfig> server_;
   Logger log_;
+  std::function<void(LeadershipChange)> on_leadership_;
   std::shared_ptr<const metadata::Image> image_;
   // Of topics without settings of their own.
   std::shared_ptr<const TopicSettings> default_settings_;
-  std::unordered_map<std::string, std::unique_ptr<HostedTopic>, NameHash, std::equal_to<>> topics_;
+  Topics topics_;
   std::unordered_map<Uuid, HostedTopic*, IdHash> topics_by_id_;
+  // Partitions that should be here and are not.
+  std::set<storage::TopicPartition> failed_;
   std::size_t count_ = 0;
   bool caught_up_ = false;
   bool stopped_ = false;
+  AsyncMutex following_;
+  storage::Ticker retries_;
+  TaskGroup tasks_;
 };
 
 // The partitions of all shards, by shard; each is touched on its own shard only.
