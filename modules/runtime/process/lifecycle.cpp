@@ -9,6 +9,7 @@ module;
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +21,8 @@ module millrace.runtime.process;
 import millrace.base;
 import millrace.config;
 import millrace.runtime.shard;
+import millrace.runtime.streams;
+import millrace.telemetry;
 
 namespace millrace {
 namespace {
@@ -69,6 +72,58 @@ std::variant<Loaded, ExitCode> load(int argument_count, const char* const* argum
   return Loaded{.command_line = std::move(line), .config = std::move(loaded->config)};
 }
 
+// The metrics of the process, served by its first shard.
+class ServedMetrics {
+ public:
+  ServedMetrics(Shards& shards, telemetry::Registry& registry, const Logger& log)
+      : shards_(shards), registry_(registry), log_(log) {}
+
+  [[nodiscard]] Result<void> start(const std::string& listener, std::string_view version) {
+    if (listener.empty()) return {};
+    const auto where = config::parse_host_port(listener);
+    if (!where) {
+      return failure(Error{ErrorKind::invalid_argument,
+                           "millrace.metrics.listener=" + listener + ": " + where.error()});
+    }
+    const auto addresses = resolve(where->host, Port(where->port));
+    if (!addresses) return failure(addresses.error());
+    return shards_.run_on(home_, [&](Shard& home) -> Result<void> {
+      auto build =
+          telemetry::publish_build(registry_, home_, {.version = version, .revision = "unknown"});
+      if (!build) return failure(build.error());
+      build_.emplace(std::move(*build));
+      network_ = std::make_unique<TcpNetwork>(home.socket_loop(), log_);
+      server_ = std::make_unique<MetricsServer>(home.loop(), *network_, registry_, home_, log_);
+      const auto started = server_->start(addresses->front());
+      if (started) {
+        log_.info("metrics at http://{}{}", to_string(server_->address()), metrics_path);
+      } else {
+        server_.reset();
+      }
+      return started;
+    });
+  }
+  void stop() {
+    if (!server_) return;
+    shards_.run_on(home_, [this](Shard&) { return server_->stop(); });
+    shards_.run_on(home_, [this](Shard&) {
+      server_.reset();
+      network_.reset();
+      build_.reset();
+    });
+  }
+
+ private:
+  static constexpr telemetry::ShardIndex home_{0};
+
+  Shards& shards_;
+  telemetry::Registry& registry_;
+  Logger log_;
+  std::optional<telemetry::Gauge> build_;
+  std::unique_ptr<TcpNetwork> network_;
+  std::unique_ptr<MetricsServer> server_;
+};
+
 ExitCode serve(const Loaded& loaded, const ProcessOptions& options, NotifyEnvironment environment,
                const ServiceBody& body) {
   const Logger log(make_stderr_log_sink(stderr_log_format()), options.command_line.name);
@@ -99,10 +154,14 @@ ExitCode serve(const Loaded& loaded, const ProcessOptions& options, NotifyEnviro
                    .shards = **shards,
                    .notifier = notifier,
                    .signals = signals});
-  const Result<void> served = body(process);
+  ServedMetrics served_metrics(**shards, metrics, log);
+  Result<void> served = served_metrics.start(loaded.config.get<"millrace.metrics.listener">(),
+                                             options.command_line.version);
+  if (served) served = body(process);
   // From here on the end has a deadline too.
   if (!signals.is_stop_requested()) signals.request_stop();
   if (!served) log.error("{}", served.error().message);
+  served_metrics.stop();
   (*shards)->stop();
   signals.look_after(nullptr);
   log.info("stopped");

@@ -194,6 +194,23 @@ TEST(ProcessLifecycle, goes_on_at_signals_that_ask_for_nothing) {
   EXPECT_THAT(child.output(), HasSubstr("SIGHUP: there is nothing to reload"));
 }
 
+TEST(ProcessLifecycle, serves_its_metrics_where_it_is_told) {
+  Child child({"--set", "millrace.metrics.listener=127.0.0.1:0"});
+  EXPECT_TRUE(child.tells("READY=1"));
+  child.send(SIGTERM);
+  EXPECT_EQ(child.exit_code(), 0);
+  EXPECT_THAT(child.output(), ContainsRegex("metrics at http://127.0.0.1:[1-9][0-9]*/metrics"));
+}
+
+TEST(ProcessLifecycle, does_not_start_without_a_place_for_its_metrics) {
+  Child child({"--set", "millrace.metrics.listener=192.0.2.1:9644"});
+  EXPECT_EQ(child.exit_code(), static_cast<int>(ExitCode::failure));
+  EXPECT_THAT(child.output(), HasSubstr("cannot listen at 192.0.2.1:9644"));
+  Child wrong({"--set", "millrace.metrics.listener=9644"});
+  EXPECT_EQ(wrong.exit_code(), static_cast<int>(ExitCode::failure));
+  EXPECT_THAT(wrong.output(), HasSubstr("an address must end in a port"));
+}
+
 TEST(ProcessLifecycle, an_error_of_the_service_is_its_last_word) {
   Child child({"--behave", "fail"});
   EXPECT_EQ(child.exit_code(), static_cast<int>(ExitCode::failure));

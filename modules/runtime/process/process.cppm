@@ -6,5 +6,6 @@ export import millrace.config;
 export import millrace.runtime.shard;
 export import :command_line;
 export import :lifecycle;
+export import :metrics_server;
 export import :notifier;
 export import :signal_thread;
