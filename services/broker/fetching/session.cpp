@@ -68,6 +68,11 @@ void FetchSession::update(const protocol::FetchRequest& request) {
   }
 }
 
+FetchSession::Entries::iterator FetchSession::find(const FetchKey& key) {
+  const auto known = places_.find(key);
+  return known == places_.end() ? order_.end() : known->second;
+}
+
 bool FetchSession::tell(Entry& entry, const ToldPartition& told) {
   bool must = told.record_bytes > 0 || told.diverges;
   if (entry.high_watermark != told.high_watermark) must = true;

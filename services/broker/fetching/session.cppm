@@ -82,6 +82,8 @@ class FetchSession {
   void update(const protocol::FetchRequest& request);
   // In the order in which they are served.
   [[nodiscard]] Entries& entries() { return order_; }
+  // end() of entries() if it is not there.
+  [[nodiscard]] Entries::iterator find(const FetchKey& key);
   [[nodiscard]] std::size_t size() const { return order_.size(); }
   [[nodiscard]] bool uses_topic_ids() const { return uses_topic_ids_; }
 
