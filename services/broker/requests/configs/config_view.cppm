@@ -1,0 +1,66 @@
+// The settings of a broker as they count now: its file and command line, and over them what the
+// cluster's metadata says for all brokers and for this one.
+module;
+#include <memory>
+#include <string_view>
+#include <vector>
+
+export module millrace.broker.requests.configs:config_view;
+
+import millrace.base;
+import millrace.config;
+import millrace.metadata;
+
+export namespace millrace::broker {
+
+using config::ServerConfig;
+using config::TopicConfig;
+
+// Is told when the settings of the broker are others. Lives on the shard of the view, which it
+// outlives.
+class ConfigListener {
+ public:
+  virtual ~ConfigListener() = default;
+  virtual void config_changed(const std::shared_ptr<const ServerConfig>& config) = 0;
+
+ protected:
+  ConfigListener() = default;
+  ConfigListener(const ConfigListener&) = default;
+  ConfigListener& operator=(const ConfigListener&) = default;
+};
+
+// What settings `image` makes of those of the start. Values for one listener count only where the
+// start gave them. The error tells what is wrong in the metadata.
+[[nodiscard]] Result<ServerConfig, config::Problems> with_cluster_settings(
+    const ServerConfig& start, const metadata::Image& image, BrokerId self);
+
+// One a shard, used on its thread only. A setting of the cluster that cannot count, because a
+// controller of another version let it in, is logged, and the settings stay as they were.
+class ConfigView {
+ public:
+  ConfigView(std::shared_ptr<const ServerConfig> start, BrokerId self, Logger log);
+  ConfigView(const ConfigView&) = delete;
+  ConfigView& operator=(const ConfigView&) = delete;
+
+  // Called with each new image. Costs two look-ups where no setting of a broker changed.
+  void update(std::shared_ptr<const metadata::Image> image);
+
+  // All that was ever handed out stays readable from any thread.
+  [[nodiscard]] const std::shared_ptr<const ServerConfig>& server() const { return server_; }
+  // A topic's settings by `image`. Never fails: settings that cannot count are logged, and the
+  // topic then has the broker's defaults.
+  [[nodiscard]] TopicConfig topic(const metadata::Image& image, std::string_view name) const;
+
+  void add(ConfigListener& listener) { listeners_.push_back(&listener); }
+
+ private:
+  std::shared_ptr<const ServerConfig> start_;
+  std::shared_ptr<const ServerConfig> server_;
+  // Kept so that its settings can be compared with those of the next one by their place.
+  std::shared_ptr<const metadata::Image> image_;
+  BrokerId self_;
+  Logger log_;
+  std::vector<ConfigListener*> listeners_;
+};
+
+}  // namespace millrace::broker

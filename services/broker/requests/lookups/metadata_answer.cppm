@@ -1,0 +1,29 @@
+// The answer to Metadata.
+module;
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+export module millrace.broker.requests.lookups:metadata_answer;
+
+import millrace.protocol.metadata;
+import millrace.protocol.wire;
+import :cluster_view;
+
+export namespace millrace::broker {
+
+struct MetadataAnswer {
+  // Views of the image, the request and the arena.
+  protocol::MetadataResponse message;
+  // Topics with legal names that are not there and may be made; told as unknown until they are.
+  std::vector<std::string_view> to_create;
+};
+
+// `may_create`: the broker makes topics that are asked for (auto.create.topics.enable). Each topic
+// is told once, however often the request names it.
+[[nodiscard]] MetadataAnswer answer_metadata(const protocol::MetadataRequest& request,
+                                             std::int16_t version, const ClusterView& view,
+                                             bool may_create, std::string_view cluster_id,
+                                             protocol::Arena& arena);
+
+}  // namespace millrace::broker
