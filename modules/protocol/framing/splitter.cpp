@@ -58,6 +58,7 @@ Result<std::optional<Frame>, FrameError> FrameSplitter::next() {
   if (here - frame_length_bytes < size) return std::optional<Frame>();
   Frame frame(bytes.subspan(begin_ + frame_length_bytes, size), buffer_);
   begin_ += frame_length_bytes + size;
+  last_frame_bytes_ = size;
   if (begin_ == end_) {
     // Nothing is left over: the buffer goes back to the pool with its last frame.
     buffer_.reset();
@@ -70,15 +71,18 @@ std::size_t FrameSplitter::held_bytes() const {
   return buffer_ == nullptr ? 0 : buffer_->bytes().size();
 }
 
-// What has come of a started frame doubles at most; a small rest of a frame is not given more than
-// it needs.
+// What has come of a started frame doubles at most, unless the frame before it, which came whole,
+// was larger still: then nothing is copied on the way. A small rest of a frame is not given more
+// than it needs.
 std::size_t FrameSplitter::size_of_next_buffer() const {
   const std::size_t here = end_ - begin_;
   if (here < frame_length_bytes) return receive_bytes_;
   const auto length =
       load_big_endian<std::int32_t>(std::as_const(*buffer_).bytes().data() + begin_);
   const std::size_t whole = frame_length_bytes + static_cast<std::size_t>(std::max(length, 0));
-  const std::size_t grown = std::max(receive_bytes_, here * 2);
+  const std::size_t usual =
+      std::min(frame_length_bytes + last_frame_bytes_, pooled_buffer_bytes_max);
+  const std::size_t grown = std::max({receive_bytes_, here * 2, usual});
   return std::max(std::min(whole, grown), here + 1);
 }
 

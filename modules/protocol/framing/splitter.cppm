@@ -5,6 +5,7 @@ module;
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 export module millrace.protocol.framing:splitter;
 
@@ -66,6 +67,11 @@ class FrameSplitter {
   // Whether a frame has begun to arrive: it has a deadline and counts towards the memory of started
   // frames.
   [[nodiscard]] bool frame_started() const { return begin_ != end_; }
+  // What has come of it, its length first.
+  [[nodiscard]] Bytes started() const {
+    if (begin_ == end_) return {};
+    return std::as_const(*buffer_).bytes().subspan(begin_, end_ - begin_);
+  }
   [[nodiscard]] std::size_t held_bytes() const;
 
  private:
@@ -78,6 +84,7 @@ class FrameSplitter {
   std::shared_ptr<Buffer> buffer_;
   std::size_t begin_ = 0;  // of what no frame has taken yet
   std::size_t end_ = 0;    // of what has come
+  std::size_t last_frame_bytes_ = 0;
 };
 
 }  // namespace millrace::protocol

@@ -115,6 +115,25 @@ TEST(FrameSplitter, memory_of_a_growing_frame_stays_within_twice_what_has_come) 
   }
 }
 
+TEST(FrameSplitter, a_peer_that_has_sent_large_frames_gets_room_for_the_next_at_once) {
+  BufferPool pool(pool_bytes_max);
+  FrameSplitter splitter(pool, socket_request_bytes_max_default);
+  const auto stream = framed(1'000'000, std::byte{1});
+  ASSERT_EQ(feed(splitter, stream, 50'000).size(), 1u);
+  EXPECT_TRUE(feed(splitter, Bytes(stream).first(200'000), 50'000).empty());
+  EXPECT_EQ(splitter.held_bytes(), stream.size());
+  EXPECT_EQ(splitter.started().size(), 200'000u);
+}
+
+TEST(FrameSplitter, what_is_given_ahead_is_bounded_by_what_the_pool_keeps) {
+  BufferPool pool(pool_bytes_max);
+  FrameSplitter splitter(pool, socket_request_bytes_max_default);
+  const auto stream = framed(5'000'000, std::byte{1});
+  ASSERT_EQ(feed(splitter, stream, 50'000).size(), 1u);
+  EXPECT_TRUE(feed(splitter, Bytes(stream).first(200'000), 50'000).empty());
+  EXPECT_LE(splitter.held_bytes(), pooled_buffer_bytes_max);
+}
+
 TEST(FrameSplitter, an_idle_connection_holds_no_buffer) {
   BufferPool pool(pool_bytes_max);
   FrameSplitter splitter(pool, 1000);
