@@ -40,7 +40,7 @@ struct Version {
 // Where a controller listens.
 struct ControllerAddress {
   NodeId id = no_node;
-  std::string host;
+  std::string host{};
   std::uint16_t port = 0;
 
   friend bool operator==(const ControllerAddress&, const ControllerAddress&) = default;
@@ -48,15 +48,15 @@ struct ControllerAddress {
 
 struct HelloReply {
   ErrorCode error = ErrorCode::none;
-  std::string message;  // a sentence, if there is an error
-  Uuid cluster_id;
+  std::string message{};  // a sentence, if there is an error
+  Uuid cluster_id{};
   NodeId controller_id = no_node;
   NodeId leader_id = no_node;  // none: an election is going on
   // Where the leader is, if it is another controller and its address is known.
-  std::optional<ControllerAddress> leader;
+  std::optional<ControllerAddress> leader{};
   std::int16_t metadata_version = 0;
-  Version rpc_version;
-  std::string software_version;
+  Version rpc_version{};
+  std::string software_version{};
 
   friend bool operator==(const HelloReply&, const HelloReply&) = default;
 };
@@ -65,15 +65,15 @@ struct Hello {
   using Reply = HelloReply;
   NodeId node_id = no_node;
   NodeKind kind = NodeKind::broker;
-  Version rpc_version;
-  std::string software_version;
+  Version rpc_version{};
+  std::string software_version{};
 
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 
 struct Endpoint {
-  std::string listener;
-  std::string host;
+  std::string listener{};
+  std::string host{};
   std::uint16_t port = 0;
   std::int16_t security_protocol = 0;  // Kafka's numbers; 0 is PLAINTEXT
 
@@ -84,19 +84,19 @@ struct Endpoint {
 // done. The client then looks for the leader and asks again.
 struct RegisterBrokerReply {
   ErrorCode error = ErrorCode::none;
-  std::string message;
+  std::string message{};
   BrokerEpoch epoch{-1};
 
   friend bool operator==(const RegisterBrokerReply&, const RegisterBrokerReply&) = default;
 };
 struct RegisterBroker {
   using Reply = RegisterBrokerReply;
-  Uuid cluster_id;
+  Uuid cluster_id{};
   BrokerId broker_id = no_broker;
-  Uuid incarnation;  // of this process; the same again is the same registration
-  std::vector<Endpoint> endpoints;
-  std::optional<std::string> rack;
-  std::vector<Uuid> directories;
+  Uuid incarnation{};  // of this process; the same again is the same registration
+  std::vector<Endpoint> endpoints{};
+  std::optional<std::string> rack{};
+  std::vector<Uuid> directories{};
   BrokerEpoch previous_epoch{-1};  // with which it stopped cleanly; -1 after anything else
 
   friend bool operator==(const RegisterBroker&, const RegisterBroker&) = default;
@@ -105,7 +105,7 @@ struct RegisterBroker {
 // Errors: stale_broker_epoch if another epoch is registered, broker_id_not_registered if none is.
 struct HeartbeatReply {
   ErrorCode error = ErrorCode::none;
-  std::string message;
+  std::string message{};
   bool is_caught_up = false;
   bool is_fenced = true;
   bool should_shut_down = false;  // a controlled shutdown may go on
@@ -116,38 +116,39 @@ struct Heartbeat {
   using Reply = HeartbeatReply;
   BrokerId broker_id = no_broker;
   BrokerEpoch epoch{-1};
-  MetadataOffset metadata_offset;  // of the last entry applied
+  MetadataOffset metadata_offset{};  // of the last entry applied
   bool want_fence = true;
   bool want_shut_down = false;
-  std::vector<Uuid> offline_directories;
+  std::vector<Uuid> offline_directories{};
 
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
 
 struct MetadataEntry {
-  MetadataOffset offset;
-  std::vector<std::byte> bytes;
+  MetadataOffset offset{};
+  std::vector<std::byte> bytes{};
 
   friend bool operator==(const MetadataEntry&, const MetadataEntry&) = default;
 };
 // A piece of the state after the entry at `offset`. Whoever follows asks on, with `position` moved
 // by the size of the chunk, until `total`, then for the entries after `offset`.
 struct MetadataSnapshot {
-  MetadataOffset offset;
+  MetadataOffset offset{};
   std::uint64_t position = 0;
   std::uint64_t total = 0;
-  std::vector<std::byte> chunk;
+  std::vector<std::byte> chunk{};
 
   friend bool operator==(const MetadataSnapshot&, const MetadataSnapshot&) = default;
 };
 struct FollowMetadataReply {
   ErrorCode error = ErrorCode::none;
-  std::string message;
-  std::vector<MetadataEntry> entries;  // in order; may skip offsets that hold nothing for followers
+  std::string message{};
+  std::vector<MetadataEntry>
+      entries{};  // in order; may skip offsets that hold nothing for followers
   // The last committed entry: with `entries`, all up to `through` is told.
-  MetadataOffset committed;
-  MetadataOffset through;
-  std::optional<MetadataSnapshot> snapshot;  // instead of entries that are not kept any more
+  MetadataOffset committed{};
+  MetadataOffset through{};
+  std::optional<MetadataSnapshot> snapshot{};  // instead of entries that are not kept any more
 
   friend bool operator==(const FollowMetadataReply&, const FollowMetadataReply&) = default;
 };
@@ -160,7 +161,7 @@ struct FollowMetadata {
   MetadataOffset next{1};
   std::uint32_t bytes_max = static_cast<std::uint32_t>(follow_bytes_max);
   Duration wait{};
-  std::optional<MetadataOffset> snapshot;
+  std::optional<MetadataOffset> snapshot{};
   std::uint64_t snapshot_position = 0;
 
   friend bool operator==(const FollowMetadata&, const FollowMetadata&) = default;
@@ -169,8 +170,8 @@ struct FollowMetadata {
 // With no error `body` is Kafka's response, in the version of the request, without header.
 struct ForwardReply {
   ErrorCode error = ErrorCode::none;
-  std::string message;
-  std::vector<std::byte> body;
+  std::string message{};
+  std::vector<std::byte> body{};
 
   friend bool operator==(const ForwardReply&, const ForwardReply&) = default;
 };
@@ -179,19 +180,19 @@ struct Forward {
   using Reply = ForwardReply;
   ApiKey api = ApiKey::create_topics;
   std::int16_t version = 0;
-  std::string principal;
-  std::string client_id;
-  std::string client_host;
-  std::string listener;
+  std::string principal{};
+  std::string client_id{};
+  std::string client_host{};
+  std::string listener{};
   Duration timeout{};  // how long the client still waits
-  std::vector<std::byte> body;
+  std::vector<std::byte> body{};
 
   friend bool operator==(const Forward&, const Forward&) = default;
 };
 
 struct AllocateProducerIdsReply {
   ErrorCode error = ErrorCode::none;
-  std::string message;
+  std::string message{};
   ProducerId first = no_producer_id;
   std::int32_t count = 0;
 
@@ -216,12 +217,12 @@ struct QuorumReplica {
 };
 struct DescribeQuorumReply {
   ErrorCode error = ErrorCode::none;
-  std::string message;
+  std::string message{};
   NodeId leader_id = no_node;
   LeaderEpoch leader_epoch = no_leader_epoch;
   std::int64_t high_watermark = -1;
-  std::vector<QuorumReplica> voters;
-  std::vector<QuorumReplica> observers;
+  std::vector<QuorumReplica> voters{};
+  std::vector<QuorumReplica> observers{};
 
   friend bool operator==(const DescribeQuorumReply&, const DescribeQuorumReply&) = default;
 };
@@ -235,7 +236,7 @@ struct DescribeQuorum {
 struct RaftMessage {
   NodeId from = no_node;
   NodeId to = no_node;
-  std::vector<std::byte> bytes;
+  std::vector<std::byte> bytes{};
 
   friend bool operator==(const RaftMessage&, const RaftMessage&) = default;
 };
@@ -274,7 +275,7 @@ enum class RpcFault : std::uint8_t {
 
 struct RpcError {
   RpcFault fault = RpcFault::unavailable;
-  std::string message;
+  std::string message{};
 
   friend bool operator==(const RpcError&, const RpcError&) = default;
 };

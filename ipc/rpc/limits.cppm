@@ -43,7 +43,12 @@ inline constexpr std::size_t calls_per_connection_max = 64;
 // Calls that wait for answers at one client, and those that wait to be sent.
 inline constexpr std::size_t client_calls_max = 32;
 inline constexpr std::size_t client_waiting_max = 1024;
-static_assert(client_calls_max < calls_per_connection_max, "one healthy client is never refused");
+// Messages of raft that one client has handed over and that were not taken yet.
+inline constexpr std::size_t raft_messages_max = 16;
+// Calls in a row without any answer, after which a connection is given up.
+inline constexpr std::size_t silent_calls_max = 2;
+static_assert(client_calls_max + raft_messages_max < calls_per_connection_max,
+              "one healthy client is never refused");
 
 // How long a client tries one address, and the other side to say Hello.
 inline constexpr Duration connect_timeout = std::chrono::seconds{3};

@@ -5,5 +5,7 @@ export module millrace.ipc.rpc;
 export import millrace.protocol.api;
 export import millrace.runtime;
 export import :controller_api;
+export import :controller_client;
+export import :controller_server;
 export import :limits;
 export import :rpc_thread;
