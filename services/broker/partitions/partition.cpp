@@ -210,6 +210,17 @@ LeaderEpoch Partition::epoch_at(Offset offset) const {
   return log_->epochs().epoch_for_offset(offset).value_or(no_leader_epoch);
 }
 
+// A leader's epoch begins with its leadership, and is in the log from its first record on.
+storage::LeaderEpochCache::EpochEnd Partition::end_of_epoch(LeaderEpoch epoch) const {
+  if (epoch < LeaderEpoch(0) || epoch > leader_epoch_) return {};
+  const Offset end = log_->end();
+  if (epoch == leader_epoch_) return {epoch, end};
+  const auto latest = log_->epochs().latest();
+  if (!latest) return {epoch, end};
+  if (epoch > latest->epoch) return {latest->epoch, end};
+  return log_->epochs().end_offset_for(epoch, end);
+}
+
 bool Partition::advance_high_watermark() {
   if (!leading_ || !alone_in_sync_ || !has_enough_replicas()) return false;
   Offset reached = log_->end();

@@ -135,6 +135,8 @@ class Partition final : public std::enable_shared_from_this<Partition> {
   [[nodiscard]] std::uint32_t insync_count() const { return insync_count_; }
   // The leader epoch of the record at the offset, or that a record there will have.
   [[nodiscard]] LeaderEpoch epoch_at(Offset offset) const;
+  // The answer to OffsetForLeaderEpoch: -1 and -1 if nothing can be said.
+  [[nodiscard]] storage::LeaderEpochCache::EpochEnd end_of_epoch(LeaderEpoch epoch) const;
 
   // --- Waiting ---
 

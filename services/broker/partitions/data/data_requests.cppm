@@ -33,6 +33,7 @@ inline constexpr std::size_t partitions_at_a_time_max = 16;
 // Memory for messages that is kept for the next requests.
 inline constexpr std::size_t kept_arenas_max = 32;
 
+class Appender;
 class DataRequests;
 // By shard: each enters itself, and all are there before the first request.
 using DataRequestsOfShards = std::vector<DataRequests*>;
@@ -48,6 +49,7 @@ struct DataContext {
   security::Authorizer& authorizer;
   security::Quotas& quotas;
   telemetry::Registry& registry;
+  Logger log;
   protocol::CheckDepth check = protocol::CheckDepth::records;  // millrace.produce.check
 };
 
@@ -74,21 +76,40 @@ class DataRequests {
 
   [[nodiscard]] const DataMetrics& metrics() const { return metrics_; }
 
+  // --- For what a request does on other shards ---
+
+  [[nodiscard]] const DataContext& context() const { return context_; }
+  [[nodiscard]] const metadata::Image& image() const { return *context_.partitions.image(); }
+
  private:
   friend class ArenaLease;
   friend class Produce;
-  template <class Item>
-  friend class Scatter;
 
   [[nodiscard]] bool may(const Request& request, security::Operation operation,
                          std::string_view topic) const;
-  [[nodiscard]] Partitions& partitions() { return context_.partitions; }
-  [[nodiscard]] const metadata::Image& image() const { return *context_.partitions.image(); }
+  template <class Query>
+  void refuse_unauthorized(const Request& request, security::Operation operation,
+                           std::vector<Query>& queries) const {
+    std::string_view topic;
+    bool allowed = false;
+    for (std::size_t i = 0; i < queries.size(); ++i) {
+      if (i == 0 || queries[i].topic != topic) {
+        topic = queries[i].topic;
+        allowed = may(request, operation, topic);
+      }
+      if (!allowed) queries[i].fail(ErrorCode::topic_authorization_failed);
+    }
+  }
+  [[nodiscard]] static Response too_large(const Request& request);
+  [[nodiscard]] static Response unreadable(const Request& request,
+                                           const protocol::DecodeError& error);
 
   DataContext context_;
   DataMetrics metrics_;
+  LimitedLogger log_;
   protocol::Decompressor decompressor_;
   protocol::Compressor compressor_;
+  std::unique_ptr<Appender> appender_;
   std::vector<std::unique_ptr<protocol::Arena>> arenas_;  // not in use
 };
 
