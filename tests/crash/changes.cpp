@@ -81,6 +81,7 @@ void Trial::truncate() {
   const bool unchanged = outcome == Outcome::refused && machine_.log->end() == model_.end();
   if (outcome == Outcome::refused) {
     model_.start_not_saved(model_.start());
+    model_.start_not_saved(machine_.start_in_file());
   } else if (offset < model_.end()) {
     model_.start_saved();
   }
@@ -107,6 +108,7 @@ void Trial::restart() {
   const bool unchanged = outcome == Outcome::refused && same_ends && !cleared;
   if (outcome == Outcome::refused) {
     model_.start_not_saved(model_.start());
+    model_.start_not_saved(machine_.start_in_file());
   } else {
     model_.start_saved();
   }

@@ -135,6 +135,12 @@ StorageResult<void> Machine::close() {
   return closed;
 }
 
+Offset Machine::start_in_file() const {
+  const auto text = disk.contents(path_in(log_root, log_start_checkpoint_name));
+  const std::size_t last = text ? text->rfind(' ') : std::string::npos;
+  return Offset(last == std::string::npos ? 0 : std::stoll(text->substr(last)));
+}
+
 Task<void> Machine::end_life() {
   if (log) {
     co_await process->cleaner.remove(*log);

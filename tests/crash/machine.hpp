@@ -84,6 +84,8 @@ class Machine {
   [[nodiscard]] StorageResult<void> open(bool clean);
   // Closes the log and saves its recovery point, as a stop in order does.
   [[nodiscard]] StorageResult<void> close();
+  // What the file says of where the log begins: it may be older than the log.
+  [[nodiscard]] Offset start_in_file() const;
   // The next life, whatever this one's end was.
   void next_life();
 

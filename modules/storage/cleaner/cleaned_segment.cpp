@@ -65,6 +65,7 @@ Task<StorageResult<void>> CleanedSegment::add(ByteView batch, const protocol::Ba
                               path(SegmentFileKind::log) + " would become larger than a segment");
   }
   end_ = header.last_offset().next();
+  last_position_ = bytes_;
   bytes_ += batch.size();
   bytes_since_entry_ += batch.size();
   if (buffer_.size() + batch.size() > buffer_.capacity()) co_return co_await write(batch);
@@ -130,9 +131,16 @@ Task<StorageResult<void>> CleanedSegment::finish() {
   if (auto synced = co_await sync(); !synced) co_return synced;
   buffer_ = Buffer();
   if (auto closed = co_await close(); !closed) co_return closed;
-  if (!add_time_entry(times_, base_, largest_)) {
+  // A start that finishes what a crash interrupted removes old segments by the last offset, which
+  // no CRC covers: the index says it once more.
+  const OffsetIndexView entries(offsets_.bytes(), base_);
+  const std::uint64_t indexed = entries.floor_of(end_).position;
+  const OffsetPosition last{end_.plus(-1), static_cast<std::uint32_t>(last_position_)};
+  const bool fits = (last_position_ <= indexed || add_offset_entry(offsets_, base_, last)) &&
+                    add_time_entry(times_, base_, largest_);
+  if (!fits) {
     co_return storage_failure(StorageFault::limit,
-                              path(SegmentFileKind::time_index) + " cannot hold the last offset");
+                              path(SegmentFileKind::log) + " ends too far from its base");
   }
   auto saved = co_await write_index(SegmentFileKind::offset_index, offsets_.bytes());
   if (saved) saved = co_await write_index(SegmentFileKind::time_index, times_.bytes());

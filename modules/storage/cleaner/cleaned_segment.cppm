@@ -54,8 +54,10 @@ class CleanedSegment {
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
   // Behind the last batch that was added; without one, where the segment begins.
   [[nodiscard]] Offset end() const { return end_; }
-  [[nodiscard]] std::uint64_t offset_index_bytes() const { return offsets_.bytes().size(); }
-  // With the last entry, which comes at the end.
+  // With the last entries, which come at the end.
+  [[nodiscard]] std::uint64_t offset_index_bytes() const {
+    return offsets_.bytes().size() + offset_index_entry_bytes;
+  }
   [[nodiscard]] std::uint64_t time_index_bytes() const {
     return times_.bytes().size() + time_index_entry_bytes;
   }
@@ -77,7 +79,8 @@ class CleanedSegment {
   Buffer buffer_;
   std::uint64_t written_ = 0;  // bytes in the file
   std::uint64_t synced_ = 0;
-  std::uint64_t bytes_ = 0;  // with those in the buffer
+  std::uint64_t bytes_ = 0;          // with those in the buffer
+  std::uint64_t last_position_ = 0;  // of the last batch
   std::uint64_t bytes_since_entry_ = 0;
   TimestampOffset largest_;
   GrowingIndex offsets_{offset_index_entry_bytes};

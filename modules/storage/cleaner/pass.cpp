@@ -23,13 +23,6 @@ namespace {
 // How long a pass that is throttled goes without looking whether it was cancelled.
 constexpr Duration throttle_step = std::chrono::milliseconds(100);
 
-StorageError damaged(const Segment& segment, std::uint64_t position, const std::string& reason) {
-  return {
-      StorageFault::corrupt,
-      segment.log_path() + " is damaged at position " + std::to_string(position) + ": " + reason,
-      std::nullopt};
-}
-
 StorageError read_failure(const ReadError& error, const std::string& directory) {
   if (error.fault == ReadFault::storage) return error.storage;
   return {StorageFault::invalid, directory + ": the log begins later by now", std::nullopt};
@@ -158,12 +151,11 @@ Task<StorageResult<bool>> CleaningPass::map_segment(Segment& segment, Offset end
     while (const auto scanned = scanner.next()) {
       auto misplaced = co_await log_.check_place(segment, order, *scanned);
       if (!misplaced) co_return failure(misplaced.error());
-      if (*misplaced)
-        co_return failure(damaged(segment, (*misplaced)->position, (*misplaced)->reason));
+      if (*misplaced) co_return failure(damage(segment, **misplaced));
       if (scanned->batch.header().base_offset >= range_.to) co_return Room(true);
       const auto added = mapper.add(scanned->batch);
       if (!added) {
-        co_return failure(damaged(segment, scanned->position, protocol::sentence(added.error())));
+        co_return failure(damage(segment, scanned->position, protocol::sentence(added.error())));
       }
       if (!*added) co_return Room(false);
       const std::size_t bytes = scanned->batch.bytes().size();
@@ -173,10 +165,10 @@ Task<StorageResult<bool>> CleaningPass::map_segment(Segment& segment, Offset end
     }
   }
   if (scanner.end() != ScanEnd::complete) {
-    co_return failure(damaged(segment, scanner.position(), scanner.reason()));
+    co_return failure(damage(segment, scanner.position(), scanner.reason()));
   }
   if (const auto misplaced = order.end(end)) {
-    co_return failure(damaged(segment, misplaced->position, misplaced->reason));
+    co_return failure(damage(segment, *misplaced));
   }
   co_return Room(true);
 }
@@ -296,12 +288,10 @@ Task<StorageResult<bool>> CleaningPass::clean_segment(CleanedSegment& cleaned, S
     while (const auto scanned = scanner.next()) {
       auto misplaced = co_await log_.check_place(segment, order, *scanned);
       if (!misplaced) co_return failure(misplaced.error());
-      if (*misplaced)
-        co_return failure(damaged(segment, (*misplaced)->position, (*misplaced)->reason));
+      if (*misplaced) co_return failure(damage(segment, **misplaced));
       const auto filtered = filter_->filter(scanned->batch);
       if (!filtered) {
-        co_return failure(
-            damaged(segment, scanned->position, protocol::sentence(filtered.error())));
+        co_return failure(damage(segment, scanned->position, protocol::sentence(filtered.error())));
       }
       last_read_ = scanned->batch.header();
       if (filtered->fate != BatchFate::copied) changed = true;
@@ -316,10 +306,10 @@ Task<StorageResult<bool>> CleaningPass::clean_segment(CleanedSegment& cleaned, S
     }
   }
   if (scanner.end() != ScanEnd::complete) {
-    co_return failure(damaged(segment, scanner.position(), scanner.reason()));
+    co_return failure(damage(segment, scanner.position(), scanner.reason()));
   }
   if (const auto misplaced = order.end(end)) {
-    co_return failure(damaged(segment, misplaced->position, misplaced->reason));
+    co_return failure(damage(segment, *misplaced));
   }
   for (const AbortedTransaction& transaction : transactions_.take_needed()) {
     cleaned.add_aborted(transaction);

@@ -181,9 +181,9 @@ Task<StorageResult<void>> LogLoader::trust() {
     if (entries.error().fault == StorageFault::offline) co_return failure(entries.error());
   }
   // None is there, or it cannot be read: an older one may do.
-  const auto from = co_await log_.restore_producers(log_.end_);
+  const auto from = co_await log_.restore_producers(log_.producers_, log_.end_);
   if (!from) co_return failure(from.error());
-  co_return co_await log_.replay_producers(*from, log_.end_);
+  co_return co_await log_.replay_producers(log_.producers_, *from, log_.end_);
 }
 
 // --- Recovery ---
@@ -201,9 +201,10 @@ Task<StorageResult<void>> LogLoader::recover() {
   const auto position = co_await start_of_scan(*log_.segments_[first], from);
   if (!position) co_return failure(position.error());
   const Offset scan_from = next_;
-  const auto snapshot = co_await log_.restore_producers(scan_from);
+  const auto snapshot = co_await log_.restore_producers(log_.producers_, scan_from);
   if (!snapshot) co_return failure(snapshot.error());
-  if (auto done = co_await log_.replay_producers(*snapshot, scan_from); !done) co_return done;
+  if (auto done = co_await log_.replay_producers(log_.producers_, *snapshot, scan_from); !done)
+    co_return done;
   producers_from_ = std::max(*snapshot, scan_from);
   static_cast<void>(log_.epochs_.truncate_from_end(scan_from));
   if (const auto latest = log_.epochs_.latest()) epoch_ = latest->epoch;
@@ -254,8 +255,7 @@ Task<StorageResult<void>> LogLoader::recover() {
 // then nothing was lost there.
 bool LogLoader::was_settled(Offset base) const {
   if (planted(Planted::gap_taken_for_compaction)) return true;
-  const std::string name = segment_file_name(base, SegmentFileKind::producer_snapshot);
-  return std::binary_search(names_.begin(), names_.end(), name);
+  return has_file(segment_file_name(base, SegmentFileKind::producer_snapshot));
 }
 
 // Where the batch begins that the recovery point lies before, as the index says. What lies before

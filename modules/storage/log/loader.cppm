@@ -38,7 +38,13 @@ class LogLoader {
   [[nodiscard]] Task<StorageResult<void>> list();
   [[nodiscard]] Task<StorageResult<void>> remove_leftovers();
   [[nodiscard]] Task<StorageResult<void>> finish_swap(Offset base);
-  [[nodiscard]] Task<StorageResult<Offset>> end_of(const std::string& path);
+  [[nodiscard]] Task<StorageResult<Offset>> end_of_swap(Offset base);
+  [[nodiscard]] Task<StorageResult<void>> held_against_index(Offset base, const BatchPlace& last);
+  [[nodiscard]] Task<StorageResult<void>> held_against_replaced(Offset base,
+                                                                const BatchPlace& last);
+  [[nodiscard]] Task<StorageResult<bool>> may_be_left_of(Offset base,
+                                                         const protocol::BatchHeader& cleaned);
+  [[nodiscard]] bool has_file(const std::string& name) const;
   [[nodiscard]] Task<StorageResult<void>> open_segments();
   [[nodiscard]] Task<StorageResult<void>> load_epochs();
   [[nodiscard]] Task<StorageResult<void>> trust();

@@ -146,11 +146,24 @@ Task<StorageResult<void>> Log::roll_locked(Offset base) {
   const std::shared_ptr<Segment> sealed = segments_.back();
   segments_.push_back(std::move(segment));
   roll_jitter_ = next_jitter();
-  if (sealed->empty()) co_return co_await remove_segments(segments_.size() - 2, 1);
+  if (sealed->empty()) co_return co_await remove_empty(sealed);
   sealed->finish();
   unsettled_.push_back({sealed, end_, producers_.snapshot_entries()});
   start_settling();
   co_return StorageResult<void>();
+}
+
+// Where it stays the new one goes: another batch may belong into the old one.
+Task<StorageResult<void>> Log::remove_empty(std::shared_ptr<Segment> empty) {
+  auto removed = co_await remove_segments(segments_.size() - 2, 1);
+  const bool stays = segments_.size() > 1 && segments_[segments_.size() - 2] == empty;
+  if (removed || removed.error().fault == StorageFault::offline || !stays) co_return removed;
+  const std::shared_ptr<Segment> fresh = segments_.back();
+  segments_.pop_back();
+  roll_jitter_ = next_jitter();
+  snapshot_end_ = no_offset;
+  const auto taken_back = co_await take_back(*fresh);
+  co_return failure(taken_back ? removed.error() : noted(taken_back.error()));
 }
 
 // Else a start would find it as the last segment, whatever is appended to the one before, and

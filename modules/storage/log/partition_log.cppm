@@ -277,6 +277,7 @@ class Log {
   [[nodiscard]] std::size_t segment_index(Offset offset) const;
   [[nodiscard]] Offset segment_end(std::size_t index) const;
   [[nodiscard]] Task<StorageResult<void>> roll_locked(Offset base);
+  [[nodiscard]] Task<StorageResult<void>> remove_empty(std::shared_ptr<Segment> empty);
   [[nodiscard]] Task<StorageResult<void>> take_back(const Segment& segment);
   [[nodiscard]] Milliseconds next_jitter() const;
   [[nodiscard]] Task<StorageResult<void>> flush_locked();
@@ -303,8 +304,11 @@ class Log {
   // truncation.cpp, retention.cpp
   void forget_places();
   [[nodiscard]] static bool cutting(std::uint64_t version) { return version % 2 != 0; }
+  [[nodiscard]] Task<StorageResult<std::optional<BatchPlace>>> first_to_cut(std::size_t index,
+                                                                            Offset offset);
   [[nodiscard]] Task<StorageResult<void>> truncate_locked(Offset offset);
-  [[nodiscard]] Task<StorageResult<void>> cut(std::size_t last, std::uint64_t position, Offset end);
+  [[nodiscard]] Task<StorageResult<void>> cut(std::size_t last, std::uint64_t position, Offset end,
+                                              ProducerStates& producers);
   [[nodiscard]] Task<StorageResult<void>> restart_locked(Offset offset);
   [[nodiscard]] Task<StorageResult<void>> restart_with(std::shared_ptr<Segment> fresh,
                                                        Offset offset);
@@ -334,9 +338,11 @@ class Log {
   [[nodiscard]] Task<StorageResult<void>> remove_snapshots_above(Offset offset);
   // The producers as of the newest snapshot that is at most at this offset and can be read; the
   // offset of that snapshot, or start() without one.
-  [[nodiscard]] Task<StorageResult<Offset>> restore_producers(Offset at_most);
+  [[nodiscard]] Task<StorageResult<Offset>> restore_producers(ProducerStates& producers,
+                                                              Offset at_most);
   // Adds what the log holds between the two.
-  [[nodiscard]] Task<StorageResult<void>> replay_producers(Offset from, Offset to);
+  [[nodiscard]] Task<StorageResult<void>> replay_producers(ProducerStates& producers, Offset from,
+                                                           Offset to);
   [[nodiscard]] Task<StorageResult<std::vector<AbortedTransaction>>> aborted_by_records(
       std::shared_ptr<Segment> segment);
   [[nodiscard]] Task<StorageResult<void>> rebuild_transactions(std::shared_ptr<Segment> segment);

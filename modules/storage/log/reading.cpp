@@ -199,7 +199,10 @@ Task<ReadResult<void>> Log::ask_segments(Choose choose, Ask ask) {
 Task<ReadResult<std::optional<TimestampOffset>>> Log::find_timestamp(Timestamp timestamp,
                                                                      Offset up_to) {
   std::optional<TimestampOffset> first;
-  const auto all = [&] { return segments_; };
+  const auto all = [&] {
+    first.reset();
+    return segments_;
+  };
   const auto ask = [&](std::shared_ptr<Segment> segment) -> Task<StorageResult<bool>> {
     if (segment->base() >= up_to) co_return StorageResult<bool>(true);
     const auto found = co_await segment->find_timestamp(timestamp, start_, up_to);

@@ -18,19 +18,6 @@ using protocol::BatchHeader;
 using protocol::BatchSplitter;
 using protocol::BatchView;
 
-namespace {
-
-[[nodiscard]] auto damaged(const Segment& segment, std::uint64_t position,
-                           const std::string& reason) {
-  return storage_failure(StorageFault::corrupt, segment.log_path() + " is damaged at position " +
-                                                    std::to_string(position) + ": " + reason);
-}
-[[nodiscard]] auto damaged(const Segment& segment, const Misplaced& misplaced) {
-  return damaged(segment, misplaced.position, misplaced.reason);
-}
-
-}  // namespace
-
 std::optional<std::string> Log::wrong_epoch(const BatchHeader& header) const {
   // Of records that are deleted nothing is known any more.
   if (header.last_offset() < start_) return std::nullopt;
@@ -54,12 +41,8 @@ Task<StorageResult<std::optional<Misplaced>>> Log::check_place(Segment& segment,
                                                                const ScannedBatch& batch) const {
   using Checked = StorageResult<std::optional<Misplaced>>;
   const protocol::BatchHeader& header = batch.batch.header();
-  auto misplaced = order.add(batch.position, header);
-  if (misplaced || order.behind_gap()) {
-    auto checked =
-        co_await segment.held_against_index(batch.position, header, std::move(misplaced));
-    if (!checked || *checked) co_return checked;
-  }
+  auto misplaced = co_await segment.misplaced(order, batch.position, header);
+  if (!misplaced || *misplaced) co_return misplaced;
   if (auto wrong = wrong_epoch(header)) {
     co_return Checked(Misplaced{batch.position, std::move(*wrong)});
   }
@@ -157,7 +140,7 @@ Task<StorageResult<void>> Log::Verification::walk(std::shared_ptr<Segment> segme
     if (!*place) {
       const auto end = segment != slice_.segment ? log_.end_of(*segment) : std::nullopt;
       const auto misplaced = end ? order_.end(*end) : std::nullopt;
-      if (misplaced) co_return damaged(*segment, *misplaced);
+      if (misplaced) co_return failure(damage(*segment, *misplaced));
       break;
     }
     const BatchHeader& header = (*place)->header;
@@ -175,20 +158,10 @@ Task<StorageResult<void>> Log::Verification::walk(std::shared_ptr<Segment> segme
 // The batch may be the one that was asked for, with another offset.
 Task<StorageResult<void>> Log::Verification::check_before(Segment& segment,
                                                           const BatchPlace& place) {
-  const auto bytes = co_await segment.read_batch(place);
-  if (!bytes) co_return failure(bytes.error());
-  const auto batch = BatchView::parse(bytes->bytes());
-  if (!batch || !batch->crc_matches()) {
-    co_return damaged(segment, place.position, "the CRC of the batch is wrong");
-  }
-  auto misplaced = order_.add(place.position, batch->header());
-  if (misplaced || order_.behind_gap()) {
-    auto checked =
-        co_await segment.held_against_index(place.position, batch->header(), std::move(misplaced));
-    if (!checked) co_return failure(checked.error());
-    misplaced = std::move(*checked);
-  }
-  if (misplaced) co_return damaged(segment, *misplaced);
+  if (auto whole = co_await segment.check_batch(place); !whole) co_return whole;
+  const auto misplaced = co_await segment.misplaced(order_, place.position, place.header);
+  if (!misplaced) co_return failure(misplaced.error());
+  if (*misplaced) co_return failure(damage(segment, **misplaced));
   co_return StorageResult<void>();
 }
 
@@ -200,16 +173,17 @@ Task<StorageResult<void>> Log::Verification::check_inside(ByteView bytes) {
   for (BatchView batch; splitter.next(batch);) {
     const BatchHeader& header = batch.header();
     if (!batch.crc_matches()) {
-      co_return damaged(segment, position, "the CRC of the batch is wrong");
+      co_return failure(damage(segment, position, "the CRC of the batch is wrong"));
     }
     if (auto good = co_await check_order(position, header); !good) co_return good;
-    if (const auto wrong = log_.wrong_epoch(header)) co_return damaged(segment, position, *wrong);
+    if (const auto wrong = log_.wrong_epoch(header))
+      co_return failure(damage(segment, position, *wrong));
     position += batch.bytes().size();
   }
   if (const auto split = splitter.finish(); !split) {
-    co_return damaged(segment, position, protocol::sentence(split.error()));
+    co_return failure(damage(segment, position, protocol::sentence(split.error())));
   }
-  if (position != end) co_return damaged(segment, position, "it ends inside a batch");
+  if (position != end) co_return failure(damage(segment, position, "it ends inside a batch"));
   co_return StorageResult<void>();
 }
 
@@ -218,26 +192,24 @@ Task<StorageResult<void>> Log::Verification::check_order(std::uint64_t position,
   Segment& segment = *slice_.segment;
   const bool first = position == slice_.position;
   if (first && header.base_offset != slice_.base_offset) {
-    co_return damaged(segment, position,
-                      "offset " + std::to_string(header.base_offset.value()) + " where " +
-                          std::to_string(slice_.base_offset.value()) + " was expected");
+    co_return failure(damage(segment, position,
+                             "offset " + std::to_string(header.base_offset.value()) + " where " +
+                                 std::to_string(slice_.base_offset.value()) + " was expected"));
   }
   if (must_follow_ && header.base_offset != *must_follow_) {
-    co_return damaged(segment, slice_.position, contradiction_);
+    co_return failure(damage(segment, slice_.position, contradiction_));
   }
   must_follow_.reset();
-  auto misplaced = order_.add(position, header);
-  if (!misplaced && !order_.behind_gap()) co_return StorageResult<void>();
-  auto checked = co_await segment.held_against_index(position, header, std::move(misplaced));
+  auto checked = co_await segment.misplaced(order_, position, header);
   if (!checked) co_return failure(checked.error());
-  misplaced = std::move(*checked);
+  std::optional<Misplaced> misplaced = std::move(*checked);
   if (misplaced && first && misplaced->position < position) {
     contradiction_ = std::move(misplaced->reason);
     must_follow_ = header.last_offset().next();
     order_ = BatchOrder();
     misplaced = order_.add(position, header);
   }
-  if (misplaced) co_return damaged(segment, *misplaced);
+  if (misplaced) co_return failure(damage(segment, *misplaced));
   co_return StorageResult<void>();
 }
 
@@ -262,9 +234,9 @@ Task<StorageResult<void>> Log::Verification::look_behind() {
     misplaced = order_.add(position, *header);
     if (misplaced && misplaced->position == position) misplaced.reset();
   }
-  if (misplaced) co_return damaged(segment, *misplaced);
+  if (misplaced) co_return failure(damage(segment, *misplaced));
   if (must_follow_ && follows && *follows != *must_follow_) {
-    co_return damaged(segment, slice_.position, contradiction_);
+    co_return failure(damage(segment, slice_.position, contradiction_));
   }
   co_return StorageResult<void>();
 }

@@ -339,5 +339,41 @@ TEST(Replacement, without_descriptors_or_memory_it_is_the_old_or_the_new_one) {
   }
 }
 
+// What the last batch of the new segment says is what the others are removed by, and the CRC does
+// not cover its offset.
+TEST(Replacement, a_damaged_offset_in_the_new_segment_removes_no_other) {
+  std::size_t refused = 0;
+  for (std::uint64_t bit = 0; bit < 64; ++bit) {
+    SCOPED_TRACE("bit " + std::to_string(bit));
+    Compaction test(13);
+    LogMachine& machine = test.machine;
+    test.clean();
+    const std::string swap = LogMachine::path(0, SegmentFileKind::log, FileStage::swap);
+    // The new segment has its name, the old ones are still there.
+    machine.disk.faults().plan({.kind = IoKind::rename,
+                                .fault = IoFault::failed,
+                                .path_part = "00000000000000000000.index",
+                                .after = 1});
+    static_cast<void>(machine.wait(test.replace()));
+    ASSERT_TRUE(machine.has_file(swap));
+    machine.end_of_process();
+    const std::uint64_t last_batch = machine.contents(swap).size() - 100;
+    ASSERT_TRUE(machine.disk.flip_bit(swap, last_batch * 8 + bit));
+    const auto opened = machine.open();
+    if (opened) {
+      test.expect_old_or_new();
+      ASSERT_TRUE(machine.close());
+      continue;
+    }
+    ++refused;
+    EXPECT_EQ(opened.error().fault, StorageFault::corrupt);
+    EXPECT_NE(opened.error().message.find(swap), std::string::npos) << opened.error().message;
+    for (const std::int64_t base : {0, 5, 10, 15, 20}) {
+      EXPECT_TRUE(machine.has_file(LogMachine::path(base, SegmentFileKind::log))) << base;
+    }
+  }
+  EXPECT_GT(refused, 60u);
+}
+
 }  // namespace
 }  // namespace millrace::storage

@@ -160,5 +160,49 @@ TEST(Roll, goes_by_the_clock_where_records_have_no_timestamps) {
   ASSERT_TRUE(machine.close());
 }
 
+// A batch from so far away that the empty segment cannot hold it, which is in its way.
+TEST(Roll, for_a_batch_far_behind_that_is_refused_leaves_one_segment_of_each_base) {
+  for (const IoKind refused : {IoKind::rename, IoKind::sync_directory}) {
+    for (std::uint64_t after = 0; after < 4; ++after) {
+      for (const bool more : {false, true}) {
+        SCOPED_TRACE(std::string(name_of(refused)) + " after " + std::to_string(after));
+        LogMachine machine(3);
+        ASSERT_TRUE(machine.open());
+        ASSERT_TRUE(machine.replicate(replicated(0, {"first"}, 1)));
+        ASSERT_TRUE(machine.wait(machine.log->roll()));
+        ASSERT_TRUE(machine.wait(machine.log->flush()));
+        machine.finish_started();
+        const std::int64_t far = 5'000'000'000;
+        machine.disk.faults().plan(
+            {.kind = refused, .fault = IoFault::too_many_open, .after = after});
+        const auto there = machine.replicate(replicated(far, {"far"}, 1));
+        machine.disk.faults().clear();
+        std::size_t records = there ? 2 : 1;
+        if (!there) EXPECT_EQ(there.error().storage, StorageFault::limit);
+        if (!there && more) {
+          ASSERT_TRUE(machine.replicate(replicated(1, {"near"}, 1)));
+          ++records;
+        }
+        std::set<Offset> bases;
+        for (const auto& segment : machine.log->segments()) {
+          EXPECT_TRUE(bases.empty() || segment->base() > *bases.rbegin());
+          EXPECT_TRUE(bases.insert(segment->base()).second) << segment->base().value();
+        }
+        EXPECT_EQ(machine.records().size(), records);
+        if (!there) {
+          ASSERT_TRUE(machine.replicate(replicated(far, {"far"}, 1)));
+          ++records;
+        }
+        machine.reopen();
+        EXPECT_EQ(machine.records().size(), records);
+        machine.kill(1);
+        ASSERT_TRUE(machine.open());
+        EXPECT_EQ(machine.records().size(), records);
+        ASSERT_TRUE(machine.close());
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace millrace::storage

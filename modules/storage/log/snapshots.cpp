@@ -43,7 +43,7 @@ Task<StorageResult<void>> for_each_batch(SegmentContext& context, Segment& segme
     co_await yield(context.executor);
   }
   if (scanner.end() != ScanEnd::complete) {
-    co_return storage_failure(StorageFault::corrupt, segment.log_path() + ": " + scanner.reason());
+    co_return failure(damage(segment, scanner.position(), scanner.reason()));
   }
   co_return StorageResult<void>();
 }
@@ -101,16 +101,16 @@ Task<StorageResult<void>> Log::remove_snapshots_above(Offset offset) {
   co_return co_await sync_names();
 }
 
-Task<StorageResult<Offset>> Log::restore_producers(Offset at_most) {
+Task<StorageResult<Offset>> Log::restore_producers(ProducerStates& producers, Offset at_most) {
   const auto snapshots = co_await snapshot_offsets();
   if (!snapshots) co_return failure(snapshots.error());
-  producers_.clear();
+  producers.clear();
   for (auto it = snapshots->rbegin(); it != snapshots->rend(); ++it) {
     if (*it > at_most) continue;
     const auto entries = co_await load_producer_snapshot(context_.segments.files, directory_, *it);
     if (entries) {
-      producers_.restore(*entries, context_.segments.executor.clock().wall_now(),
-                         config_.producer_expiration.count());
+      producers.restore(*entries, context_.segments.executor.clock().wall_now(),
+                        config_.producer_expiration.count());
       snapshot_end_ = *it;
       co_return StorageResult<Offset>(*it);
     }
@@ -127,14 +127,14 @@ Task<StorageResult<Offset>> Log::restore_producers(Offset at_most) {
   co_return StorageResult<Offset>(segments_.front()->base());
 }
 
-Task<StorageResult<void>> Log::replay_producers(Offset from, Offset to) {
+Task<StorageResult<void>> Log::replay_producers(ProducerStates& producers, Offset from, Offset to) {
   if (from >= to) co_return StorageResult<void>();
   for (std::size_t i = segment_index(from); i < segments_.size(); ++i) {
     const std::shared_ptr<Segment> segment = segments_[i];
     if (segment->base() >= to) break;
     const auto use = [&](const protocol::BatchView& batch) {
       if (batch.header().base_offset < from) return;
-      static_cast<void>(add_to_producers(producers_, batch, context_.segments.decompressor));
+      static_cast<void>(add_to_producers(producers, batch, context_.segments.decompressor));
     };
     auto done = co_await for_each_batch(context_.segments, *segment, from, to, use);
     if (!done) co_return done;

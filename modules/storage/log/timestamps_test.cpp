@@ -139,5 +139,40 @@ TEST(Timestamps, agree_with_a_plain_search) {
   }
 }
 
+// What is cut while it is looked for is asked for again, and the first answer does not count.
+TEST(Timestamps, of_a_log_that_is_begun_anew_meanwhile_nothing_is_found) {
+  std::size_t found_before = 0;
+  std::size_t begun_again = 0;
+  for (std::uint64_t seed = 1; seed <= 1'000; ++seed) {
+    LogMachine machine(seed, slowly);
+    machine.config.segment_bytes = 300;
+    ASSERT_TRUE(machine.open());
+    for (int i = 0; i < 10; ++i) {
+      ASSERT_TRUE(machine.append({{"value"}, Timestamp(1'000 + i)}));
+    }
+    machine.reopen();
+    const auto restart = [&]() -> Task<StorageResult<void>> {
+      co_return co_await machine.log->restart_at(Offset(100));
+    };
+    const auto find = [&]() -> Task<ReadResult<std::optional<TimestampOffset>>> {
+      auto found = co_await machine.log->find_timestamp(Timestamp(1'001), Offset(10));
+      // The log was begun anew before this was answered.
+      if (machine.log->start() == Offset(100)) EXPECT_FALSE(found && *found) << "seed " << seed;
+      co_return found;
+    };
+    std::shared_ptr<const std::optional<StorageResult<void>>> done;
+    if (seed % 2 == 0) done = machine.start(restart());
+    const auto found = machine.start(find());
+    if (seed % 2 != 0) done = machine.start(restart());
+    machine.finish_started();
+    ASSERT_TRUE(*done && **done);
+    ASSERT_TRUE(*found && **found);
+    ++((**found)->has_value() ? found_before : begun_again);
+    ASSERT_TRUE(machine.close());
+  }
+  EXPECT_GT(found_before, 0u);
+  EXPECT_GT(begun_again, 0u);
+}
+
 }  // namespace
 }  // namespace millrace::storage

@@ -79,21 +79,76 @@ Task<StorageResult<void>> Log::ask_for_files(std::shared_ptr<Segment> segment,
   co_return co_await sync_names();
 }
 
+// The first batch that goes. No CRC covers its offsets: what lies around it must bear them out, or
+// records before the offset could go, or some behind it stay.
+Task<StorageResult<std::optional<BatchPlace>>> Log::first_to_cut(std::size_t index, Offset offset) {
+  using Found = StorageResult<std::optional<BatchPlace>>;
+  const std::shared_ptr<Segment> segment = segments_[index];
+  const auto from = co_await segment->well_before(offset);
+  if (!from) co_return failure(from.error());
+  const auto lease = co_await segment->open_log();
+  if (!lease) co_return failure(lease.error());
+  SegmentContext& context = context_.segments;
+  BatchWalker walker(context.files, context.buffers, lease->handle(), segment->log_path(), *from,
+                     segment->bytes());
+  BatchOrder order = *from == 0 ? BatchOrder(segment->base()) : BatchOrder();
+  std::optional<BatchPlace> before;
+  std::optional<BatchPlace> found;
+  for (;;) {
+    const auto place = co_await walker.next();
+    if (!place) co_return failure(place.error());
+    if (!*place) break;
+    const auto misplaced = co_await segment->misplaced(order, (*place)->position, (*place)->header);
+    if (!misplaced) co_return failure(misplaced.error());
+    if (*misplaced) co_return failure(damage(*segment, **misplaced));
+    // What the one behind a gap says of it was right.
+    if (found) co_return Found(found);
+    if ((*place)->header.last_offset() < offset) {
+      before = **place;
+      continue;
+    }
+    found = **place;
+    if (auto whole = co_await segment->check_batch(*found); !whole) {
+      co_return failure(whole.error());
+    }
+    if (!order.behind_gap()) co_return Found(found);
+    if (!before) continue;
+    if (auto whole = co_await segment->check_batch(*before); !whole) {
+      co_return failure(whole.error());
+    }
+  }
+  if (const auto misplaced = order.end(segment_end(index))) {
+    co_return failure(damage(*segment, *misplaced));
+  }
+  co_return Found(found);
+}
+
 Task<StorageResult<void>> Log::truncate_locked(Offset offset) {
   const std::size_t last = segment_index(offset);
   const std::shared_ptr<Segment> segment = segments_[last];
-  const auto place = co_await segment->find(offset, segment->bytes());
+  const auto place = co_await first_to_cut(last, offset);
   if (!place) co_return failure(place.error());
   // A batch is kept whole or not at all.
   const Offset end = *place ? std::min(offset, (*place)->header.base_offset) : offset;
   const std::uint64_t position = *place ? (*place)->position : segment->bytes();
+  // The producers as of the new end, while a log that cannot be read may still stay as it is.
+  ProducerStates producers(context_.producers);
+  const Offset snapshot_end = snapshot_end_;
+  const auto from = co_await restore_producers(producers, end);
+  StorageResult<void> ready;
+  if (!from) ready = failure(from.error());
+  if (from) ready = co_await replay_producers(producers, *from, end);
   std::vector<OpenFiles::Lease> files;
-  if (auto ready = co_await ask_for_files(segment, files); !ready) co_return ready;
+  if (ready) ready = co_await ask_for_files(segment, files);
+  if (!ready) {
+    snapshot_end_ = snapshot_end;
+    co_return ready;
+  }
   const Cutting cutting(*this);
   if (auto lowered = co_await lower_recovery_point(end); !lowered) co_return lowered;
   // Half a cut is none. A shortage that begins just now leaves files of which only a start can tell
-  // what they mean, and without the producers as of the new end nothing can be appended.
-  if (const auto done = co_await cut(last, position, end); !done) {
+  // what they mean.
+  if (const auto done = co_await cut(last, position, end, producers); !done) {
     co_return failure(in_the_middle(done.error()));
   }
   // What is in memory is right again before something can be lacking space.
@@ -104,7 +159,8 @@ Task<StorageResult<void>> Log::truncate_locked(Offset offset) {
   co_return co_await save_epochs();
 }
 
-Task<StorageResult<void>> Log::cut(std::size_t last, std::uint64_t position, Offset end) {
+Task<StorageResult<void>> Log::cut(std::size_t last, std::uint64_t position, Offset end,
+                                   ProducerStates& producers) {
   // A snapshot of what is cut would be believed after records took its place.
   if (auto removed = co_await remove_snapshots_above(end); !removed) co_return removed;
   std::erase_if(unsettled_, [&](const Unsettled& waiting) { return waiting.end > end; });
@@ -120,9 +176,7 @@ Task<StorageResult<void>> Log::cut(std::size_t last, std::uint64_t position, Off
   if (start_ > end && !planted(Planted::lower_start_not_saved)) start_unsaved_ = true;
   start_ = std::min(start_, end);
   if (epochs_.truncate_from_end(end)) epochs_unsaved_ = true;
-  const auto from = co_await restore_producers(end);
-  if (!from) co_return failure(from.error());
-  if (auto replayed = co_await replay_producers(*from, end); !replayed) co_return replayed;
+  producers_.swap(producers);
   producers_.high_watermark_moved(high_watermark_);
   co_return StorageResult<void>();
 }

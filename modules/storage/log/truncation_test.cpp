@@ -210,6 +210,73 @@ TEST(Truncation, without_space_for_the_epochs_is_finished_by_what_is_appended_ne
   ASSERT_TRUE(machine.close());
 }
 
+// Three records each, and an index entry for every second batch or so.
+void fill_three_each(LogMachine& machine) {
+  machine.config.segment_bytes = 900;
+  machine.config.index_interval_bytes = 150;
+  ASSERT_TRUE(machine.open());
+  for (int i = 0; i < 16; ++i) ASSERT_TRUE(machine.append({{"aa", "bb", "c"}}));
+}
+
+// Where the batches of the first segment begin, and where the last one ends.
+std::vector<std::uint64_t> positions_of_first(LogMachine& machine) {
+  const std::string text = machine.contents(LogMachine::path(0, SegmentFileKind::log));
+  std::vector<std::uint64_t> positions{0};
+  protocol::BatchSplitter splitter(as_bytes(text));
+  for (protocol::BatchView batch; splitter.next(batch);) {
+    positions.push_back(positions.back() + batch.bytes().size());
+  }
+  return positions;
+}
+
+// The CRC does not cover the base offset, which takes the first 64 bits of a batch.
+void cut_with_a_flipped_bit(std::size_t damaged, std::uint64_t bit, std::int64_t offset) {
+  SCOPED_TRACE("batch " + std::to_string(damaged) + ", bit " + std::to_string(bit) + ", cut at " +
+               std::to_string(offset));
+  LogMachine machine(12);
+  fill_three_each(machine);
+  const std::vector<std::uint64_t> positions = positions_of_first(machine);
+  const std::string path = LogMachine::path(0, SegmentFileKind::log);
+  ASSERT_TRUE(machine.close());
+  ASSERT_TRUE(machine.disk.flip_bit(path, positions[damaged] * 8 + bit));
+  machine.restart();
+  ASSERT_TRUE(machine.open(true));
+  const std::string before = machine.contents(path);
+  const std::size_t files = machine.log->segments().size();
+  const auto cut = machine.wait(machine.log->truncate(Offset(offset)));
+  if (cut) {
+    const std::uint64_t expected = positions[static_cast<std::size_t>(offset) / 3];
+    EXPECT_EQ(machine.contents(path).size(), expected);
+  } else {
+    EXPECT_EQ(cut.error().fault, StorageFault::corrupt);
+    EXPECT_NE(cut.error().message.find(path), std::string::npos) << cut.error().message;
+    EXPECT_NE(cut.error().message.find("damaged at position "), std::string::npos)
+        << cut.error().message;
+    EXPECT_EQ(machine.contents(path), before);
+    EXPECT_EQ(machine.log->segments().size(), files);
+    EXPECT_FALSE(machine.log->offline());
+  }
+  static_cast<void>(machine.wait(machine.log->close()));
+  machine.log.reset();
+}
+
+TEST(Truncation, cuts_no_record_before_the_offset_that_was_asked_for_when_one_is_damaged) {
+  LogMachine machine(12);
+  fill_three_each(machine);
+  const std::size_t batches = positions_of_first(machine).size() - 1;
+  ASSERT_TRUE(machine.close());
+  ASSERT_GT(batches, 5u);
+  for (std::size_t damaged = 0; damaged < batches; ++damaged) {
+    for (std::uint64_t bit = 0; bit < 64; ++bit) {
+      const auto last = static_cast<std::int64_t>(3 * batches - 1);
+      for (std::int64_t offset = 1; offset <= last; offset += 4) {
+        cut_with_a_flipped_bit(damaged, bit, offset);
+        if (::testing::Test::HasFailure()) return;
+      }
+    }
+  }
+}
+
 TEST(Restart, begins_and_ends_anywhere) {
   for (const std::int64_t offset : {0, 5, 6, 25, 40, 100}) {
     for (const bool killed : {false, true}) {

@@ -106,6 +106,13 @@ std::size_t ProducerStates::remove_expired(Timestamp now, std::int64_t expiratio
   return removed;
 }
 
+void ProducerStates::swap(ProducerStates& other) {
+  millrace::check(&budget_ == &other.budget_, "producers of one budget change places");
+  producers_.swap(other.producers_);
+  open_.swap(other.open_);
+  unreplicated_.swap(other.unreplicated_);
+}
+
 void ProducerStates::clear() {
   budget_.count_ -= producers_.size();
   producers_.clear();

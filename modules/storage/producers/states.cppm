@@ -98,6 +98,8 @@ class ProducerStates {
   std::size_t remove_expired(Timestamp now, std::int64_t expiration_ms);
   // Forgets everything.
   void clear();
+  // Changes places with others of the same budget.
+  void swap(ProducerStates& other);
 
   // For a snapshot: ascending by producer id.
   [[nodiscard]] std::vector<ProducerSnapshotEntry> snapshot_entries() const;

@@ -7,6 +7,7 @@ module;
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 export module millrace.storage.segment:log_segment;
@@ -147,13 +148,14 @@ class Segment {
   // Where a batch begins that lies some batches before the one that holds the offset, or the
   // beginning: who reads on from here sees whether the offsets around it can be right.
   [[nodiscard]] Task<StorageResult<std::uint64_t>> well_before(Offset offset);
-  // What the offset index has against the offsets of the batch at this position. Where it has no
-  // entry for it, or agrees, what is given is given back.
-  [[nodiscard]] Task<StorageResult<std::optional<Misplaced>>> held_against_index(
-      std::uint64_t position, const protocol::BatchHeader& header,
-      std::optional<Misplaced> otherwise);
+  // What is wrong with the offsets of the next batch of this segment, as those before it and the
+  // offset index say. `order` is not to be used on where something is.
+  [[nodiscard]] Task<StorageResult<std::optional<Misplaced>>> misplaced(
+      BatchOrder& order, std::uint64_t position, const protocol::BatchHeader& header);
   // All bytes of one batch.
   [[nodiscard]] Task<StorageResult<Buffer>> read_batch(const BatchPlace& place);
+  // StorageFault::corrupt if the CRC of the batch is wrong.
+  [[nodiscard]] Task<StorageResult<void>> check_batch(const BatchPlace& place);
   [[nodiscard]] Task<StorageResult<OpenFiles::Lease>> open_log();
   // The same, at once, if the file is open.
   [[nodiscard]] std::optional<OpenFiles::Lease> open_log_now();
@@ -215,6 +217,9 @@ class Segment {
       const BatchPlace& place, Timestamp timestamp, Offset from);
   [[nodiscard]] Task<StorageResult<TimestampOffset>> youngest_record(const BatchPlace& place,
                                                                      Offset from);
+  [[nodiscard]] Task<StorageResult<std::optional<Misplaced>>> held_against_index(
+      std::uint64_t position, const protocol::BatchHeader& header,
+      std::optional<Misplaced> otherwise);
   void note_timestamp(const protocol::BatchHeader& header);
   [[nodiscard]] Task<StorageResult<void>> sync_file(FileHandle file);
 
@@ -242,5 +247,12 @@ class Segment {
   IndexFile times_{SegmentFileKind::time_index, time_index_entry_bytes};
   IndexFile transactions_{SegmentFileKind::transaction_index, transaction_index_entry_bytes};
 };
+
+// StorageFault::corrupt with the place and the reason.
+[[nodiscard]] StorageError damage(std::string_view log_path, std::uint64_t position,
+                                  std::string_view reason);
+[[nodiscard]] StorageError damage(const Segment& segment, std::uint64_t position,
+                                  std::string_view reason);
+[[nodiscard]] StorageError damage(const Segment& segment, const Misplaced& misplaced);
 
 }  // namespace millrace::storage

@@ -7,6 +7,7 @@ module;
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -119,6 +120,16 @@ Task<StorageResult<std::uint64_t>> Segment::well_before(Offset offset) {
   co_return StorageResult<std::uint64_t>(floor->position);
 }
 
+Task<StorageResult<std::optional<Misplaced>>> Segment::misplaced(
+    BatchOrder& order, std::uint64_t position, const protocol::BatchHeader& header) {
+  auto found = order.add(position, header);
+  if (!found && !order.behind_gap())
+    co_return StorageResult<std::optional<Misplaced>>(std::nullopt);
+  co_return co_await held_against_index(position, header, std::move(found));
+}
+
+// What the offset index has against the offsets of the batch at this position. Where it has no
+// entry for it, or agrees, what is given is given back.
 Task<StorageResult<std::optional<Misplaced>>> Segment::held_against_index(
     std::uint64_t position, const protocol::BatchHeader& header,
     std::optional<Misplaced> otherwise) {
@@ -328,6 +339,29 @@ Task<StorageResult<Buffer>> Segment::read_batch(const BatchPlace& place) {
         log_path_ + " ends inside the batch at position " + std::to_string(place.position));
   }
   co_return buffer;
+}
+
+Task<StorageResult<void>> Segment::check_batch(const BatchPlace& place) {
+  const auto bytes = co_await read_batch(place);
+  if (!bytes) co_return failure(bytes.error());
+  const auto batch = BatchView::parse(bytes->bytes());
+  if (batch && batch->crc_matches()) co_return StorageResult<void>();
+  co_return failure(damage(*this, place.position, "the CRC of the batch is wrong"));
+}
+
+StorageError damage(std::string_view log_path, std::uint64_t position, std::string_view reason) {
+  return {StorageFault::corrupt,
+          std::string(log_path) + " is damaged at position " + std::to_string(position) + ": " +
+              std::string(reason),
+          std::nullopt};
+}
+
+StorageError damage(const Segment& segment, std::uint64_t position, std::string_view reason) {
+  return damage(segment.log_path(), position, reason);
+}
+
+StorageError damage(const Segment& segment, const Misplaced& misplaced) {
+  return damage(segment, misplaced.position, misplaced.reason);
 }
 
 }  // namespace millrace::storage

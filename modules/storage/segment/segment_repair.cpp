@@ -128,9 +128,6 @@ Task<StorageResult<void>> Segment::rebuild_indexes(std::uint32_t index_interval_
   if (removed_) co_return storage_failure(StorageFault::not_found, log_path_ + " was removed");
   // Another one that waited may have found them rebuilt.
   if (offsets_.checked() && times_.checked()) co_return StorageResult<void>();
-  for (IndexFile* index : {&offsets_, &times_}) {
-    if (auto cut = co_await index->keep(context_, path(index->kind()), 0); !cut) co_return cut;
-  }
   const auto lease = co_await open_log();
   if (!lease) co_return failure(lease.error());
   GrowingIndex offsets(offset_index_entry_bytes);
@@ -167,6 +164,18 @@ Task<StorageResult<void>> Segment::rebuild_indexes(std::uint32_t index_interval_
   if (!add_time_entry(times, base_, largest)) {
     co_return storage_failure(StorageFault::corrupt,
                               log_path_ + " has offsets too far from its base");
+  }
+  // One of them may be right, and stays as long as the log has not been read and files can lack a
+  // descriptor.
+  std::vector<OpenFiles::Lease> open;
+  for (IndexFile* index : {&offsets_, &times_}) {
+    if (!index->file_made()) continue;
+    auto opened = co_await context_.open_files.acquire(path(index->kind()), OpenMode::create);
+    if (!opened) co_return failure(opened.error());
+    open.push_back(std::move(*opened));
+  }
+  for (IndexFile* index : {&offsets_, &times_}) {
+    if (auto cut = co_await index->keep(context_, path(index->kind()), 0); !cut) co_return cut;
   }
   offsets_.growing() = std::move(offsets);
   times_.growing() = std::move(times);

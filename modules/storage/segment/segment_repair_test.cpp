@@ -152,6 +152,26 @@ TEST(SegmentRepair, cut_at_every_batch_it_goes_on_as_if_nothing_had_been_behind)
   }
 }
 
+// What is behind the damage is still found by the offset index.
+TEST(SegmentRepair, a_sound_offset_index_stays_when_the_log_cannot_be_read_for_the_other) {
+  SegmentMachine machine;
+  machine.index_interval_bytes = 4'096;
+  auto segment = sample(machine);
+  const std::string offsets = machine.contents(base, SegmentFileKind::offset_index);
+  std::string text = machine.contents(base, SegmentFileKind::log);
+  text[text.size() / 10 + 16] = 9;  // no such format
+  machine.write_file(base, SegmentFileKind::log, text);
+  machine.write_file(base, SegmentFileKind::time_index, std::string(24, '\x55'));
+  segment = machine.reopen(std::move(segment));
+  const auto largest = machine.wait(segment->largest_timestamp());
+  ASSERT_FALSE(largest);
+  EXPECT_EQ(largest.error().fault, StorageFault::corrupt);
+  EXPECT_EQ(machine.contents(base, SegmentFileKind::offset_index), offsets);
+  const auto place = machine.wait(segment->find(Offset(150), segment->bytes()));
+  ASSERT_TRUE(place && *place) << place.error().message;
+  EXPECT_EQ((*place)->header.base_offset, Offset(150));
+}
+
 TEST(SegmentRepair, a_damaged_transaction_index_is_told_and_can_be_set_anew) {
   SegmentMachine machine;
   auto segment = machine.create(0);
