@@ -5,4 +5,5 @@ export module millrace.broker.cluster;
 export import millrace.ipc.rpc;
 export import millrace.metadata;
 export import :cluster_link;
+export import :metadata_follower;
 export import :shard_image;

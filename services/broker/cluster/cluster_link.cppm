@@ -66,8 +66,8 @@ class ClusterLink {
   // Listeners are called in the order of adding; all are added before register_broker().
   void on_image(ImageListener listener);
 
-  // Goes on trying until the deadline; an error that trying cannot mend comes at once: another
-  // cluster, another process with this id.
+  // Goes on trying until the deadline, also while another process with this id may be alive; what
+  // trying cannot mend, such as another cluster, is an error at once.
   [[nodiscard]] Task<Result<BrokerEpoch>> register_broker(Registration registration,
                                                           MonotonicTime deadline);
 
@@ -94,7 +94,9 @@ class ClusterLink {
   void directories_offline(std::vector<Uuid> directories);
 
   // Controlled shutdown: asks the controllers to let this broker go, waits for that as long as the
-  // options say, then ends all that runs here. A second call waits for the first.
+  // options say, or until no controller answers, then ends all that runs here. Called once. What
+  // waits in hello(), register_broker() or forward() ends first, at its deadline or when the calls
+  // are closed.
   [[nodiscard]] Task<void> stop();
 
  private:

@@ -1,0 +1,459 @@
+module;
+#include <algorithm>
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+module millrace.broker.cluster;
+
+import millrace.base;
+import millrace.ipc.rpc;
+import millrace.metadata;
+import millrace.runtime;
+import millrace.runtime.streams;
+
+namespace millrace::broker {
+namespace {
+
+using namespace std::chrono_literals;
+using rpc::RpcFault;
+
+// How long the controller holds back an answer without news. stop() waits for it.
+constexpr Duration follow_wait = 500ms;
+// What an answer may take besides.
+constexpr Duration answer_timeout = 5s;
+// While something is to change soon: until the broker is unfenced, and while it stops.
+constexpr Duration impatient_interval = 50ms;
+// After an answer that cannot be used.
+constexpr Duration pause_after_error = 500ms;
+// Of a stopping broker's heartbeat; if none is answered in that time, the controllers are away.
+constexpr Duration farewell_timeout = 1s;
+// For a request of a client that says no time.
+constexpr Duration forward_timeout_default = 30s;
+
+constexpr LogRate outage_rate{.lines_max = 1, .period = 30s};
+
+// Whether the same registration may be taken later: the session of a dead process with this id
+// ends, another controller takes over.
+bool may_pass(ErrorCode error) {
+  return error == ErrorCode::duplicate_broker_registration || error == ErrorCode::not_controller ||
+         error == ErrorCode::request_timed_out;
+}
+
+ErrorCode code_of(RpcFault fault) {
+  switch (fault) {
+    case RpcFault::unavailable:
+    case RpcFault::closed:
+      return ErrorCode::not_controller;
+    case RpcFault::timed_out:
+    case RpcFault::broken:
+      return ErrorCode::request_timed_out;
+    case RpcFault::too_large:
+      return ErrorCode::invalid_request;
+    case RpcFault::refused:
+      return ErrorCode::unknown_server_error;
+  }
+  return ErrorCode::unknown_server_error;
+}
+
+template <class Reply>
+std::string sentence_of(const Reply& reply) {
+  return reply.message.empty() ? std::string(protocol::name_of(reply.error)) : reply.message;
+}
+
+}  // namespace
+
+class ClusterLink::Implementation {
+ public:
+  Implementation(Executor& home, rpc::ControllerCalls& controllers, ClusterLinkOptions options,
+                 const Logger& log)
+      : home_(home),
+        controllers_(controllers),
+        options_(std::move(options)),
+        log_(log),
+        problems_(log, home.clock(), outage_rate),
+        follower_(options_.broker_id),
+        image_(follower_.image()),
+        heartbeat_due_(home),
+        pause_ended_(home) {}
+
+  Task<Result<rpc::HelloReply>> hello(MonotonicTime deadline) {
+    rpc::Hello request{.node_id = rpc::NodeId(options_.broker_id.value()),
+                       .kind = rpc::NodeKind::broker,
+                       .software_version = options_.software_version};
+    auto reply = co_await controllers_.call(std::move(request), deadline);
+    if (!reply) co_return failure(ErrorKind::io, reply.error().message);
+    if (reply->error != ErrorCode::none) {
+      co_return failure(ErrorKind::unsupported, sentence_of(*reply));
+    }
+    co_return std::move(*reply);
+  }
+
+  void on_image(ImageListener listener) {
+    check(!is_registered(), "listeners to images are added before the broker registers");
+    listeners_.push_back(std::move(listener));
+  }
+
+  Task<Result<BrokerEpoch>> register_broker(Registration registration, MonotonicTime deadline) {
+    check(!is_registered() && !is_stopping_, "a broker registers once");
+    registration_ = std::move(registration);
+    for (;;) {
+      auto reply = co_await controllers_.call(register_request(), deadline);
+      if (!reply) co_return failure(ErrorKind::io, reply.error().message);
+      if (reply->error == ErrorCode::none) {
+        registered(reply->epoch);
+        break;
+      }
+      if (!may_pass(reply->error) || now() + pause_after_error >= deadline) {
+        co_return failure(
+            ErrorKind::invalid_argument,
+            formatted("the controller does not register this broker: {}", sentence_of(*reply)));
+      }
+      problems_.warning("the controller does not register this broker yet: {}",
+                        sentence_of(*reply));
+      if (co_await pause(pause_after_error)) {
+        co_return failure(ErrorKind::cancelled, "the broker stops before it was registered");
+      }
+    }
+    loops_.start(heartbeats());
+    loops_.start(follow());
+    co_return epoch_;
+  }
+
+  void ready_to_serve() {
+    is_ready_ = true;
+    heartbeat_due_.set();
+  }
+  Task<bool> unfenced() {
+    return until([this] { return !is_fenced(); }, no_deadline);
+  }
+  Task<bool> wait_for(metadata::MetadataOffset offset, MonotonicTime deadline) {
+    return until([this, offset] { return image_->offset() >= offset; }, deadline);
+  }
+
+  Task<Result<std::vector<std::byte>, ErrorCode>> forward(rpc::Forward request) {
+    if (request.timeout <= Duration::zero()) request.timeout = forward_timeout_default;
+    const MonotonicTime deadline = now() + request.timeout;
+    auto reply = co_await controllers_.call(std::move(request), deadline);
+    if (!reply) {
+      problems_.warning("a request was not forwarded: {}", reply.error().message);
+      co_return failure(code_of(reply.error().fault));
+    }
+    if (reply->error != ErrorCode::none) {
+      log_.debug("the controller refuses a forwarded request: {}", sentence_of(*reply));
+      co_return failure(reply->error);
+    }
+    co_return std::move(reply->body);
+  }
+
+  Task<Result<metadata::ProducerIdBlock, ErrorCode>> allocate_producer_ids() {
+    const rpc::AllocateProducerIds request{.broker_id = options_.broker_id, .epoch = epoch_};
+    const auto reply = co_await controllers_.call(request, now() + answer_timeout);
+    if (!reply) {
+      problems_.warning("no producer ids: {}", reply.error().message);
+      co_return failure(code_of(reply.error().fault));
+    }
+    if (reply->error != ErrorCode::none) {
+      problems_.warning("no producer ids: {}", sentence_of(*reply));
+      co_return failure(reply->error);
+    }
+    co_return metadata::ProducerIdBlock{.first = reply->first, .count = reply->count};
+  }
+
+  Task<rpc::RpcResult<rpc::DescribeQuorumReply>> describe_quorum(MonotonicTime deadline) {
+    return controllers_.call(rpc::DescribeQuorum{}, deadline);
+  }
+
+  void directories_offline(std::vector<Uuid> directories) {
+    offline_directories_ = std::move(directories);
+    heartbeat_due_.set();
+  }
+
+  Task<void> stop() {
+    check(!wants_shut_down_, "a link to the controllers is stopped once");
+    wants_shut_down_ = true;
+    if (is_registered()) {
+      heartbeat_due_.set();
+      const MonotonicTime deadline = now() + options_.controlled_shutdown_max;
+      co_await until([this] { return is_released_ || is_abandoned_; }, deadline);
+      if (!is_released_) log_.warning("the broker stops before the controllers let it go");
+    }
+    is_stopping_ = true;
+    heartbeat_due_.set();
+    pause_ended_.set();
+    changed();
+    co_await loops_.wait();
+    // Who waited for a change was told, and goes in a later turn.
+    while (!waiting_.empty()) co_await yield(home_);
+  }
+
+  [[nodiscard]] bool is_fenced() const { return is_fenced_ || !is_active_in_image_; }
+  [[nodiscard]] const std::shared_ptr<const metadata::Image>& image() const { return image_; }
+  [[nodiscard]] BrokerEpoch epoch() const { return epoch_; }
+
+ private:
+  [[nodiscard]] MonotonicTime now() const { return home_.clock().now(); }
+  [[nodiscard]] bool is_registered() const { return epoch_ >= BrokerEpoch(0); }
+  [[nodiscard]] bool wants_unfence() const { return is_ready_ && is_own_epoch_in_image_; }
+
+  // True if the condition came to hold; false at the deadline, or when the link stops.
+  Task<bool> until(std::function<bool()> condition, MonotonicTime deadline) {
+    AsyncSignal signal(home_);
+    const auto place = waiting_.insert(waiting_.end(), &signal);
+    while (!condition() && !is_stopping_) {
+      if (!co_await signal.wait(deadline)) break;
+    }
+    waiting_.erase(place);
+    co_return condition();
+  }
+  void changed() {
+    for (AsyncSignal* signal : waiting_) signal->set();
+  }
+  // True if the link stops.
+  Task<bool> pause(Duration time) {
+    if (!is_stopping_) static_cast<void>(co_await pause_ended_.wait(now() + time));
+    co_return is_stopping_;
+  }
+
+  [[nodiscard]] rpc::RegisterBroker register_request() const {
+    rpc::RegisterBroker request;
+    request.cluster_id = registration_.cluster_id;
+    request.broker_id = options_.broker_id;
+    request.incarnation = options_.incarnation;
+    for (const metadata::Endpoint& endpoint : options_.endpoints) {
+      request.endpoints.push_back({.listener = endpoint.listener,
+                                   .host = endpoint.host,
+                                   .port = endpoint.port,
+                                   .security_protocol = endpoint.security_protocol});
+    }
+    request.rack = options_.rack;
+    request.directories = registration_.directories;
+    request.previous_epoch = registration_.previous_epoch;
+    return request;
+  }
+  void registered(BrokerEpoch epoch) {
+    log_.info("registered as broker {} at epoch {}", options_.broker_id, epoch);
+    epoch_ = epoch;
+    // As long as this process runs, its logs are what they were.
+    registration_.previous_epoch = epoch;
+    note_image();
+  }
+  Task<void> register_again(std::string why) {
+    is_fenced_ = true;
+    if (wants_shut_down_) {
+      is_released_ = true;
+      changed();
+      co_return;
+    }
+    problems_.warning("registers again: {}", why);
+    const auto reply = co_await controllers_.call(register_request(), now() + answer_timeout);
+    if (!reply) {
+      missed(reply.error());
+    } else if (reply->error != ErrorCode::none) {
+      problems_.error("the controller does not register this broker again: {}",
+                      sentence_of(*reply));
+    } else {
+      registered(reply->epoch);
+    }
+  }
+
+  Task<void> heartbeats() {
+    while (!is_stopping_) {
+      const MonotonicTime begun = now();
+      const bool was_answered = co_await heartbeat();
+      if (is_stopping_) break;
+      static_cast<void>(co_await heartbeat_due_.wait(begun + interval(was_answered)));
+    }
+  }
+  [[nodiscard]] Duration interval(bool was_answered) const {
+    const bool is_impatient = was_answered && ((is_fenced_ && wants_unfence()) || wants_shut_down_);
+    return is_impatient ? std::min(impatient_interval, options_.heartbeat_interval)
+                        : options_.heartbeat_interval;
+  }
+  Task<bool> heartbeat() {
+    const bool is_farewell = wants_shut_down_;
+    const rpc::Heartbeat request{
+        .broker_id = options_.broker_id,
+        .epoch = epoch_,
+        .metadata_offset = rpc::MetadataOffset(image_->offset().value()),
+        .want_fence = !wants_unfence(),
+        .want_shut_down = is_farewell,
+        .offline_directories = offline_directories_,
+    };
+    const Duration timeout = is_farewell ? farewell_timeout : options_.heartbeat_interval;
+    const auto reply = co_await controllers_.call(request, now() + timeout);
+    if (!reply) {
+      missed(reply.error());
+      is_abandoned_ = is_farewell;
+      changed();
+      co_return false;
+    }
+    answered();
+    if (reply->error == ErrorCode::broker_id_not_registered ||
+        reply->error == ErrorCode::stale_broker_epoch) {
+      co_await register_again(sentence_of(*reply));
+      co_return true;
+    }
+    if (reply->error != ErrorCode::none) {
+      problems_.warning("the controller refuses a heartbeat: {}", sentence_of(*reply));
+      co_return false;
+    }
+    take(*reply, is_farewell);
+    co_return true;
+  }
+  void take(const rpc::HeartbeatReply& reply, bool is_farewell) {
+    if (reply.is_fenced != is_fenced_) {
+      log_.info("the controllers {} this broker", reply.is_fenced ? "have fenced" : "count on");
+    }
+    is_fenced_ = reply.is_fenced;
+    is_released_ = is_released_ || (is_farewell && reply.should_shut_down);
+    changed();
+  }
+
+  Task<void> follow() {
+    while (!is_stopping_) {
+      const MonotonicTime begun = now();
+      const MonotonicTime deadline = begun + follow_wait + answer_timeout;
+      const auto reply = co_await controllers_.call(follower_.request(follow_wait), deadline);
+      if (is_stopping_) break;
+      if (!reply) {
+        missed(reply.error());
+        co_await pause(pause_after_error);
+        continue;
+      }
+      if (reply->error != ErrorCode::none) {
+        problems_.warning("the controller does not tell its metadata: {}", sentence_of(*reply));
+        co_await pause(pause_after_error);
+        continue;
+      }
+      answered();
+      auto change = follower_.take(*reply);
+      if (!change) {
+        problems_.error("{}; this broker goes on with the metadata as of {}",
+                        change.error().message, image_->offset());
+        co_await pause(pause_after_error);
+      } else if (*change) {
+        co_await publish(std::move(**change));
+      } else if (!reply->snapshot && now() - begun < impatient_interval) {
+        // It has no news and did not wait for any.
+        co_await pause(impatient_interval);
+      }
+    }
+  }
+  Task<void> publish(MetadataChange change) {
+    for (const ImageListener& listener : listeners_) {
+      co_await listener(change.image, change.delta);
+    }
+    image_ = std::move(change.image);
+    note_image();
+  }
+  void note_image() {
+    const bool wanted_unfence = wants_unfence();
+    const metadata::Broker* self = image_->broker(options_.broker_id);
+    is_own_epoch_in_image_ = self != nullptr && self->epoch == epoch_;
+    is_active_in_image_ = is_own_epoch_in_image_ && !self->fenced;
+    if (wants_unfence() && !wanted_unfence) heartbeat_due_.set();
+    changed();
+  }
+
+  void missed(const rpc::RpcError& error) {
+    problems_.warning("{}; this broker goes on with the metadata as of {}", error.message,
+                      image_->offset());
+    is_away_ = true;
+  }
+  void answered() {
+    if (!is_away_) return;
+    log_.info("the controllers answer again");
+    is_away_ = false;
+  }
+
+  Executor& home_;
+  rpc::ControllerCalls& controllers_;
+  ClusterLinkOptions options_;
+  Logger log_;
+  LimitedLogger problems_;
+  std::vector<ImageListener> listeners_;
+  Registration registration_;
+  BrokerEpoch epoch_{-1};
+
+  MetadataFollower follower_;
+  std::shared_ptr<const metadata::Image> image_;
+  bool is_own_epoch_in_image_ = false;
+  bool is_active_in_image_ = false;
+
+  bool is_ready_ = false;
+  bool is_fenced_ = true;
+  bool is_away_ = false;  // no controller answered the last call
+  std::vector<Uuid> offline_directories_;
+  bool wants_shut_down_ = false;
+  bool is_released_ = false;   // the controllers let the broker go
+  bool is_abandoned_ = false;  // nobody is there to let it go
+  bool is_stopping_ = false;
+
+  AsyncSignal heartbeat_due_;
+  AsyncSignal pause_ended_;
+  std::list<AsyncSignal*> waiting_;
+  TaskGroup loops_;
+};
+
+ClusterLink::ClusterLink(Executor& home, rpc::ControllerCalls& controllers,
+                         ClusterLinkOptions options, const Logger& log)
+    : implementation_(
+          std::make_unique<Implementation>(home, controllers, std::move(options), log)) {}
+
+ClusterLink::~ClusterLink() = default;
+
+Task<Result<rpc::HelloReply>> ClusterLink::hello(MonotonicTime deadline) {
+  return implementation_->hello(deadline);
+}
+void ClusterLink::on_image(ImageListener listener) {
+  implementation_->on_image(std::move(listener));
+}
+Task<Result<BrokerEpoch>> ClusterLink::register_broker(Registration registration,
+                                                       MonotonicTime deadline) {
+  return implementation_->register_broker(std::move(registration), deadline);
+}
+void ClusterLink::ready_to_serve() {
+  implementation_->ready_to_serve();
+}
+Task<bool> ClusterLink::unfenced() {
+  return implementation_->unfenced();
+}
+bool ClusterLink::is_fenced() const {
+  return implementation_->is_fenced();
+}
+std::shared_ptr<const metadata::Image> ClusterLink::image() const {
+  return implementation_->image();
+}
+Task<bool> ClusterLink::wait_for(metadata::MetadataOffset offset, MonotonicTime deadline) {
+  return implementation_->wait_for(offset, deadline);
+}
+BrokerEpoch ClusterLink::epoch() const {
+  return implementation_->epoch();
+}
+Task<Result<std::vector<std::byte>, ErrorCode>> ClusterLink::forward(rpc::Forward request) {
+  return implementation_->forward(std::move(request));
+}
+Task<Result<metadata::ProducerIdBlock, ErrorCode>> ClusterLink::allocate_producer_ids() {
+  return implementation_->allocate_producer_ids();
+}
+Task<rpc::RpcResult<rpc::DescribeQuorumReply>> ClusterLink::describe_quorum(
+    MonotonicTime deadline) {
+  return implementation_->describe_quorum(deadline);
+}
+void ClusterLink::directories_offline(std::vector<Uuid> directories) {
+  implementation_->directories_offline(std::move(directories));
+}
+Task<void> ClusterLink::stop() {
+  return implementation_->stop();
+}
+
+}  // namespace millrace::broker

@@ -1,0 +1,326 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+// This one imports modules: it comes after all that includes standard headers.
+#include "simulated_controller.hpp"
+
+namespace millrace::broker {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class ClusterLinkTest : public testing::Test {
+ protected:
+  ClusterLinkTest() : link(executor, controller, options(), log) {
+    link.on_image(
+        [this](std::shared_ptr<const metadata::Image> image, const metadata::Delta&) -> Task<void> {
+          if (listener_takes > Duration::zero()) {
+            co_await sleep_until(executor, executor.clock().now() + listener_takes);
+          }
+          offsets.push_back(image->offset().value());
+        });
+  }
+  static ClusterLinkOptions options() {
+    ClusterLinkOptions options;
+    options.broker_id = BrokerId(101);
+    options.incarnation = uuid_of(1);
+    options.software_version = "0.1.0";
+    return options;
+  }
+  static Registration registration() {
+    return {.cluster_id = uuid_of(7), .directories = {uuid_of(20)}};
+  }
+  [[nodiscard]] MonotonicTime in(Duration time) const { return executor.clock().now() + time; }
+  void run(Task<void> task) {
+    const auto ended = executor.run(std::move(task));
+    ASSERT_TRUE(ended) << ended.error().message;
+  }
+  Task<void> serve() {
+    EXPECT_TRUE(co_await link.register_broker(registration(), in(10s)));
+    link.ready_to_serve();
+    EXPECT_TRUE(co_await link.unfenced());
+  }
+  [[nodiscard]] std::size_t lines_with(std::string_view text) const {
+    std::size_t count = 0;
+    for (const MemoryLogSink::Line& line : sink->lines()) {
+      if (line.message.find(text) != std::string::npos) ++count;
+    }
+    return count;
+  }
+
+  SimulatedExecutor executor;
+  std::shared_ptr<MemoryLogSink> sink = std::make_shared<MemoryLogSink>();
+  Logger log{sink, "cluster"};
+  SimulatedController controller{executor};
+  Duration listener_takes{};
+  std::vector<std::int64_t> offsets;
+  ClusterLink link;
+};
+
+TEST_F(ClusterLinkTest, hello_tells_the_cluster_before_anything_is_registered) {
+  const auto body = [&]() -> Task<void> {
+    const auto hello = co_await link.hello(in(1s));
+    EXPECT_EQ(hello.value().cluster_id, uuid_of(7));
+    EXPECT_EQ(controller.hellos.at(0).node_id, rpc::NodeId(101));
+    EXPECT_TRUE(controller.registrations.empty());
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, hello_that_is_refused_or_not_answered_is_an_error) {
+  const auto body = [&]() -> Task<void> {
+    controller.hello_error = ErrorCode::unsupported_version;
+    const auto refused = co_await link.hello(in(1s));
+    EXPECT_EQ(refused.error().message, "no, sorry");
+    controller.is_away = true;
+    EXPECT_FALSE(co_await link.hello(in(1s)));
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, registers_follows_the_metadata_and_is_unfenced_when_it_is_ready) {
+  const auto body = [&]() -> Task<void> {
+    const auto epoch = co_await link.register_broker(registration(), in(10s));
+    EXPECT_EQ(epoch.value(), controller.epoch);
+    EXPECT_EQ(controller.registrations.at(0).previous_epoch, BrokerEpoch(-1));
+    co_await sleep_until(executor, in(1s));
+    EXPECT_NE(link.image()->broker(BrokerId(101)), nullptr);
+    EXPECT_TRUE(link.is_fenced()) << "it has not said that it is ready";
+    link.ready_to_serve();
+    EXPECT_TRUE(co_await link.unfenced());
+    EXPECT_FALSE(link.is_fenced());
+    EXPECT_FALSE(link.image()->broker(BrokerId(101))->fenced);
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, heartbeats_name_an_offset_only_when_listeners_have_ended_with_it) {
+  listener_takes = 3s;
+  const auto body = [&]() -> Task<void> {
+    EXPECT_TRUE(co_await link.register_broker(registration(), in(10s)));
+    link.ready_to_serve();
+    co_await sleep_until(executor, in(2900ms));
+    for (const rpc::Heartbeat& heartbeat : controller.heartbeats) {
+      EXPECT_EQ(heartbeat.metadata_offset.value(), 0);
+      EXPECT_TRUE(heartbeat.want_fence);
+    }
+    EXPECT_EQ(link.image()->offset().value(), 0);
+    EXPECT_TRUE(co_await link.unfenced());
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, listeners_get_each_image_once_and_in_order) {
+  const auto body = [&]() -> Task<void> {
+    co_await serve();
+    for (int i = 0; i < 5; ++i) {
+      controller.append({metadata::TopicRecord{"topic-" + std::to_string(i), uuid_of(30 + i)}});
+      EXPECT_TRUE(co_await link.wait_for(metadata::MetadataOffset(controller.end() - 1), in(10s)));
+      EXPECT_NE(link.image()->topic("topic-" + std::to_string(i)), nullptr);
+    }
+    EXPECT_TRUE(std::ranges::is_sorted(offsets));
+    EXPECT_EQ(std::ranges::adjacent_find(offsets), offsets.end());
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, tries_again_while_the_session_of_its_predecessor_lasts) {
+  controller.refusals = 3;
+  const auto body = [&]() -> Task<void> {
+    EXPECT_TRUE(co_await link.register_broker(registration(), in(30s)));
+    EXPECT_EQ(controller.registrations.size(), 4U);
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, a_registration_that_trying_cannot_mend_fails_at_once) {
+  controller.refusals = 1;
+  controller.refusal = ErrorCode::inconsistent_cluster_id;
+  const auto body = [&]() -> Task<void> {
+    const auto epoch = co_await link.register_broker(registration(), in(30s));
+    EXPECT_THAT(epoch.error().message, HasSubstr("not you"));
+    EXPECT_EQ(controller.registrations.size(), 1U);
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, registers_again_as_the_same_process_when_it_was_forgotten) {
+  const auto body = [&]() -> Task<void> {
+    co_await serve();
+    const BrokerEpoch first = link.epoch();
+    controller.has_forgotten = true;
+    co_await sleep_until(executor, in(2100ms));
+    EXPECT_EQ(controller.registrations.size(), 2U);
+    EXPECT_EQ(controller.registrations.at(1).incarnation, uuid_of(1));
+    EXPECT_EQ(controller.registrations.at(1).previous_epoch, first);
+    EXPECT_TRUE(co_await link.unfenced());
+    EXPECT_GT(link.epoch(), first);
+    EXPECT_EQ(link.epoch(), controller.epoch);
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, goes_on_while_the_controllers_are_away_and_says_so_now_and_then) {
+  const auto body = [&]() -> Task<void> {
+    co_await serve();
+    controller.append({metadata::TopicRecord{"kept", uuid_of(30)}});
+    EXPECT_TRUE(co_await link.wait_for(metadata::MetadataOffset(controller.end() - 1), in(10s)));
+    controller.is_away = true;
+    co_await sleep_until(executor, in(10min));
+    EXPECT_NE(link.image()->topic("kept"), nullptr);
+    const std::size_t lines = lines_with("no controller took the call");
+    EXPECT_GE(lines, 2U);
+    EXPECT_LE(lines, 21U) << "one in half a minute";
+    controller.is_away = false;
+    controller.append({metadata::TopicRecord{"new", uuid_of(31)}});
+    EXPECT_TRUE(co_await link.wait_for(metadata::MetadataOffset(controller.end() - 1), in(1min)));
+    EXPECT_EQ(lines_with("the controllers answer again"), 1U);
+    EXPECT_EQ(controller.registrations.size(), 1U);
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, metadata_that_cannot_be_read_leaves_the_image_as_it_was) {
+  const auto body = [&]() -> Task<void> {
+    co_await serve();
+    const auto before = link.image();
+    controller.entries.push_back(
+        {.offset = rpc::MetadataOffset(controller.end()), .bytes = {std::byte{0xff}}});
+    co_await sleep_until(executor, in(5s));
+    EXPECT_EQ(link.image(), before);
+    EXPECT_GE(lines_with("goes on with the metadata"), 1U);
+    controller.entries.pop_back();
+    controller.append({metadata::TopicRecord{"new", uuid_of(31)}});
+    EXPECT_TRUE(co_await link.wait_for(metadata::MetadataOffset(controller.end() - 1), in(1min)));
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, forwards_with_the_time_that_the_client_waits) {
+  const auto body = [&]() -> Task<void> {
+    co_await serve();
+    rpc::Forward request;
+    request.timeout = 7s;
+    request.body = {std::byte{42}};
+    const auto body_back = co_await link.forward(request);
+    EXPECT_EQ(body_back.value(), request.body);
+    EXPECT_EQ(controller.forward_timeout, 7s);
+    controller.forward_error = ErrorCode::policy_violation;
+    EXPECT_EQ((co_await link.forward(request)).error(), ErrorCode::policy_violation);
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, a_forward_without_an_answer_says_whether_it_may_be_carried_out) {
+  const auto body = [&]() -> Task<void> {
+    co_await serve();
+    const std::vector<std::pair<rpc::RpcFault, ErrorCode>> cases = {
+        {rpc::RpcFault::unavailable, ErrorCode::not_controller},
+        {rpc::RpcFault::closed, ErrorCode::not_controller},
+        {rpc::RpcFault::timed_out, ErrorCode::request_timed_out},
+        {rpc::RpcFault::broken, ErrorCode::request_timed_out},
+        {rpc::RpcFault::too_large, ErrorCode::invalid_request},
+        {rpc::RpcFault::refused, ErrorCode::unknown_server_error},
+    };
+    for (const auto& [fault, expected] : cases) {
+      controller.fault = fault;
+      EXPECT_EQ((co_await link.forward({})).error(), expected) << rpc::name_of(fault);
+    }
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, gives_out_blocks_of_producer_ids_of_its_own_epoch) {
+  const auto body = [&]() -> Task<void> {
+    EXPECT_EQ((co_await link.allocate_producer_ids()).has_value(), true)
+        << "the simulated controller knows no epoch yet, and neither does the link";
+    co_await serve();
+    const auto block = co_await link.allocate_producer_ids();
+    EXPECT_EQ(block.value(), (metadata::ProducerIdBlock{.first = ProducerId(5000), .count = 1000}));
+    controller.epoch = controller.epoch.next();
+    EXPECT_EQ((co_await link.allocate_producer_ids()).error(), ErrorCode::stale_broker_epoch);
+    controller.epoch = link.epoch();
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, stopping_waits_until_the_controllers_let_the_broker_go) {
+  const auto body = [&]() -> Task<void> {
+    co_await serve();
+    co_await link.stop();
+    EXPECT_EQ(controller.heartbeats_until_release, 0);
+    EXPECT_TRUE(controller.heartbeats.back().want_shut_down);
+    EXPECT_EQ(lines_with("before the controllers let it go"), 0U);
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, stopping_waits_no_longer_than_the_options_say) {
+  controller.heartbeats_until_release = 1'000'000;
+  const auto body = [&]() -> Task<void> {
+    co_await serve();
+    const MonotonicTime begun = executor.clock().now();
+    co_await link.stop();
+    const Duration waited = executor.clock().now() - begun;
+    EXPECT_GE(waited, options().controlled_shutdown_max);
+    EXPECT_LE(waited, options().controlled_shutdown_max + 3s);
+    EXPECT_EQ(lines_with("before the controllers let it go"), 1U);
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, stopping_does_not_wait_for_controllers_that_are_away) {
+  const auto body = [&]() -> Task<void> {
+    co_await serve();
+    controller.is_away = true;
+    const MonotonicTime begun = executor.clock().now();
+    co_await link.stop();
+    EXPECT_LT(executor.clock().now() - begun, options().controlled_shutdown_max);
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, stopping_ends_those_who_wait_for_an_image_or_to_be_unfenced) {
+  TaskGroup group;
+  std::vector<bool> came;
+  const auto wait_for_offset = [&]() -> Task<void> {
+    came.push_back(co_await link.wait_for(metadata::MetadataOffset(1000), in(1h)));
+  };
+  const auto wait_for_unfenced = [&]() -> Task<void> { came.push_back(co_await link.unfenced()); };
+  const auto body = [&]() -> Task<void> {
+    EXPECT_TRUE(co_await link.register_broker(registration(), in(10s)));
+    group.start(wait_for_offset());
+    group.start(wait_for_unfenced());
+    co_await link.stop();
+    co_await group.wait();
+    EXPECT_THAT(came, ElementsAre(false, false));
+  };
+  run(body());
+}
+
+}  // namespace
+}  // namespace millrace::broker
