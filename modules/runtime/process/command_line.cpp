@@ -45,6 +45,10 @@ std::variant<CommandLine, PrintAndExit> parse_command_line(const CommandLineDefi
     return PrintAndExit{.text = is_asked_for ? output.str() : errors.str(),
                         .code = is_asked_for ? ExitCode::success : ExitCode::usage};
   }
+  for (std::size_t i = 0; i < definition.options.size(); ++i) {
+    if (definition.options[i].property.empty() || !line.values[i]) continue;
+    line.overrides.push_back(std::string(definition.options[i].property) + "=" + *line.values[i]);
+  }
   return line;
 }
 

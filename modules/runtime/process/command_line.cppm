@@ -35,6 +35,8 @@ struct OptionDefinition {
   std::string_view name;  // "node-id"
   std::string_view value_name;
   std::string_view help;
+  // The property that it is a short form of: `--node-id 3` is `--set node.id=3`. May be none.
+  std::string_view property = {};
 };
 
 struct CommandLineDefinition {

@@ -15,8 +15,12 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr std::array<OptionDefinition, 1> options = {
-    OptionDefinition{.name = "node-id", .value_name = "N", .help = "Number of this node"}};
+constexpr std::array<OptionDefinition, 2> options = {
+    OptionDefinition{.name = "node-id", .value_name = "N", .help = "Number of this node"},
+    OptionDefinition{.name = "rack",
+                     .value_name = "NAME",
+                     .help = "Where it stands",
+                     .property = "broker.rack"}};
 
 std::variant<CommandLine, PrintAndExit> parse(const std::vector<std::string>& arguments) {
   return parse_command_line({.name = "millrace-test",
@@ -42,7 +46,7 @@ TEST(CommandLine, takes_a_file_and_several_properties) {
                                    "c=2", "--set=d=with spaces = and more"});
   EXPECT_EQ(line.config_file, "server.properties");
   EXPECT_THAT(line.overrides, ElementsAre("a.b=1", "c=2", "d=with spaces = and more"));
-  EXPECT_THAT(line.values, ElementsAre(std::nullopt));
+  EXPECT_THAT(line.values, ElementsAre(std::nullopt, std::nullopt));
 }
 
 TEST(CommandLine, may_be_empty) {
@@ -52,7 +56,13 @@ TEST(CommandLine, may_be_empty) {
 }
 
 TEST(CommandLine, takes_the_options_of_the_service) {
-  EXPECT_THAT(parsed({"--node-id", "7"}).values, ElementsAre(std::optional<std::string>("7")));
+  EXPECT_THAT(parsed({"--node-id", "7"}).values,
+              ElementsAre(std::optional<std::string>("7"), std::nullopt));
+}
+
+TEST(CommandLine, an_option_may_be_short_for_a_property) {
+  EXPECT_THAT(parsed({"--set", "a=1", "--rack", "west"}).overrides,
+              ElementsAre("a=1", "broker.rack=west"));
 }
 
 TEST(CommandLine, passes_a_value_on_as_it_is) {

@@ -1,0 +1,48 @@
+module;
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+module millrace.broker;
+
+import millrace.base;
+import millrace.broker.cluster;
+import millrace.broker.connections;
+import millrace.config;
+import millrace.ipc.rpc;
+import millrace.metadata;
+import millrace.runtime.files;
+
+namespace millrace::broker {
+
+Result<std::vector<rpc::ControllerAddress>> controllers_of(const config::ServerConfig& config) {
+  std::vector<rpc::ControllerAddress> controllers;
+  for (const config::Voter& voter : config.get<"controller.quorum.voters">()) {
+    controllers.push_back({rpc::NodeId(voter.id.value()), voter.address.host, voter.address.port});
+  }
+  if (controllers.empty()) {
+    return failure(Error{ErrorKind::invalid_argument,
+                         "controller.quorum.voters is empty: a broker needs the addresses of its "
+                         "controllers, for example 1@127.0.0.1:9093"});
+  }
+  return controllers;
+}
+
+std::vector<metadata::Endpoint> endpoints_of(const std::vector<ListenerEndpoint>& listeners) {
+  std::vector<metadata::Endpoint> endpoints;
+  for (const ListenerEndpoint& listener : listeners) {
+    endpoints.push_back({listener.name, listener.advertised_host, listener.advertised_port.value(),
+                         static_cast<std::int16_t>(listener.protocol)});
+  }
+  return endpoints;
+}
+
+FileSystemSetting file_setting_of(const config::ServerConfig& config) {
+  if (config.get<"millrace.file.io">() == "uring") return FileSystemSetting::io_uring;
+  if (config.get<"millrace.file.io">() == "threads") return FileSystemSetting::thread_pool;
+  return FileSystemSetting::automatic;
+}
+
+}  // namespace millrace::broker

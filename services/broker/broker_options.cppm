@@ -1,0 +1,34 @@
+// What the process is told by its configuration, in the words of its parts.
+module;
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+export module millrace.broker:broker_options;
+
+import millrace.base;
+import millrace.broker.cluster;
+import millrace.broker.connections;
+import millrace.config;
+import millrace.ipc.rpc;
+import millrace.runtime.files;
+
+export namespace millrace::broker {
+
+// Frames and requests of all connections together take no more memory than this. An idle broker
+// takes none of it.
+inline constexpr std::size_t request_memory_bytes = 512 * mebibyte;
+
+// Those of controller.quorum.voters. Fails with a sentence when there are none.
+[[nodiscard]] Result<std::vector<rpc::ControllerAddress>> controllers_of(
+    const config::ServerConfig& config);
+
+// As the broker registers them, once it listens.
+[[nodiscard]] std::vector<metadata::Endpoint> endpoints_of(
+    const std::vector<ListenerEndpoint>& listeners);
+
+// millrace.file.io
+[[nodiscard]] FileSystemSetting file_setting_of(const config::ServerConfig& config);
+
+}  // namespace millrace::broker

@@ -1,0 +1,169 @@
+// How a broker becomes part of its cluster, and how it leaves it. On the home shard.
+module;
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+module millrace.broker;
+
+import millrace.base;
+import millrace.broker.cluster;
+import millrace.broker.connections;
+import millrace.broker.coordination;
+import millrace.broker.fetching;
+import millrace.broker.partitions;
+import millrace.broker.requests.lookups;
+import millrace.config;
+import millrace.ipc.channel;
+import millrace.ipc.rpc;
+import millrace.metadata;
+import millrace.protocol.api;
+import millrace.runtime;
+import millrace.runtime.shard;
+import millrace.storage.manager;
+
+namespace millrace::broker {
+namespace {
+
+// While the broker joins, a request to stop is noticed this soon.
+constexpr Duration stop_check_interval = std::chrono::milliseconds(50);
+// Controllers are waited for without an end; the log says so meanwhile.
+constexpr Duration joining_max = std::chrono::hours(24 * 365);
+
+[[nodiscard]] Result<void> as_error(const storage::StorageError& error) {
+  return failure(Error{ErrorKind::io, error.message});
+}
+
+}  // namespace
+
+Task<Result<void>> Broker::join() {
+  joining_ = true;
+  tasks_.start(end_when_asked_to());
+  const auto cluster_id = co_await learn_cluster();
+  Result<void> joined;
+  if (!cluster_id) {
+    joined = failure(cluster_id.error());
+  } else {
+    joined = co_await open_partitions(*cluster_id);
+    if (joined) joined = co_await register_broker(*cluster_id);
+  }
+  joining_ = false;
+  // What ended because it was asked to end has not failed.
+  if (process_.is_stop_requested() && !failed_) co_return Result<void>();
+  if (!joined) co_return joined;
+  link_->ready_to_serve();
+  if (!co_await link_->unfenced()) co_return Result<void>();
+  listeners_->accept_all();
+  serving_ = true;
+  co_return Result<void>();
+}
+
+Task<void> Broker::end_when_asked_to() {
+  while (joining_) {
+    if (process_.is_stop_requested()) {
+      co_await link_->stop();
+      co_return;
+    }
+    co_await sleep_until(home().loop(), home().clock().now() + stop_check_interval);
+  }
+}
+
+Task<Result<Uuid>> Broker::learn_cluster() {
+  const auto hello = co_await link_->hello(home().clock().now() + joining_max);
+  if (!hello) co_return failure(hello.error());
+  co_return hello->cluster_id;
+}
+
+Task<Result<void>> Broker::open_partitions(Uuid cluster_id) {
+  const auto opened = co_await host_->open(to_string(cluster_id));
+  if (!opened) co_return as_error(opened.error());
+  log_.info("{} logs open, {} recovered, {} failed", opened->opened, opened->recovered,
+            opened->failed);
+  for (const auto& shard : shards_) {
+    fetch_grounds_.push_back({&shard->shard().loop(), &shard->files(),
+                              host_->partitions()[shard->shard().index().value()]});
+  }
+  gateway_ =
+      std::make_unique<GroupGateway>(home().loop(), *topics_, *state_,
+                                     GatewayOptions{.broker = self_, .cluster = cluster_id}, log_);
+  if (coordinators_) tasks_.start(gateway_->run(std::move(coordinators_)));
+  data_.resize(shards_.size());
+  const RequestGround ground{.host = *host_,
+                             .link = *link_,
+                             .gateway = *gateway_,
+                             .fetches = fetch_grounds_,
+                             .data = data_,
+                             .seed = random_.next()};
+  for (const auto& shard : shards_) {
+    co_await home().call(shard->shard().index(), [&](Shard&) { shard->make_requests(ground); });
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> Broker::register_broker(Uuid cluster_id) {
+  link_->on_image([this](std::shared_ptr<const metadata::Image> image,
+                         const metadata::Delta& delta) { return take_image(image, delta); });
+  Registration registration;
+  registration.cluster_id = cluster_id;
+  auto& directories = host_->directories();
+  for (std::uint32_t i = 0; i < directories.count(); ++i) {
+    registration.directories.push_back(directories.at(storage::DirectoryIndex(i)).id());
+  }
+  if (const auto epoch = directories.stopped_epoch()) registration.previous_epoch = *epoch;
+  const MonotonicTime deadline = home().clock().now() + joining_max;
+  const auto epoch = co_await link_->register_broker(std::move(registration), deadline);
+  if (!epoch) co_return failure(epoch.error());
+  // The epoch is the place of the registration in the controllers' log.
+  const bool caught_up =
+      co_await link_->wait_for(metadata::MetadataOffset(epoch->value()), deadline);
+  if (!caught_up) {
+    co_return failure(ErrorKind::cancelled, "the metadata of the cluster did not come");
+  }
+  static_cast<void>(co_await host_->caught_up());
+  co_return Result<void>();
+}
+
+// Partitions first: clients are told of a leader when it is one.
+Task<void> Broker::take_image(std::shared_ptr<const metadata::Image> image,
+                              const metadata::Delta& delta) {
+  const Applied applied = co_await host_->apply(image, delta);
+  if (applied.made + applied.removed + applied.failed > 0) {
+    log_.info("metadata {}: {} partitions made, {} removed, {} failed", image->offset().value(),
+              applied.made, applied.removed, applied.failed);
+  }
+  for (const auto& shard : shards_) {
+    co_await home().call(shard->shard().index(), [&](Shard&) { shard->take(image); });
+  }
+}
+
+void Broker::take_leadership(const LeadershipChange& change) {
+  if (change.topic != group_state_topic) return;
+  if (change.led) {
+    gateway_->partition_led(change.partition, *change.led);
+  } else {
+    gateway_->partition_lost(change.partition);
+  }
+}
+
+Task<void> Broker::leave() {
+  co_await link_->stop();
+  for (const auto& shard : shards_) {
+    co_await home().call(shard->shard().index(), [&](Shard&) { shard->stop_waiting(); });
+  }
+  if (gateway_) co_await gateway_->stop();
+  if (listeners_) co_await listeners_->stop();
+  co_await client_->stop();
+  co_await tasks_.wait();
+}
+
+Task<Result<void>> Broker::close_partitions() {
+  const auto closed = co_await host_->stop(link_->epoch());
+  if (!closed) co_return as_error(closed.error());
+  co_return Result<void>();
+}
+
+}  // namespace millrace::broker
