@@ -71,6 +71,8 @@ class Broker final : public storage::DirectoryObserver {
   [[nodiscard]] Task<void> take_image(std::shared_ptr<const metadata::Image> image,
                                       const metadata::Delta& delta);
   [[nodiscard]] Task<void> end_when_asked_to();
+  [[nodiscard]] Task<void> stop_link();
+  [[nodiscard]] Task<void> stop_client();
   void take_leadership(const LeadershipChange& change);
   [[nodiscard]] Task<void> leave();
   [[nodiscard]] Task<Result<void>> close_partitions();
@@ -105,6 +107,8 @@ class Broker final : public storage::DirectoryObserver {
   DataRequestsOfShards data_;
   TaskGroup tasks_;
   bool joining_ = false;
+  bool link_stopped_ = false;
+  bool client_stopped_ = false;
   bool serving_ = false;
   std::atomic<bool> failed_ = false;
 };

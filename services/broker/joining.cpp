@@ -65,7 +65,12 @@ Task<Result<void>> Broker::join() {
 Task<void> Broker::end_when_asked_to() {
   while (joining_) {
     if (process_.is_stop_requested()) {
-      co_await link_->stop();
+      // Once it is registered the controllers are told; before, calls to them may wait for ever.
+      if (link_->epoch() >= BrokerEpoch(0)) {
+        co_await stop_link();
+      } else {
+        co_await stop_client();
+      }
       co_return;
     }
     co_await sleep_until(home().loop(), home().clock().now() + stop_check_interval);
@@ -149,14 +154,22 @@ void Broker::take_leadership(const LeadershipChange& change) {
   }
 }
 
+Task<void> Broker::stop_link() {
+  if (!std::exchange(link_stopped_, true)) co_await link_->stop();
+}
+
+Task<void> Broker::stop_client() {
+  if (!std::exchange(client_stopped_, true)) co_await client_->stop();
+}
+
 Task<void> Broker::leave() {
-  co_await link_->stop();
+  co_await stop_link();
   for (const auto& shard : shards_) {
     co_await home().call(shard->shard().index(), [&](Shard&) { shard->stop_waiting(); });
   }
   if (gateway_) co_await gateway_->stop();
   if (listeners_) co_await listeners_->stop();
-  co_await client_->stop();
+  co_await stop_client();
   co_await tasks_.wait();
 }
 
