@@ -1,3 +1,4 @@
+// Also proves limits.cppm.
 #include <gtest/gtest.h>
 
 #include <coroutine>

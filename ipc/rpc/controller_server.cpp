@@ -217,18 +217,12 @@ class CallTarget final : public wire::Controller::Server {
   kj::Own<Peer> peer_;
 };
 
-capnp::ReaderOptions reader_options() {
-  capnp::ReaderOptions options;
-  options.traversalLimitInWords = traversal_bytes_max / sizeof(capnp::word);
-  options.nestingLimit = nesting_max;
-  return options;
-}
-
 struct Connection {
   Connection(kj::Own<kj::AsyncIoStream> s, kj::Own<Peer> p)
       : stream(kj::mv(s)),
         peer(kj::mv(p)),
-        network(*stream, capnp::rpc::twoparty::Side::SERVER, reader_options()),
+        network(*stream, capnp::rpc::twoparty::Side::SERVER,
+                reader_options(traversal_bytes_max / sizeof(capnp::word), nesting_max)),
         system(capnp::makeRpcServer(network, kj::heap<CallTarget>(kj::addRef(*peer)))) {
     system.setFlowLimit(traversal_bytes_max / sizeof(capnp::word));
   }

@@ -4,9 +4,11 @@
 #include "capnp_cxx20.hpp"
 #include <capnp/message.h>
 #include <capnp/rpc-twoparty.h>
+#include <capnp/serialize.h>
 #include <kj/async-io.h>
 #include <kj/async-unix.h>
 // clang-format on
+#include <cstdint>
 
 namespace millrace::rpc {
 
@@ -17,10 +19,12 @@ struct KjContext {
   [[nodiscard]] kj::Timer& timer() const { return io.provider->getTimer(); }
 };
 
-// The rest of the loop goes on when the failed task is gone.
-class IgnoredTaskErrors final : public kj::TaskSet::ErrorHandler {
- public:
-  void taskFailed(kj::Exception&&) override {}
-};
+// How much of a message is read; see limits.cppm.
+[[nodiscard]] inline capnp::ReaderOptions reader_options(std::uint64_t words_max, int nesting_max) {
+  capnp::ReaderOptions options;
+  options.traversalLimitInWords = words_max;
+  options.nestingLimit = nesting_max;
+  return options;
+}
 
 }  // namespace millrace::rpc

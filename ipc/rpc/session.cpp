@@ -16,13 +16,6 @@ kj::Duration kj_duration(std::chrono::nanoseconds duration) {
   return duration.count() * kj::NANOSECONDS;
 }
 
-capnp::ReaderOptions reader_options(const SessionOptions& options) {
-  capnp::ReaderOptions reader;
-  reader.traversalLimitInWords = options.traversal_words_max;
-  reader.nestingLimit = options.nesting_max;
-  return reader;
-}
-
 std::string text_of(const SessionAddress& address) {
   const bool is_v6 = address.host.find(':') != std::string::npos;
   return (is_v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
@@ -47,7 +40,8 @@ struct Session::Link {
   Link(kj::Own<kj::AsyncIoStream> s, SessionAddress a, const SessionOptions& options)
       : stream(kj::mv(s)),
         address(std::move(a)),
-        network(*stream, capnp::rpc::twoparty::Side::CLIENT, reader_options(options)),
+        network(*stream, capnp::rpc::twoparty::Side::CLIENT,
+                reader_options(options.traversal_words_max, options.nesting_max)),
         system(capnp::makeRpcClient(network)),
         remote(bootstrap()) {}
 

@@ -19,58 +19,9 @@ import millrace.ipc.rpc;
 import millrace.metadata;
 import millrace.runtime;
 import millrace.runtime.streams;
+import :answers;
 
 namespace millrace::broker {
-namespace {
-
-using namespace std::chrono_literals;
-using rpc::RpcFault;
-
-// How long the controller holds back an answer without news. stop() waits for it.
-constexpr Duration follow_wait = 500ms;
-// What an answer may take besides.
-constexpr Duration answer_timeout = 5s;
-// While something is to change soon: until the broker is unfenced, and while it stops.
-constexpr Duration impatient_interval = 50ms;
-// After an answer that cannot be used.
-constexpr Duration pause_after_error = 500ms;
-// Of a stopping broker's heartbeat; if none is answered in that time, the controllers are away.
-constexpr Duration farewell_timeout = 1s;
-// For a request of a client that says no time.
-constexpr Duration forward_timeout_default = 30s;
-
-constexpr LogRate outage_rate{.lines_max = 1, .period = 30s};
-
-// Whether the same registration may be taken later: the session of a dead process with this id
-// ends, another controller takes over.
-bool may_pass(ErrorCode error) {
-  return error == ErrorCode::duplicate_broker_registration || error == ErrorCode::not_controller ||
-         error == ErrorCode::request_timed_out;
-}
-
-ErrorCode code_of(RpcFault fault) {
-  switch (fault) {
-    case RpcFault::unavailable:
-    case RpcFault::closed:
-      return ErrorCode::not_controller;
-    case RpcFault::timed_out:
-    case RpcFault::broken:
-      return ErrorCode::request_timed_out;
-    case RpcFault::too_large:
-      return ErrorCode::invalid_request;
-    case RpcFault::refused:
-      return ErrorCode::unknown_server_error;
-  }
-  return ErrorCode::unknown_server_error;
-}
-
-template <class Reply>
-std::string sentence_of(const Reply& reply) {
-  return reply.message.empty() ? std::string(protocol::name_of(reply.error)) : reply.message;
-}
-
-}  // namespace
-
 class ClusterLink::Implementation {
  public:
   Implementation(Executor& home, rpc::ControllerCalls& controllers, ClusterLinkOptions options,

@@ -1,3 +1,4 @@
+// Also proves answers.cppm.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
