@@ -1,0 +1,258 @@
+module;
+#include <array>
+#include <chrono>
+#include <concepts>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module millrace.cli;
+
+import millrace.base;
+import millrace.runtime;
+import millrace.runtime.streams;
+
+namespace millrace::cli {
+namespace {
+
+constexpr Duration answer_timeout = std::chrono::seconds{5};
+
+enum class Api : std::int16_t {
+  metadata = 3,
+  find_coordinator = 10,
+  describe_groups = 15,
+  versions = 18
+};
+
+// A request in the making, with its length in front.
+class RequestWriter {
+ public:
+  RequestWriter(Api api, std::int16_t version, std::int32_t correlation_id) {
+    put(std::int32_t{0});
+    put(static_cast<std::int16_t>(api));
+    put(version);
+    put(correlation_id);
+    put(std::string_view("millrace-local"));
+  }
+  template <std::integral Integer>
+  void put(Integer value) {
+    const Integer wire = big_endian(value);
+    const auto* first = reinterpret_cast<const std::byte*>(&wire);
+    bytes_.insert(bytes_.end(), first, first + sizeof wire);
+  }
+  void put(std::string_view text) {
+    put(static_cast<std::int16_t>(text.size()));
+    const ByteView bytes = as_bytes(text);
+    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  }
+  [[nodiscard]] std::vector<std::byte> finish() && {
+    std::vector<std::byte> whole = std::move(bytes_);
+    const auto length = big_endian(static_cast<std::int32_t>(whole.size() - frame_length_bytes));
+    std::memcpy(whole.data(), &length, sizeof length);
+    return whole;
+  }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+// Reads an answer; after the first thing that is not there everything is zero.
+class AnswerReader {
+ public:
+  explicit AnswerReader(ByteView rest) : rest_(rest) {}
+  template <std::integral Integer>
+  Integer take() {
+    Integer value{};
+    if (rest_.size() < sizeof value) {
+      is_good_ = false;
+      rest_ = {};
+      return value;
+    }
+    std::memcpy(&value, rest_.data(), sizeof value);
+    rest_ = rest_.subspan(sizeof value);
+    return big_endian(value);
+  }
+  std::string take_text() {
+    const auto size = take<std::int16_t>();
+    if (size <= 0) return {};
+    if (rest_.size() < static_cast<std::size_t>(size)) {
+      is_good_ = false;
+      rest_ = {};
+      return {};
+    }
+    std::string text(as_text(rest_.first(static_cast<std::size_t>(size))));
+    rest_ = rest_.subspan(static_cast<std::size_t>(size));
+    return text;
+  }
+  [[nodiscard]] bool is_good() const { return is_good_; }
+
+ private:
+  ByteView rest_;
+  bool is_good_ = true;
+};
+
+auto cut_off(const char* what) {
+  return failure(ErrorKind::corrupt, formatted("the answer to {} ends too early", what));
+}
+
+auto refused(const char* what, std::int16_t error_code) {
+  return failure(ErrorKind::io, formatted("{} answers error {}", what, error_code));
+}
+
+auto failed(const StreamError& error, const SocketAddress& broker) {
+  return failure(ErrorKind::io, describe(error, broker));
+}
+
+// Sends a request and gives the body of the answer.
+Task<Result<std::vector<std::byte>>> ask(ByteStream& stream, std::vector<std::byte> request,
+                                         std::int32_t correlation_id, MonotonicTime deadline) {
+  const std::array<ByteView, 1> pieces = {request};
+  if (auto sent = co_await stream.write(pieces, More::no, deadline); !sent) {
+    co_return failed(sent.error(), stream.peer());
+  }
+  std::vector<std::byte> answer(frame_length_bytes + sizeof correlation_id);
+  std::size_t had = 0;
+  bool is_length_known = false;
+  while (had < answer.size()) {
+    const auto read = co_await stream.read(MutableBytes(answer).subspan(had), deadline);
+    if (!read) co_return failed(read.error(), stream.peer());
+    if (*read == 0) {
+      co_return failure(ErrorKind::io, formatted("{} closed the connection", stream.peer()));
+    }
+    had += *read;
+    if (is_length_known || had < answer.size()) continue;
+    AnswerReader reader(answer);
+    const auto length = reader.take<std::int32_t>();
+    if (length < 4 || std::cmp_greater(length, probe_answer_bytes_max) ||
+        reader.take<std::int32_t>() != correlation_id) {
+      co_return failure(ErrorKind::corrupt, formatted("{} answers nonsense", stream.peer()));
+    }
+    is_length_known = true;
+    answer.resize(frame_length_bytes + static_cast<std::size_t>(length));
+  }
+  answer.erase(answer.begin(), answer.begin() + frame_length_bytes + sizeof correlation_id);
+  co_return answer;
+}
+
+Task<Result<void>> probe_broker(ByteStream& stream, std::size_t brokers, MonotonicTime deadline) {
+  const auto versions = co_await ask(stream, api_versions_request(1), 1, deadline);
+  if (!versions) co_return failure(versions.error());
+  if (auto good = check_api_versions(*versions); !good) co_return good;
+  const auto metadata = co_await ask(stream, metadata_request(2), 2, deadline);
+  if (!metadata) co_return failure(metadata.error());
+  const auto known = brokers_in_metadata(*metadata);
+  if (!known) co_return failure(known.error());
+  if (*known < brokers) {
+    co_return failure(ErrorKind::not_found,
+                      formatted("{} knows {} of {} brokers", stream.peer(), *known, brokers));
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<void>> probe_groups(Network& network, ByteStream& stream, MonotonicTime deadline) {
+  const auto found = co_await ask(stream, find_coordinator_request(3, probe_group), 3, deadline);
+  if (!found) co_return failure(found.error());
+  const auto place = place_in_find_coordinator(*found);
+  if (!place) co_return failure(place.error());
+  const auto address =
+      address_from_string(place->host, Port(static_cast<std::uint16_t>(place->port)));
+  if (!address) co_return failure(address.error());
+  auto connected = co_await network.connect(*address, {}, deadline);
+  if (!connected) co_return failed(connected.error(), *address);
+  const auto groups =
+      co_await ask(**connected, describe_groups_request(4, probe_group), 4, deadline);
+  (*connected)->close();
+  if (!groups) co_return failure(groups.error());
+  co_return check_describe_groups(*groups);
+}
+
+}  // namespace
+
+std::vector<std::byte> api_versions_request(std::int32_t correlation_id) {
+  return RequestWriter(Api::versions, 0, correlation_id).finish();
+}
+
+std::vector<std::byte> metadata_request(std::int32_t correlation_id) {
+  RequestWriter request(Api::metadata, 1, correlation_id);
+  request.put(std::int32_t{0});  // of no topic: only the brokers
+  return std::move(request).finish();
+}
+
+std::vector<std::byte> find_coordinator_request(std::int32_t correlation_id,
+                                                std::string_view group) {
+  RequestWriter request(Api::find_coordinator, 0, correlation_id);
+  request.put(group);
+  return std::move(request).finish();
+}
+
+std::vector<std::byte> describe_groups_request(std::int32_t correlation_id,
+                                               std::string_view group) {
+  RequestWriter request(Api::describe_groups, 0, correlation_id);
+  request.put(std::int32_t{1});
+  request.put(group);
+  return std::move(request).finish();
+}
+
+Result<void> check_api_versions(ByteView body) {
+  AnswerReader reader(body);
+  const auto error_code = reader.take<std::int16_t>();
+  const auto apis = reader.take<std::int32_t>();
+  if (!reader.is_good()) return cut_off("ApiVersions");
+  if (error_code != 0) return refused("ApiVersions", error_code);
+  if (apis <= 0) return failure(ErrorKind::corrupt, "ApiVersions names no API");
+  return {};
+}
+
+Result<std::size_t> brokers_in_metadata(ByteView body) {
+  AnswerReader reader(body);
+  const auto brokers = reader.take<std::int32_t>();
+  if (!reader.is_good() || brokers < 0) return cut_off("Metadata");
+  return static_cast<std::size_t>(brokers);
+}
+
+Result<CoordinatorPlace> place_in_find_coordinator(ByteView body) {
+  AnswerReader reader(body);
+  const auto error_code = reader.take<std::int16_t>();
+  static_cast<void>(reader.take<std::int32_t>());  // the number of the node
+  CoordinatorPlace place;
+  place.host = reader.take_text();
+  place.port = reader.take<std::int32_t>();
+  if (!reader.is_good()) return cut_off("FindCoordinator");
+  if (error_code != 0) return refused("FindCoordinator", error_code);
+  if (place.port <= 0 || place.port > 65535) return cut_off("FindCoordinator");
+  return place;
+}
+
+Result<void> check_describe_groups(ByteView body) {
+  AnswerReader reader(body);
+  const auto groups = reader.take<std::int32_t>();
+  const auto error_code = reader.take<std::int16_t>();
+  if (!reader.is_good() || groups != 1) return cut_off("DescribeGroups");
+  if (error_code != 0) return refused("DescribeGroups", error_code);
+  return {};
+}
+
+Task<Result<void>> probe_cluster(Network& network, const Clock& clock,
+                                 std::vector<SocketAddress> brokers) {
+  for (const SocketAddress& broker : brokers) {
+    const MonotonicTime deadline = clock.now() + answer_timeout;
+    auto connected = co_await network.connect(broker, {}, deadline);
+    if (!connected) co_return failed(connected.error(), broker);
+    auto good = co_await probe_broker(**connected, brokers.size(), deadline);
+    if (good && broker == brokers.back()) {
+      good = co_await probe_groups(network, **connected, deadline);
+    }
+    (*connected)->close();
+    if (!good) co_return good;
+  }
+  co_return Result<void>{};
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,70 @@
+module;
+#include <unistd.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <system_error>
+
+module millrace.cli;
+
+import millrace.base;
+import millrace.runtime;
+import millrace.runtime.process;
+import millrace.runtime.shard;
+import millrace.runtime.streams;
+
+namespace millrace::cli {
+namespace {
+
+// What can be found out before anything is started.
+Result<void> check_before_start(const ClusterPlan& plan, const std::string& programs) {
+  for (const SocketAddress& broker : plan.brokers) {
+    if (is_free(broker)) continue;
+    return failure(ErrorKind::already_exists,
+                   formatted("port {} is in use; choose another with --port", broker.port));
+  }
+  for (const ChildPlan& child : plan.children) {
+    const std::string program = formatted("{}/{}", programs, child.program);
+    if (::access(program.c_str(), X_OK) == 0) continue;
+    return failure(ErrorKind::not_found, formatted("there is no program {}", program));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string own_directory() {
+  std::error_code code;
+  return std::filesystem::read_symlink("/proc/self/exe", code).parent_path().string();
+}
+
+int run_local(const LocalOptions& options, const std::string& programs) {
+  Console console;
+  const auto end = [&console](const Error& error) {
+    console.say(formatted("millrace: {}", error.message));
+    return static_cast<int>(ExitCode::failure);
+  };
+  const auto data = DataDirectory::open(options.data);
+  if (!data) return end(data.error());
+  const auto ports = data->ports(port_names(options), kafka_ports(options));
+  if (!ports) return end(ports.error());
+  const ClusterPlan plan = make_plan(options, data->path(), *ports);
+  if (auto good = check_before_start(plan, programs); !good) return end(good.error());
+  if (auto written = data->write(plan); !written) return end(written.error());
+
+  const SystemClock clock;
+  const auto loop = ShardLoop::make(clock);
+  if (!loop) return end(loop.error());
+  TcpNetwork network(**loop, Logger(make_stderr_log_sink(LogFormat::plain), "millrace"));
+  Supervisor supervisor({.loop = **loop,
+                         .network = network,
+                         .console = console,
+                         .plan = plan,
+                         .data = *data,
+                         .programs = programs,
+                         .shows_status = options.status});
+  return (*loop)->run(supervisor.run());
+}
+
+}  // namespace millrace::cli

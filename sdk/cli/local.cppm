@@ -1,0 +1,19 @@
+// `millrace local`: from its options to its exit code.
+module;
+#include <string>
+
+export module millrace.cli:local;
+
+import millrace.base;
+import :arguments;
+
+export namespace millrace::cli {
+
+// Gives what main returns. For the main thread of a process without others. `programs` is the
+// directory with the programs of the services.
+[[nodiscard]] int run_local(const LocalOptions& options, const std::string& programs);
+
+// The directory of the running program; empty if it cannot be told.
+[[nodiscard]] std::string own_directory();
+
+}  // namespace millrace::cli

@@ -1,0 +1,207 @@
+"""`millrace local` with stand-ins for the services: start, restart, stop, and what goes wrong."""
+
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+SOURCE = pathlib.Path(__file__).resolve().parent
+PROGRAM = pathlib.Path(os.environ["MILLRACE_PROGRAM"])
+PATIENCE_SECONDS = 60
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def is_alive(process):
+    try:
+        state = pathlib.Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return state.rpartition(")")[2].split()[0] != "Z"
+
+
+class LocalTest(unittest.TestCase):
+
+    def setUp(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="millrace-local-"))
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.programs = self.directory / "bin"
+        self.programs.mkdir()
+        # A copy: the program looks for the others beside itself, wherever links point.
+        shutil.copy(PROGRAM, self.programs / "millrace")
+        for service in ("controller", "broker", "coordinator"):
+            (self.programs / f"millrace-{service}").symlink_to(SOURCE / "stand_in.py")
+        self.data = self.directory / "data"
+        self.port = free_port()
+
+    def start(self, *arguments):
+        process = subprocess.Popen(
+            [self.programs / "millrace", "local", "--data", self.data, "--port", str(self.port),
+             *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.end, process)
+        return process
+
+    @staticmethod
+    def end(process):
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+    def ready(self, *arguments):
+        process = self.start(*arguments)
+        self.assertRegex(process.stdout.readline(), r"^ready bootstrap=127\.0\.0\.1:\d+")
+        return process
+
+    def stop(self, process, signal_number=signal.SIGTERM):
+        process.send_signal(signal_number)
+        output, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        self.assertEqual(output, "", "only the ready line is printed")
+        return errors
+
+    def events(self, what=""):
+        path = self.data / "events.txt"
+        if not path.exists():
+            return []
+        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+        return [(name, int(process)) for name, event, process in lines if event == what]
+
+    def wait_until(self, holds, message):
+        for _ in range(PATIENCE_SECONDS * 100):
+            if holds():
+                return
+            time.sleep(0.01)
+        self.fail(message)
+
+    def process_of(self, name):
+        return [process for who, process in self.events("starts") if who == name][-1]
+
+    def test_says_ready_once_and_stops_in_order(self):
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(signal=signal_number):
+                shutil.rmtree(self.data, ignore_errors=True)
+                process = self.ready()
+                errors = self.stop(process, signal_number)
+                self.assertEqual(process.returncode, 0, errors)
+                self.assertEqual([name for name, _ in self.events("stops")],
+                                 ["coordinator-1", "broker-1", "controller-1"])
+
+    def test_starts_as_many_as_asked(self):
+        self.port = 20000 + os.getpid() % 20000
+        process = self.start("--brokers", "2", "--controllers", "3", "--set", "stand.in.brokers=2")
+        self.assertEqual(process.stdout.readline(),
+                         f"ready bootstrap=127.0.0.1:{self.port},127.0.0.1:{self.port + 1}\n")
+        self.assertEqual(sorted({name for name, _ in self.events("starts")}),
+                         ["broker-1", "broker-2", "controller-1", "controller-2", "controller-3",
+                          "coordinator-1", "coordinator-2"])
+        self.stop(process)
+        self.assertEqual([name[:-2] for name, _ in self.events("stops")],
+                         ["coordinator"] * 2 + ["broker"] * 2 + ["controller"] * 3)
+
+    def test_starts_a_child_again_that_died_and_says_so(self):
+        process = self.ready()
+        for round_number in range(3):
+            for name in ("controller-1", "broker-1", "coordinator-1"):
+                before = len(self.events("starts"))
+                os.kill(self.process_of(name), signal.SIGKILL)
+                self.wait_until(lambda count=before: len(self.events("starts")) > count,
+                                f"{name} was not started again in round {round_number}")
+        errors = self.stop(process)
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertIn("broker-1 ended with signal 9 (Killed); it is started again in 50 ms", errors)
+
+    def test_starts_a_child_again_that_crashes_before_all_serve(self):
+        process = self.ready("--set", "stand.in.controller-1=crash-once")
+        errors = self.stop(process)
+        self.assertIn("controller-1 ended with signal 9", errors)
+        self.assertEqual(process.returncode, 0, errors)
+
+    def test_children_die_with_it_even_when_it_is_killed(self):
+        process = self.ready()
+        children = [number for _, number in self.events("starts")]
+        process.kill()
+        process.wait()
+        self.wait_until(lambda: not any(is_alive(child) for child in children),
+                        "a child outlives its parent")
+
+    def test_uses_the_same_ports_with_the_same_data(self):
+        self.stop(self.ready())
+        first = (self.data / "controller-1/controller.properties").read_text(encoding="utf-8")
+        self.stop(self.ready())
+        second = (self.data / "controller-1/controller.properties").read_text(encoding="utf-8")
+        self.assertEqual(first, second)
+
+    def test_gives_up_in_a_sentence_when_a_child_cannot_start(self):
+        process = self.start("--set", "stand.in.controller-1=fail")
+        output, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        self.assertEqual(process.returncode, 78)
+        self.assertEqual(output, "")
+        self.assertIn("controller-1 cannot start (exit code 78): stand-in: the disk is on fire",
+                      errors)
+        self.assertIn("controller-1.log", errors)
+
+    def test_refuses_a_port_in_use(self):
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", self.port))
+            listener.listen()
+            process = self.start()
+            _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        self.assertEqual(process.returncode, 1)
+        self.assertIn(f"port {self.port} is in use", errors)
+        self.assertEqual(self.events("starts"), [])
+
+    def test_refuses_data_that_another_one_uses(self):
+        first = self.ready()
+        self.port = free_port()
+        second = self.start()
+        _, errors = second.communicate(timeout=PATIENCE_SECONDS)
+        self.assertEqual(second.returncode, 1)
+        self.assertIn("is in use by another", errors)
+        self.stop(first)
+
+    def test_refuses_to_start_without_its_programs(self):
+        (self.programs / "millrace-broker").unlink()
+        process = self.start()
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        self.assertEqual(process.returncode, 1)
+        self.assertIn("there is no program", errors)
+
+    def test_kills_what_hangs_when_it_is_asked_twice(self):
+        process = self.ready("--set", "stand.in.broker-1=hang")
+        process.send_signal(signal.SIGTERM)
+        self.wait_until(lambda: ("coordinator-1", self.process_of("coordinator-1")) in
+                        self.events("stops"), "the coordinator was not stopped")
+        errors = self.stop(process)
+        self.assertIn("broker-1 ended with signal 9", errors)
+        self.assertEqual(process.returncode, 1)
+
+    def test_shows_warnings_without_end_only_in_the_log(self):
+        process = self.ready("--set", "stand.in.coordinator-1=chatty")
+        log = self.data / "logs/coordinator-1.log"
+        self.wait_until(lambda: "warning 499" in log.read_text(encoding="utf-8"),
+                        "the log lacks lines")
+        errors = self.stop(process)
+        self.assertIn("coordinator-1: 2026-01-01T00:00:00.000Z warning stand-in: warning 3", errors)
+        self.assertIn("for more see", errors)
+        self.assertLess(errors.count("warning stand-in"), 40)
+        self.assertNotIn("started with", errors, "what is no warning stays in the log")
+
+    def test_can_be_stopped_while_it_waits_for_a_broker(self):
+        process = self.start("--set", "stand.in.broker-1=deaf")
+        self.wait_until(lambda: any(name == "broker-1" for name, _ in self.events("starts")),
+                        "no broker was started")
+        errors = self.stop(process)
+        self.assertIn("stopping", errors)
+
+
+if __name__ == "__main__":
+    unittest.main()
