@@ -41,6 +41,7 @@ struct ApiRule {
   Route route = Route::here;
   // Unused ones are unknown.
   std::array<Question, questions_max> questions{};
+  // Told by whoever answers: of requests that wait for others nobody knows the time of a thread.
   security::QuotaKind quota = security::QuotaKind::request;
 };
 

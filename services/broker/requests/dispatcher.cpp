@@ -31,20 +31,9 @@ namespace {
 
 using protocol::ApiKey;
 using protocol::Arena;
-using security::QuotaKind;
 
-// What the quota of the API counts, known when the request has come.
-std::uint64_t amount_at_begin(const ApiRule& rule, const Request& request) {
-  return rule.quota == QuotaKind::produce ? request.body.size() : 0;
-}
-
-// And when it is answered. What others worked on it is not time of this thread.
-std::uint64_t amount_at_end(const ApiRule& rule, const Response& response, Duration taken) {
-  if (rule.quota == QuotaKind::fetch && response.kind() == Response::Kind::frame) {
-    return response.frame().total_bytes();
-  }
-  const bool is_timed = rule.quota == QuotaKind::request && rule.route == Route::here;
-  return is_timed ? static_cast<std::uint64_t>(taken.count()) : 0;
+Task<Response> refuse(std::string reason) {
+  co_return Response::close(std::move(reason));
 }
 
 }  // namespace
@@ -59,29 +48,12 @@ Dispatcher::Dispatcher(const HandlerSurroundings& around, const RequestPorts& po
 Task<Response> Dispatcher::handle(Request request) {
   const protocol::ApiInfo& api = *request.context.api;
   const ApiRule* const rule = find_rule(api.key);
-  if (rule == nullptr) {
-    co_return Response::close(fmt::format("{} is not served here", api.name));
-  }
+  if (rule == nullptr) return refuse(fmt::format("{} is not served here", api.name));
   const std::int16_t version = request.context.version;
   if (request.context.version_supported && !serves(*rule, version)) {
-    co_return Response::close(
-        fmt::format("version {} of {} is not served here", version, api.name));
+    return refuse(fmt::format("version {} of {} is not served here", version, api.name));
   }
-  const Clock& clock = around_.executor.clock();
-  const MonotonicTime begun = clock.now();
-  const std::shared_ptr<const security::Session> session = request.context.session;
-  const std::string client_id(request.context.client_id);
-  const auto throttle = [&](std::uint64_t amount) {
-    if (amount == 0) return Duration::zero();
-    return around_.quotas.record(*session, client_id, rule->quota, amount, clock.now());
-  };
-  const Duration at_begin = throttle(amount_at_begin(*rule, request));
-  Response response = co_await route(std::move(request), *rule);
-  const Duration at_end = throttle(amount_at_end(*rule, response, clock.now() - begun));
-  if (const Duration wait = std::max(at_begin, at_end); wait > Duration::zero()) {
-    co_await hold_back(around_, wait);
-  }
-  co_return response;
+  return route(std::move(request), *rule);
 }
 
 void Dispatcher::connection_closing(ConnectionId connection) {
@@ -135,8 +107,17 @@ Task<Response> Dispatcher::answer_here(Request request) {
     case ApiKey::describe_quorum:
       co_return co_await broker::describe_quorum(std::move(request), around_);
     default:
-      co_return answer_at_once(request);
+      break;
   }
+  const Clock& clock = around_.executor.clock();
+  const MonotonicTime begun = clock.now();
+  Response response = answer_at_once(request);
+  const MonotonicTime ended = clock.now();
+  const Duration throttle = around_.quotas.record(
+      *request.context.session, request.context.client_id, security::QuotaKind::request,
+      static_cast<std::uint64_t>((ended - begun).count()), ended);
+  co_await hold_back(around_, throttle);
+  co_return response;
 }
 
 Response Dispatcher::answer_at_once(const Request& request) {
