@@ -89,8 +89,8 @@ struct NewTopic {
   std::int32_t partitions = -1;          // -1: the default
   std::int16_t replication_factor = -1;  // -1: the default
   // Instead of the two numbers: the replicas of each partition.
-  std::vector<std::pair<PartitionIndex, Replicas>> assignments;
-  std::vector<std::pair<std::string, std::optional<std::string>>> settings;
+  std::vector<std::pair<PartitionIndex, Replicas>> assignments{};
+  std::vector<std::pair<std::string, std::optional<std::string>>> settings{};
 };
 struct CreateTopics {
   std::vector<NewTopic> topics;
