@@ -70,7 +70,7 @@ void Connection::close(CloseReason reason, std::string_view why) {
   if (idle_timer_.armed()) around_.executor.cancel(idle_timer_);
   answered_.set();
   room_.set();
-  around_.handler.connection_closing(id_);
+  if (!is_draining_) around_.handler.connection_closing(id_);  // else it knows
 }
 
 void Connection::arm_idle_timer(MonotonicTime when) {

@@ -191,6 +191,10 @@ class ConnectionMachine {
     if (std::exchange(is_stopped_, true)) return;
     run(listeners_->stop(drain_max));
   }
+  [[nodiscard]] Task<void> stop_listeners(Duration drain_max) {
+    is_stopped_ = true;
+    co_await listeners_->stop(drain_max);
+  }
   [[nodiscard]] Task<std::unique_ptr<ByteStream>> connect() {
     auto stream = co_await network.connect(broker_address());
     co_return stream ? std::move(*stream) : nullptr;

@@ -25,8 +25,12 @@ import millrace.security;
 namespace millrace::broker {
 namespace {
 
-std::optional<int> buffer_bytes(config::ByteCount configured) {
-  if (configured.value() < 0) return std::nullopt;
+// The system fits the buffers of a socket to its connection, unless it is told a size; Kafka's
+// default would keep fast clients below what they can take.
+std::optional<int> buffer_bytes(config::ByteCount configured, const config::Source& source) {
+  if (configured.value() < 0 || source.kind == config::SourceKind::default_value) {
+    return std::nullopt;
+  }
   return static_cast<int>(configured.value());
 }
 
@@ -111,8 +115,10 @@ Result<ListenersPlan> plan_listeners(const config::ServerConfig& config) {
   ListenersPlan plan;
   plan.sockets.backlog = config.get<"socket.listen.backlog.size">();
   plan.sockets.sockets = {
-      .send_buffer_bytes = buffer_bytes(config.get<"socket.send.buffer.bytes">()),
-      .receive_buffer_bytes = buffer_bytes(config.get<"socket.receive.buffer.bytes">())};
+      .send_buffer_bytes = buffer_bytes(config.get<"socket.send.buffer.bytes">(),
+                                        config.source<"socket.send.buffer.bytes">()),
+      .receive_buffer_bytes = buffer_bytes(config.get<"socket.receive.buffer.bytes">(),
+                                           config.source<"socket.receive.buffer.bytes">())};
   plan.connections_max = static_cast<std::uint32_t>(config.get<"max.connections">());
   plan.connections_per_address_max =
       static_cast<std::uint32_t>(config.get<"max.connections.per.ip">());

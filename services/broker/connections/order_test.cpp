@@ -68,7 +68,8 @@ Task<void> talk(ConnectionMachine& machine, std::uint64_t seed, Seen& seen) {
   co_await sending.wait();
 }
 
-void run_clients(std::uint64_t seed, double reset_chance) {
+// Gives the number of clients that did not see every answer.
+std::size_t run_clients(std::uint64_t seed, double reset_chance) {
   MachineOptions options;
   options.seed = seed;
   options.shard_count = 1 + static_cast<std::uint32_t>(seed % 3);
@@ -93,26 +94,33 @@ void run_clients(std::uint64_t seed, double reset_chance) {
 
   std::map<ConnectionId, std::int32_t> next;
   for (const auto& begun : machine.handler.begun) {
-    ASSERT_EQ(begun.correlation.value(), next[begun.connection]++)
+    EXPECT_EQ(begun.correlation.value(), next[begun.connection]++)
         << "a request began before one that came earlier, seed " << seed;
   }
+  std::size_t broken = 0;
   for (const Seen& client : seen) {
     std::int32_t expected = 0;
     for (const std::int32_t answer : client.answers) {
       while (has_no_answer(expected)) ++expected;
-      ASSERT_EQ(answer, expected++) << "answers changed places, seed " << seed;
+      EXPECT_EQ(answer, expected++) << "answers changed places, seed " << seed;
     }
-    if (reset_chance == 0) ASSERT_TRUE(client.is_whole) << "an answer is missing, seed " << seed;
+    broken += client.is_whole ? 0 : 1;
   }
-  ASSERT_EQ(machine.handler.running, 0u);
+  EXPECT_EQ(machine.handler.running, 0u);
+  return broken;
 }
 
 TEST(RequestOrder, holds_whatever_handlers_and_network_delay) {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) run_clients(seed, 0);
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    EXPECT_EQ(run_clients(seed, 0), 0u) << "an answer is missing, seed " << seed;
+  }
 }
 
 TEST(RequestOrder, holds_until_connections_break) {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) run_clients(seed, 0.005);
+  std::size_t broken = 0;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) broken += run_clients(seed, 0.002);
+  EXPECT_GT(broken, 0u) << "no connection was reset";
+  EXPECT_LT(broken, 60 * clients) << "every connection was reset";
 }
 
 }  // namespace

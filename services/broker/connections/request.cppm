@@ -73,9 +73,10 @@ class ResponseHold {
 
 // How a request ends. Moves, does not copy; lives on the connection's shard.
 //
-// Chunks of records in the frame lie in memory, or in files: then `RecordChunk::file` is an open
-// descriptor of the process, of whichever shard, that the hold keeps open. The file has these bytes
-// until the hold ends, and they are in memory of the system, as sendfile would wait for the disk.
+// Chunks of records in the frame, of which the hold also keeps the list, lie in memory, or in
+// files: then `RecordChunk::file` is an open descriptor of the process, of whichever shard, that
+// the hold keeps open. The file has these bytes until the hold ends, and they are in memory of the
+// system, as sendfile would wait for the disk.
 class Response {
  public:
   enum class Kind : std::uint8_t { frame, none, close };
