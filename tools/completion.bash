@@ -11,6 +11,7 @@ _millrace_dev() {
       fuzz) candidates=$(ls build/asan/fuzz 2>/dev/null) ;;
       fmt) candidates="--check" ;;
       tidy) candidates="--deep --list" ;;
+      run) candidates="--data --port --brokers --controllers --set" ;;
     esac
     candidates+=" --help"
   fi

@@ -2,7 +2,7 @@
 """Stands in for the three services in the tests of `millrace local`.
 
 The directory of its configuration says which of them it is. A broker answers the requests of the
-probe. Every one appends a line to events.txt beside that directory when it starts and when it stops.
+probe. Every one appends a line to events.txt beside that directory when it starts, serves, stops.
 `--set stand.in.NAME=HOW` tells the one called NAME ("broker-1") to behave otherwise:
 fail, crash-once, hang, deaf, chatty.
 """

@@ -74,7 +74,11 @@ Supervisor::~Supervisor() = default;
 Result<void> Supervisor::watch_signals() {
   sigset_t taken;
   ::sigemptyset(&taken);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&taken, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    // A shell ignores SIGINT for what it starts in the background: it would never come.
+    if (::signal(signal, SIG_DFL) == SIG_ERR) check(false, "a signal has its usual meaning");
+    ::sigaddset(&taken, signal);
+  }
   if (::sigprocmask(SIG_BLOCK, &taken, nullptr) == 0) {
     signals_ = ipc::Descriptor(::signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK));
   }
@@ -200,6 +204,8 @@ void Supervisor::take_line(Member& member, std::string_view line) {
   const LogLevel level = level_of(line);
   if (level < LogLevel::warning || line.empty()) return;
   if (level == LogLevel::error) member.last_error = message_of(line);
+  // While they start they wait for one another, and warn of it.
+  if (level == LogLevel::warning && !is_ready_) return;
   if (may_show(member)) parts_.console.say(formatted("{}: {}", member.plan.name, line));
 }
 
@@ -225,6 +231,7 @@ Task<void> Supervisor::announce_ready() {
     if (served && !is_stopping_) {
       is_ready_ = true;
       const std::string line = formatted("ready bootstrap={}\n", parts_.plan.bootstrap());
+      parts_.console.clear_status();
       const auto written = ::write(STDOUT_FILENO, line.data(), line.size());
       if (std::cmp_not_equal(written, line.size())) {
         parts_.console.say("millrace: nobody reads the ready line on standard output");

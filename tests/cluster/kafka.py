@@ -1,0 +1,184 @@
+"""A small Kafka client of raw frames, for tests that need no library."""
+
+import socket
+import struct
+
+PRODUCE, FETCH, METADATA, API_VERSIONS, CREATE_TOPICS = 0, 1, 3, 18, 19
+NOT_READY = {3, 5, 6}  # unknown topic, no leader, not the leader: metadata is under way
+
+
+def crc32c(data):
+    """The checksum of record batches, bit by bit: the data here is short."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def varint(value):
+    value = (value << 1) ^ (value >> 63)
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def text(value):
+    data = value.encode()
+    return struct.pack(">h", len(data)) + data
+
+
+def record_batch(values):
+    """A batch of format version 2, without keys, not compressed."""
+    records = b""
+    for index, value in enumerate(values):
+        body = b"\0" + varint(0) + varint(index) + varint(-1)
+        body += varint(len(value)) + value + varint(0)
+        records += varint(len(body)) + body
+    after_crc = struct.pack(">hiqqqhii", 0, len(values) - 1, 1_700_000_000_000, 1_700_000_000_000,
+                            -1, -1, -1, len(values)) + records
+    after_length = struct.pack(">ibI", -1, 2, crc32c(after_crc)) + after_crc
+    return struct.pack(">qi", 0, len(after_length)) + after_length
+
+
+class Reader:
+    """Takes values from an answer."""
+
+    def __init__(self, data):
+        self.data = data
+        self.position = 0
+
+    def take(self, form):
+        values = struct.unpack_from(">" + form, self.data, self.position)
+        self.position += struct.calcsize(">" + form)
+        return values[0] if len(values) == 1 else values
+
+    def take_bytes(self, size):
+        self.position += max(size, 0)
+        return self.data[self.position - max(size, 0):self.position]
+
+    def text(self):
+        return self.take_bytes(self.take("h")).decode()
+
+
+def values_of(records):
+    """The values in one or more batches, each with its offset."""
+    reader = Reader(records)
+    found = []
+    while len(records) - reader.position >= 61:
+        base, length = reader.take("qi")
+        end = reader.position + length
+        if end > len(records):
+            break  # the last one may be cut off
+        reader.position += 45
+        for _ in range(reader.take("i")):
+            size = zigzag(reader)
+            stop = reader.position + size
+            reader.take("b")
+            zigzag(reader)
+            offset = base + zigzag(reader)
+            reader.take_bytes(zigzag(reader))
+            found.append((offset, reader.take_bytes(zigzag(reader))))
+            reader.position = stop
+        reader.position = end
+    return found
+
+
+def zigzag(reader):
+    value = shift = 0
+    while True:
+        byte = reader.take("B")
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return (value >> 1) ^ -(value & 1)
+
+
+class Connection:
+    """One connection to a broker; every request waits for its answer."""
+
+    def __init__(self, host, port, timeout_seconds=30):
+        self.socket = socket.create_connection((host, port), timeout_seconds)
+        self.correlation_id = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def read(self, count):
+        data = b""
+        while len(data) < count:
+            piece = self.socket.recv(count - len(data))
+            if not piece:
+                raise ConnectionError("the broker closed the connection")
+            data += piece
+        return data
+
+    def ask(self, api, version, body):
+        self.correlation_id += 1
+        frame = struct.pack(">hhi", api, version, self.correlation_id) + text("cluster-test") + body
+        self.socket.sendall(struct.pack(">i", len(frame)) + frame)
+        answer = self.read(struct.unpack(">i", self.read(4))[0])
+        if struct.unpack_from(">i", answer)[0] != self.correlation_id:
+            raise ConnectionError("the answer is for another request")
+        return Reader(answer[4:])
+
+    def api_versions(self):
+        """The versions of each API: {api: (lowest, highest)}."""
+        answer = self.ask(API_VERSIONS, 0, b"")
+        error = answer.take("h")
+        if error:
+            raise RuntimeError(f"ApiVersions answers {error}")
+        versions = {}
+        for _ in range(answer.take("i")):
+            api, lowest, highest = answer.take("hhh")
+            versions[api] = (lowest, highest)
+        return versions
+
+    def brokers(self):
+        """The brokers in the metadata: {number: (host, port)}."""
+        answer = self.ask(METADATA, 1, struct.pack(">i", 0))
+        brokers = {}
+        for _ in range(answer.take("i")):
+            number, host, port = answer.take("i"), answer.text(), answer.take("i")
+            answer.take_bytes(answer.take("h"))  # the rack
+            brokers[number] = (host, port)
+        return brokers
+
+    def create_topic(self, name, partitions=1):
+        """The error code of CreateTopics."""
+        topic = text(name) + struct.pack(">ihii", partitions, 1, 0, 0)
+        answer = self.ask(CREATE_TOPICS, 4,
+                          struct.pack(">i", 1) + topic + struct.pack(">i?", 30_000, False))
+        answer.take("ii")
+        answer.text()
+        return answer.take("h")
+
+    def produce(self, topic, partition, values):
+        """(error code, offset of the first value), with acks=all."""
+        batch = record_batch(values)
+        body = (struct.pack(">hhii", -1, -1, 30_000, 1) + text(topic) +
+                struct.pack(">iii", 1, partition, len(batch)) + batch)
+        answer = self.ask(PRODUCE, 7, body)
+        answer.take("i")
+        answer.text()
+        _, _, error, offset = answer.take("iihq")
+        return error, offset
+
+    def fetch(self, topic, partition, offset):
+        """(error code, [(offset, value)])."""
+        body = (struct.pack(">iiiibi", -1, 500, 1, 1 << 20, 0, 1) + text(topic) +
+                struct.pack(">iiqi", 1, partition, offset, 1 << 20))
+        answer = self.ask(FETCH, 4, body)
+        answer.take("ii")
+        answer.text()
+        _, _, error, _, _ = answer.take("iihqq")
+        for _ in range(max(answer.take("i"), 0)):
+            answer.take("qq")
+        return error, values_of(answer.take_bytes(answer.take("i")))

@@ -1,0 +1,108 @@
+"""A cluster that `millrace local` runs, with real processes, for one test."""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+PROGRAMS = pathlib.Path(os.environ["MILLRACE_PROGRAMS"])
+PATIENCE_SECONDS = 60
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(holds, message):
+    """Looks again and again; a test never waits for a time that it expects."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        if holds():
+            return
+        time.sleep(0.01)
+    raise AssertionError(message)
+
+
+class LocalCluster:
+    """Starts in a directory of its own; ends, and takes the directory with it, in close()."""
+
+    def __init__(self, *arguments):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="millrace-cluster-"))
+        self.port = free_port()
+        self.arguments = arguments
+        self.process = None
+        self.errors = []
+        self.bootstrap = None
+        self.start_seconds = None
+
+    def start(self):
+        """Returns when the ready line has come."""
+        began = time.monotonic()
+        self.process = subprocess.Popen(
+            [PROGRAMS / "millrace", "local", "--data", self.directory / "data", "--port",
+             str(self.port), *self.arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        threading.Thread(target=self.read_errors, args=[self.process], daemon=True).start()
+        line = self.process.stdout.readline()
+        ready = re.fullmatch(r"ready bootstrap=(\S+)\n", line)
+        if not ready:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"no ready line but '{line}'\n" + self.explanation())
+        self.start_seconds = time.monotonic() - began
+        self.bootstrap = [
+            (host, int(port)) for host, _, port in
+            (address.partition(":") for address in ready[1].split(","))]
+        return self
+
+    def read_errors(self, process):
+        for line in process.stderr:
+            self.errors.append(line)
+
+    def explanation(self):
+        """What the processes said, for the message of a failure."""
+        said = "".join(self.errors[-50:])
+        for log in sorted((self.directory / "data/logs").glob("*.log")):
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-30:]
+            said += f"--- {log.name}\n" + "\n".join(lines) + "\n"
+        return said
+
+    def stop(self):
+        """SIGTERM; gives the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE_SECONDS)
+
+    def process_of(self, service):
+        """The number of the running process of millrace-SERVICE; none while there is none."""
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        for child in children.read_text(encoding="utf-8").split():
+            try:
+                words = pathlib.Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if words[0].decode().endswith(f"/millrace-{service}"):
+                return int(child)
+        return None
+
+    def kill(self, service):
+        """kill -9; returns when another process has taken its place."""
+        victim = self.process_of(service)
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: self.process_of(service) not in (None, victim),
+                   f"millrace-{service} was not started again\n")
+
+    def close(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if self.process:
+            self.process.stdout.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
