@@ -58,8 +58,8 @@ Listeners::Listeners(Shard& home, ListenersPlan plan, std::vector<ShardConnectio
       limits_(plan_),
       log_(log.child("listeners")),
       peer_log_(log_, home.clock()) {
-  for (const ConnectionLimit limit : {ConnectionLimit::none, ConnectionLimit::broker,
-                                      ConnectionLimit::listener, ConnectionLimit::address}) {
+  for (const ConnectionLimit limit :
+       {ConnectionLimit::broker, ConnectionLimit::listener, ConnectionLimit::address}) {
     refused_.push_back(refused.of(home.index(), {name_of(limit)}));
   }
 }
@@ -114,7 +114,7 @@ void Listeners::accept_all() {
 bool Listeners::admits(std::size_t listener, const SocketAddress& peer) {
   const ConnectionLimit limit = limits_.take(listener, peer);
   if (limit == ConnectionLimit::none) return true;
-  refused_[static_cast<std::size_t>(limit)].add();
+  refused_[static_cast<std::size_t>(limit) - 1].add();
   peer_log_.warning("connection of {} on {} refused: {} is reached", peer,
                     plan_.listeners[listener].name, name_of(limit));
   return false;

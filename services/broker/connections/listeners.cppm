@@ -74,7 +74,7 @@ class Listeners {
   ListenersPlan plan_;
   std::vector<ShardConnections*> shards_;
   ConnectionLimits limits_;
-  std::vector<telemetry::Counter> refused_;  // by ConnectionLimit
+  std::vector<telemetry::Counter> refused_;  // by ConnectionLimit, without none
   Logger log_;
   LimitedLogger peer_log_;
   std::vector<ListenerEndpoint> endpoints_;
