@@ -37,6 +37,9 @@ constexpr std::int64_t earliest_local = -4;
 constexpr std::int64_t latest_tiered = -5;
 constexpr std::int64_t earliest_pending_upload = -6;
 
+// Of ListOffsets: from here on answers tell the leader epoch of the offset.
+constexpr std::int16_t first_version_with_epoch = 4;
+
 constexpr std::int8_t read_committed = 1;
 constexpr std::int32_t debugging_replica = -2;
 
@@ -161,13 +164,13 @@ Task<Response> DataRequests::list_offsets(Request request) {
       *arena, queries, message.topics, &Message::ListOffsetsTopic::partitions,
       &Message::ListOffsetsTopic::name, &Answer::ListOffsetsTopicResponse::name,
       &Answer::ListOffsetsTopicResponse::partitions,
-      [](Answer::ListOffsetsPartitionResponse& out, const OffsetQuery& query) {
+      [version](Answer::ListOffsetsPartitionResponse& out, const OffsetQuery& query) {
         out.partition_index = query.index.value();
         out.error_code = static_cast<std::int16_t>(query.code);
         if (query.code != ErrorCode::none) return;
         out.timestamp = query.found_timestamp.value();
         out.offset = query.found.value();
-        out.leader_epoch = query.found_epoch.value();
+        if (version >= first_version_with_epoch) out.leader_epoch = query.found_epoch.value();
       });
   if (topics == nullptr) co_return too_large(request);
   Answer answer;
