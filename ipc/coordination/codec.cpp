@@ -1,6 +1,6 @@
 module;
 // clang-format off: the comparison must come before any header of Cap'n Proto
-#include "capnp_cxx20.hpp"
+#include "../rpc/capnp_cxx20.hpp"
 #include <capnp/message.h>
 #include <capnp/serialize.h>
 // clang-format on

@@ -2,6 +2,8 @@
 // over a channel. Start with messages.cppm.
 export module millrace.ipc.coordination;
 
+export import :alarm;
 export import :codec;
 export import :limits;
 export import :messages;
+export import :outbound;

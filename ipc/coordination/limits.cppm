@@ -25,6 +25,9 @@ inline constexpr std::size_t batch_bytes_max = 32 * mebibyte;
 inline constexpr std::size_t known_topics_max = 100'000;
 inline constexpr std::size_t string_bytes_max = 64 * kibibyte;
 
+// Messages of one side that are not sent yet.
+inline constexpr std::size_t queued_bytes_max = 64 * mebibyte;
+
 // How often a broker asks whether its coordinator lives, and after how long without a word either
 // side counts the other as down.
 inline constexpr Duration ping_interval = std::chrono::milliseconds{250};

@@ -72,9 +72,8 @@ struct CallWriter {
     out.generation_id = in.generation.value();
     out.protocol_type = text_of(in.protocol_type);
     // Before version 7 there is no null for it.
-    out.protocol_name = call.version_ >= 7
-                            ? text_of(in.protocol_name)
-                            : protocol::String(in.protocol_name ? *in.protocol_name : "");
+    out.protocol_name = text_of(in.protocol_name);
+    if (call.version_ < 7 && !in.protocol_name) out.protocol_name = protocol::empty_string;
     out.leader = in.leader;
     out.skip_assignment = in.skip_assignment;
     out.member_id = in.member_id;

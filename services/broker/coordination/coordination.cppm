@@ -2,4 +2,5 @@
 export module millrace.broker.coordination;
 
 export import :gateway;
+export import :requests;
 export import :state_store;

@@ -1,18 +1,16 @@
 // Passes what clients ask about groups to the coordinator, and carries out what that asks of the
 // log.
 module;
-#include <chrono>
+#include <compare>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <functional>
 #include <map>
 #include <memory>
-#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 export module millrace.broker.coordination:gateway;
@@ -30,25 +28,31 @@ export namespace millrace::broker {
 
 struct GatewayOptions {
   BrokerId broker = no_broker;
-  Uuid cluster;
+  Uuid cluster = {};
   // Requests that wait for their answer, and the bytes of their bodies.
   std::size_t requests_max = 100'000;
   std::size_t request_bytes_max = 128 * mebibyte;
-  // Messages to the coordinator that are not sent yet.
-  std::size_t queued_bytes_max = 64 * mebibyte;
   // Appends of one partition that are not below the high watermark.
   std::size_t appends_max = 4'096;
 };
 
-// What a client asks, and how that ends, free of connections.
+// A connection, whichever shard it belongs to.
+struct AskingConnection {
+  std::uint32_t shard = 0;
+  ConnectionId id;
+
+  friend auto operator<=>(const AskingConnection&, const AskingConnection&) = default;
+};
+
+// What a client asks, and how that ends, free of connections. Views live until the ask ends.
 struct GroupAsk {
   protocol::ApiKey api = protocol::ApiKey::heartbeat;
   std::int16_t version = 0;
   std::string_view principal;
   std::string_view client_id;
   std::string client_host;
-  ByteView body;  // lives until the ask ends
-  ConnectionId connection;
+  ByteView body;
+  AskingConnection connection;
 };
 struct GroupAnswer {
   bool close = false;
@@ -86,9 +90,9 @@ class GroupGateway {
 
   // JoinGroup, SyncGroup, Heartbeat, LeaveGroup, OffsetCommit, OffsetFetch, OffsetDelete,
   // DescribeGroups, ListGroups, DeleteGroups. Ends with the answer, or when the connection closes.
-  [[nodiscard]] Task<Response> handle(Request request, BufferPool& pool);
   [[nodiscard]] Task<GroupAnswer> ask(GroupAsk ask);
-  void connection_closing(ConnectionId connection);
+  // What it waits for is of no use any more.
+  void connection_closing(const AskingConnection& connection);
 
   // Of __consumer_offsets. Epochs of one partition only go up.
   void partition_led(PartitionIndex partition, LeaderEpoch epoch);
@@ -98,7 +102,7 @@ class GroupGateway {
   [[nodiscard]] Task<void> stop();
 
   // Whether a coordinator is there.
-  [[nodiscard]] bool is_up() const;
+  [[nodiscard]] bool is_up() const { return session_ != nullptr; }
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
   [[nodiscard]] const GatewayCounts& counts() const { return counts_; }
 
@@ -109,26 +113,29 @@ class GroupGateway {
 
   // --- gateway.cpp: clients ---
   [[nodiscard]] bool leads_any(const coordination::GroupCall& call, std::int32_t count) const;
-  [[nodiscard]] GroupAnswer refused(const coordination::GroupCall& call, protocol::ErrorCode error);
-  void answer(coordination::ClientAnswer message);
+  [[nodiscard]] GroupAnswer unavailable(const coordination::GroupCall& call);
+  void take(coordination::ClientAnswer message);
   void fail_waiting();
   void end(Waiting& waiting, GroupAnswer answer);
 
   // --- session.cpp: the coordinator ---
-  [[nodiscard]] Task<void> send_queued(Session& session);
+  void greet();
   [[nodiscard]] Task<void> keep_alive(Session& session);
-  void send(Session& session, const coordination::ToCoordinator& message);
-  [[nodiscard]] Result<void> take(Session& session, coordination::ToBroker message);
+  [[nodiscard]] Result<void> take(Session& session, ByteView bytes);
   void close(Session& session, std::string_view why);
-  [[nodiscard]] Session* session_of(coordination::SessionId id);
-  void tell(const coordination::ToCoordinator& message);
+  // To the coordinator that is there; false: there is none, or it is too slow and was given up.
+  bool send(const coordination::ToCoordinator& message);
 
   // --- appending.cpp: the log ---
-  void read(Session& session, const coordination::Read& message);
-  void append(Session& session, coordination::Append message);
-  [[nodiscard]] Task<void> carry_out(coordination::SessionId session, coordination::Read message);
-  [[nodiscard]] Task<void> carry_out(coordination::SessionId session, coordination::Append message);
+  void take(const coordination::Read& message);
+  void take(coordination::Append message);
+  void begin(StatePartition& partition, const coordination::Read& message);
+  [[nodiscard]] Task<void> carry_out(StatePartition& partition, coordination::Read message);
+  [[nodiscard]] Task<void> carry_out(StatePartition& partition, coordination::Append message);
   void settle(StatePartition& partition);
+  void fail(StatePartition& partition, protocol::ErrorCode error);
+  [[nodiscard]] bool leads(PartitionIndex partition, LeaderEpoch epoch) const;
+  [[nodiscard]] bool is_current(coordination::SessionId session) const;
 
   Executor& executor_;
   const GroupTopics& topics_;
@@ -138,11 +145,12 @@ class GroupGateway {
   std::map<PartitionIndex, LeaderEpoch> led_;
   std::map<PartitionIndex, std::unique_ptr<StatePartition>> partitions_;
   std::map<coordination::RequestNumber, Waiting*> waiting_;
+  std::set<std::pair<AskingConnection, coordination::RequestNumber>> waiting_of_;
   std::size_t waiting_bytes_ = 0;
   coordination::RequestNumber last_number_;
   coordination::SessionId last_session_;
   Session* session_ = nullptr;  // that of the coordinator that is there
-  std::unique_ptr<ipc::ChannelListener> listener_;
+  ipc::ChannelListener* listener_ = nullptr;
   bool stopped_ = false;
   GatewayCounts counts_;
   TaskGroup tasks_;

@@ -1,0 +1,181 @@
+module;
+#include <algorithm>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module millrace.broker.coordination;
+
+import millrace.base;
+import millrace.groups;
+import millrace.ipc.coordination;
+import millrace.ipc.coordination.requests;
+import millrace.protocol.api;
+import millrace.protocol.partitioner;
+import millrace.runtime;
+import :state;
+
+namespace millrace::broker {
+
+namespace {
+
+using coordination::GroupCall;
+using coordination::KnownTopic;
+using coordination::RequestNumber;
+using protocol::ErrorCode;
+
+// Remembers what was found, for the coordinator, which knows no topics.
+class NotedTopics final : public coordination::TopicLookup {
+ public:
+  explicit NotedTopics(const coordination::TopicLookup& topics) : topics_(topics) {}
+  [[nodiscard]] std::optional<KnownTopic> find(std::string_view name) const override {
+    return noted(topics_.find(name));
+  }
+  [[nodiscard]] std::optional<KnownTopic> find(const Uuid& id) const override {
+    return noted(topics_.find(id));
+  }
+  [[nodiscard]] std::vector<KnownTopic> take() { return std::move(found_); }
+
+ private:
+  [[nodiscard]] std::optional<KnownTopic> noted(std::optional<KnownTopic> topic) const {
+    if (topic) found_.push_back(*topic);
+    return topic;
+  }
+
+  const coordination::TopicLookup& topics_;
+  mutable std::vector<KnownTopic> found_;
+};
+
+GroupAnswer answer_of(Result<coordination::OwnedBytes> body) {
+  GroupAnswer answer;
+  if (body) {
+    answer.body = *std::move(body);
+  } else {
+    answer.close = true;
+    answer.reason = "the answer cannot be written: " + body.error().message;
+  }
+  return answer;
+}
+
+}  // namespace
+
+GroupGateway::GroupGateway(Executor& executor, const GroupTopics& topics, StateStore& store,
+                           const GatewayOptions& options, Logger log)
+    : executor_(executor),
+      topics_(topics),
+      store_(store),
+      options_(options),
+      log_(std::move(log)) {}
+
+GroupGateway::~GroupGateway() {
+  check(session_ == nullptr && waiting_.empty(), "a gateway ends before stop()");
+}
+
+Task<GroupAnswer> GroupGateway::ask(GroupAsk ask) {
+  NotedTopics noted(topics_);
+  auto call = GroupCall::decode(ask.api, ask.version, ask.body,
+                                {std::string(ask.client_id), ask.client_host}, noted);
+  if (!call) co_return GroupAnswer{true, "a body that cannot be read: " + call.error().message, {}};
+  const std::int32_t count = topics_.state_partitions();
+  if (call->questions().empty() || (call->asks_all_groups() && led_.empty())) {
+    co_return answer_of(call->answer({}, topics_));
+  }
+  if (!leads_any(*call, count)) co_return answer_of(call->refuse(ErrorCode::not_coordinator));
+  if (ask.body.size() > coordination::body_bytes_max) {
+    co_return answer_of(call->refuse(ErrorCode::invalid_request));
+  }
+  const bool full = waiting_.size() >= options_.requests_max ||
+                    waiting_bytes_ + ask.body.size() > options_.request_bytes_max;
+  if (session_ == nullptr || full) co_return unavailable(*call);
+
+  coordination::ClientRequest request;
+  request.number = last_number_ = last_number_.next();
+  request.api = ask.api;
+  request.version = ask.version;
+  request.principal = ask.principal;
+  request.client_id = ask.client_id;
+  request.client_host = ask.client_host;
+  request.state_partitions = count;
+  request.topics =
+      call->wants_all_topics() ? topics_.all(coordination::known_topics_max) : noted.take();
+  request.body.assign(ask.body.begin(), ask.body.end());
+  Waiting waiting(*call, request.number, ask.connection, ask.body.size());
+  waiting_.emplace(waiting.number, &waiting);
+  waiting_of_.emplace(waiting.connection, waiting.number);
+  waiting_bytes_ += waiting.bytes;
+  // If that does not succeed, the request ends with all others that wait.
+  static_cast<void>(send(std::move(request)));
+  co_await waiting;
+  co_return std::move(waiting.answer);
+}
+
+bool GroupGateway::leads_any(const GroupCall& call, std::int32_t count) const {
+  if (call.asks_all_groups()) return true;
+  if (count <= 0) return false;
+  return std::ranges::any_of(call.questions(), [&](const coordination::Question& question) {
+    return led_.contains(protocol::state_partition(question.group, count));
+  });
+}
+
+GroupAnswer GroupGateway::unavailable(const GroupCall& call) {
+  ++counts_.unavailable;
+  return answer_of(call.refuse(ErrorCode::coordinator_not_available));
+}
+
+void GroupGateway::take(coordination::ClientAnswer message) {
+  const auto place = waiting_.find(message.number);
+  if (place == waiting_.end()) {
+    ++counts_.late_answers;
+    return;
+  }
+  end(*place->second, {message.close, std::move(message.reason), std::move(message.body)});
+}
+
+void GroupGateway::fail_waiting() {
+  while (!waiting_.empty()) {
+    Waiting& waiting = *waiting_.begin()->second;
+    end(waiting, unavailable(waiting.call));
+  }
+}
+
+void GroupGateway::connection_closing(const AskingConnection& connection) {
+  for (;;) {
+    const auto place = waiting_of_.lower_bound({connection, RequestNumber(0)});
+    if (place == waiting_of_.end() || place->first != connection) return;
+    end(*waiting_.at(place->second), {true, "the connection closes", {}});
+  }
+}
+
+void GroupGateway::end(Waiting& waiting, GroupAnswer answer) {
+  waiting_.erase(waiting.number);
+  waiting_of_.erase({waiting.connection, waiting.number});
+  waiting_bytes_ -= waiting.bytes;
+  waiting.answer = std::move(answer);
+  waiting.resume_soon(executor_);
+}
+
+void GroupGateway::partition_led(PartitionIndex partition, LeaderEpoch epoch) {
+  const auto [place, is_new] = led_.try_emplace(partition, epoch);
+  if (!is_new && place->second >= epoch) return;
+  place->second = epoch;
+  send(coordination::Lead{partition, epoch});
+}
+
+void GroupGateway::partition_lost(PartitionIndex partition) {
+  if (led_.erase(partition) != 0) send(coordination::Lost{partition});
+}
+
+Task<void> GroupGateway::stop() {
+  stopped_ = true;
+  if (listener_ != nullptr) listener_->close();
+  if (session_ != nullptr) close(*session_, "the broker stops");
+  co_await tasks_.wait();
+}
+
+}  // namespace millrace::broker

@@ -1,0 +1,84 @@
+// millrace-coordinator: coordinates the groups whose state the broker on this machine leads.
+#include <array>
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+
+import millrace.base;
+import millrace.config;
+import millrace.coordinator;
+import millrace.groups;
+import millrace.ipc.channel;
+import millrace.runtime;
+import millrace.runtime.process;
+import millrace.runtime.shard;
+
+namespace millrace {
+namespace {
+
+constexpr std::string_view version = "0.1.0";
+
+// What runs on the shard, and is touched there only.
+struct OnShard {
+  OnShard(Shard& shard, std::uint64_t seed, const groups::Options& options, std::string path,
+          const Logger& log)
+      : random(seed),
+        service(
+            shard.loop(), random, buffers, options,
+            [&loop = shard.loop(), path = std::move(path)] { return ipc::connect(loop, path); },
+            log) {}
+
+  Random random;
+  BufferPool buffers;
+  coordinator::Service service;
+  TaskGroup tasks;
+};
+
+std::uint64_t seed_of_this_process() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+Result<void> serve(Process& process) {
+  const std::string path(process.config().get<"millrace.coordinator.socket">());
+  if (path.empty()) {
+    return failure(ErrorKind::invalid_argument,
+                   "millrace.coordinator.socket is not set: it names the socket of the broker");
+  }
+  const auto options = coordinator::group_options(process.config());
+  if (!options) return failure(options.error());
+
+  const ShardIndex home(0);
+  std::unique_ptr<OnShard> on_shard;
+  process.shards().run_on(home, [&](Shard& shard) {
+    on_shard =
+        std::make_unique<OnShard>(shard, seed_of_this_process(), *options, path, process.log());
+    on_shard->tasks.start(on_shard->service.run());
+  });
+  process.ready(formatted("coordinating for the broker at {}", path));
+  process.wait_for_stop();
+  process.shards().run_on(home, [&](Shard&) -> Task<void> {
+    on_shard->service.stop();
+    co_await on_shard->tasks.wait();
+    on_shard.reset();
+  });
+  return {};
+}
+
+}  // namespace
+}  // namespace millrace
+
+int main(int argument_count, char** arguments) {
+  using namespace millrace;
+  const ProcessOptions options{
+      .command_line = {.name = "millrace-coordinator",
+                       .description =
+                           "Coordinates the consumer groups of the broker on this machine.",
+                       .version = version},
+  };
+  return run_process(argument_count, arguments, options, serve);
+}

@@ -1,0 +1,106 @@
+module;
+#include <algorithm>
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+module millrace.coordinator;
+
+import millrace.base;
+import millrace.groups;
+import millrace.ipc.channel;
+import millrace.ipc.coordination;
+import millrace.runtime;
+
+namespace millrace::coordinator {
+
+namespace {
+
+// Between two attempts to connect: twice as long each time, and up to half as long more, so that
+// not all coordinators of a machine come at once.
+constexpr Duration pause_min = std::chrono::milliseconds{10};
+constexpr Duration pause_max = std::chrono::milliseconds{500};
+constexpr std::uint32_t doublings_max = 6;
+
+static_assert(pause_min * (1 << doublings_max) > pause_max);
+
+}  // namespace
+
+Service::Service(Executor& executor, Random& random, BufferPool& buffers,
+                 const groups::Options& options, Connect connect, Logger log)
+    : executor_(executor),
+      random_(random),
+      buffers_(buffers),
+      options_(options),
+      connect_(std::move(connect)),
+      log_(std::move(log)),
+      alarm_(executor) {}
+
+Task<void> Service::run() {
+  while (!is_stopped_) {
+    auto channel = co_await connect_();
+    if (channel) {
+      channel_ = channel->get();
+      if (is_stopped_) channel_->close();
+      co_await serve(**channel);
+      channel_ = nullptr;
+    } else if (failures_ == 0) {
+      log_.warning("the broker cannot be reached: {}; trying on", ipc::describe(channel.error()));
+    }
+    if (is_stopped_) break;
+    co_await alarm_.wait_until(executor_.clock().now() + pause());
+  }
+}
+
+Duration Service::pause() {
+  const Duration pause =
+      std::min(pause_min * (1 << std::min(failures_++, doublings_max)), pause_max);
+  const auto more = random_.below(static_cast<std::uint64_t>(pause.count()) / 2);
+  return pause + Duration(static_cast<Duration::rep>(more));
+}
+
+void Service::stop() {
+  is_stopped_ = true;
+  if (channel_ != nullptr) channel_->close();
+  alarm_.ring();
+}
+
+Task<void> Service::serve(ipc::Channel& channel) {
+  std::string why = "the broker or this process ends it";
+  coordination::Outbound outbound(executor_, coordination::queued_bytes_max);
+  const auto give_up = [&](std::string reason) {
+    if (!channel.is_closed()) why = std::move(reason);
+    channel.close();
+  };
+  TaskGroup tasks;
+  tasks.start(outbound.run(channel));
+  {
+    Session session(executor_, random_, buffers_, options_, log_,
+                    {.send =
+                         [&](const coordination::ToBroker& message) {
+                           if (!outbound.add(coordination::encode(message))) {
+                             give_up("the broker does not take what it is sent");
+                           }
+                         },
+                     .give_up = give_up});
+    ++sessions_;
+    for (;;) {
+      const auto received = co_await channel.receive();
+      if (!received) break;
+      if (const auto taken = session.take(*received); !taken) {
+        give_up(taken.error().message);
+        break;
+      }
+      failures_ = 0;
+    }
+  }
+  channel.close();
+  outbound.close();
+  co_await tasks.wait();
+  if (!is_stopped_) log_.warning("the session has ended: {}", why);
+}
+
+}  // namespace millrace::coordinator

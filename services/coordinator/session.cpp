@@ -1,0 +1,236 @@
+module;
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+module millrace.coordinator;
+
+import millrace.base;
+import millrace.groups;
+import millrace.ipc.coordination;
+import millrace.ipc.coordination.requests;
+import millrace.protocol.api;
+import millrace.protocol.partitioner;
+import millrace.runtime;
+
+namespace millrace::coordinator {
+
+using coordination::RequestNumber;
+using protocol::ErrorCode;
+
+Session::Session(Executor& executor, Random& random, BufferPool& buffers,
+                 const groups::Options& options, const Logger& log, SessionLink link)
+    : executor_(executor),
+      random_(random),
+      options_(options),
+      log_(log),
+      link_(std::move(link)),
+      around_{.executor = executor,
+              .buffers = buffers,
+              .options = options_,
+              .session = coordination::SessionId(0),
+              .log = log_,
+              .send = link_.send,
+              .answer =
+                  [this](groups::RequestId id, groups::Reply reply) {
+                    const auto place = places_.find(id);
+                    check(place != places_.end(), "an answer to a question that nobody asked");
+                    const Place found = place->second;
+                    places_.erase(place);
+                    answered(found, std::move(reply));
+                  },
+              .may_go_by_clock =
+                  [this] {
+                    if (!was_silent()) return true;
+                    link_.give_up("a time has come after a silence");
+                    return false;
+                  },
+              .load_ended = [this] { load_next(); }},
+      heard_(executor.clock().now()),
+      watcher_(*this) {
+  executor_.arm(watcher_, heard_ + coordination::silence_max);
+}
+
+bool Session::was_silent() const {
+  return executor_.clock().now() - heard_ > coordination::silence_max;
+}
+
+void Session::watch() {
+  if (was_silent()) {
+    link_.give_up("the broker has said nothing for too long");
+    return;
+  }
+  executor_.arm(watcher_, heard_ + coordination::silence_max + std::chrono::milliseconds{1});
+}
+
+Result<void> Session::take(ByteView bytes) {
+  // Sessions of members may have ended by the clock, though what they sent is still to be read.
+  if (was_silent()) return failure(ErrorKind::cancelled, "a message after a silence");
+  auto message = coordination::decode_to_coordinator(bytes);
+  if (!message) return failure(message.error());
+  heard_ = executor_.clock().now();
+  if (is_greeted_ == std::holds_alternative<coordination::Hello>(*message)) {
+    return failure(ErrorKind::corrupt, "the greeting comes first, and once");
+  }
+  return std::visit([this](auto& kind) { return take(kind); }, *message);
+}
+
+Result<void> Session::take(const coordination::Hello& message) {
+  if (message.version != coordination::protocol_version) {
+    return failure(ErrorKind::unsupported,
+                   formatted("the broker speaks version {}", message.version));
+  }
+  is_greeted_ = true;
+  around_.session = message.session;
+  log_.info("session {} with broker {} of cluster {} begins", message.session.value(),
+            message.broker.value(), to_string(message.cluster));
+  link_.send(coordination::Welcome{});
+  return {};
+}
+
+Result<void> Session::take(const coordination::Lead& message) {
+  auto& place = partitions_[message.partition];
+  if (place && place->epoch() == message.epoch) return {};
+  if (place) place->unload();
+  place = std::make_unique<StatePartition>(around_, message.partition, message.epoch);
+  load_next();
+  return {};
+}
+
+Result<void> Session::take(const coordination::Lost& message) {
+  const auto place = partitions_.find(message.partition);
+  if (place == partitions_.end()) return {};
+  place->second->unload();
+  partitions_.erase(place);
+  load_next();
+  return {};
+}
+
+Result<void> Session::take(const coordination::Batches& message) {
+  StatePartition* const partition = find(message.of.partition);
+  return partition == nullptr ? Result<void>() : partition->take(message);
+}
+
+Result<void> Session::take(const coordination::Committed& message) {
+  StatePartition* const partition = find(message.of.partition);
+  return partition == nullptr ? Result<void>() : partition->take(message);
+}
+
+Result<void> Session::take(const coordination::AppendFailed& message) {
+  if (StatePartition* const partition = find(message.of.partition)) partition->take(message);
+  return {};
+}
+
+Result<void> Session::take(const coordination::Ping& message) {
+  link_.send(coordination::Pong{message.number});
+  return {};
+}
+
+Result<void> Session::take(coordination::ClientRequest& message) {
+  if (open_.contains(message.number)) {
+    return failure(ErrorKind::corrupt, "a request has the number of one that is open");
+  }
+  const coordination::ListedTopics topics(message.topics);
+  auto call = coordination::GroupCall::decode(message.api, message.version, message.body,
+                                              {message.client_id, message.client_host}, topics);
+  if (!call) {
+    link_.send(coordination::ClientAnswer{
+        message.number, true, "a body that cannot be read: " + call.error().message, {}});
+    return {};
+  }
+  std::vector<coordination::Question> questions = call->take_questions();
+  Open& open =
+      open_.emplace(message.number, Open{*std::move(call), std::move(message.topics), {}, 0})
+          .first->second;
+  if (open.call.asks_all_groups() && !questions.empty()) {
+    // The same question to every partition.
+    open.replies.resize(partitions_.size());
+    open.missing = partitions_.size() + 1;
+    std::size_t place = 0;
+    for (const auto& [index, partition] : partitions_) {
+      ask({message.number, place++}, partition.get(), questions.front().request);
+    }
+  } else {
+    open.replies.resize(questions.size());
+    open.missing = questions.size() + 1;
+    for (std::size_t i = 0; i < questions.size(); ++i) {
+      StatePartition* partition = nullptr;
+      if (message.state_partitions > 0) {
+        partition = find(protocol::state_partition(questions[i].group, message.state_partitions));
+      }
+      ask({message.number, i}, partition, std::move(questions[i].request));
+    }
+  }
+  // One more than there are questions was missing, so that it did not end on the way here.
+  if (--open.missing == 0) finish(message.number, open);
+  return {};
+}
+
+StatePartition* Session::find(PartitionIndex partition) {
+  const auto place = partitions_.find(partition);
+  return place == partitions_.end() ? nullptr : place->second.get();
+}
+
+void Session::ask(const Place& place, StatePartition* partition, groups::Request request) {
+  if (partition == nullptr) {
+    answered(place, groups::error_reply(request.index(), ErrorCode::not_coordinator));
+    return;
+  }
+  if (auto* const join = std::get_if<groups::JoinRequest>(&request)) join->random = random_id();
+  last_request_ = last_request_.next();
+  places_.emplace(last_request_, place);
+  partition->request(last_request_, std::move(request));
+}
+
+void Session::answered(const Place& place, groups::Reply reply) {
+  Open& open = open_.at(place.request);
+  open.replies[place.question] = std::move(reply);
+  if (--open.missing == 0) finish(place.request, open);
+}
+
+void Session::finish(RequestNumber number, Open& open) {
+  std::vector<groups::Reply> replies;
+  replies.reserve(open.replies.size());
+  for (auto& reply : open.replies) replies.push_back(*std::move(reply));
+  auto body = open.call.answer(replies, coordination::ListedTopics(open.topics));
+  coordination::ClientAnswer answer{number, false, {}, {}};
+  if (!body) {
+    answer.close = true;
+    answer.reason = "the answer cannot be written: " + body.error().message;
+  } else if (body->size() > coordination::body_bytes_max) {
+    answer.close = true;
+    answer.reason = "the answer is larger than what is passed on";
+  } else {
+    answer.body = *std::move(body);
+  }
+  open_.erase(number);
+  link_.send(answer);
+}
+
+void Session::load_next() {
+  auto loading = static_cast<std::size_t>(std::ranges::count_if(
+      partitions_, [](const auto& one) { return one.second && one.second->is_loading(); }));
+  for (const auto& [index, partition] : partitions_) {
+    if (loading >= loads_at_once_max) return;
+    if (!partition || !partition->wants_load()) continue;
+    partition->load();
+    ++loading;
+  }
+}
+
+Uuid Session::random_id() {
+  Uuid id;
+  store_big_endian(id.bytes.data(), random_.next());
+  store_big_endian(id.bytes.data() + 8, random_.next());
+  return id;
+}
+
+}  // namespace millrace::coordinator

@@ -1,0 +1,106 @@
+// One connection to the broker: all that is known of its groups, from its greeting to its end.
+module;
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+export module millrace.coordinator:session;
+
+import millrace.base;
+import millrace.groups;
+import millrace.ipc.coordination;
+import millrace.ipc.coordination.requests;
+import millrace.protocol.api;
+import millrace.runtime;
+import :state_partition;
+
+export namespace millrace::coordinator {
+
+// Partitions that are read at a time.
+inline constexpr std::size_t loads_at_once_max = 4;
+
+// How a session ends and where its messages go.
+struct SessionLink {
+  std::function<void(const coordination::ToBroker&)> send;
+  // The session is of no more use, and this is why. Nothing of it is touched before it returns.
+  std::function<void(std::string)> give_up;
+};
+
+// Takes the broker's messages. Belongs to one shard; executor, random and buffers outlive it. It
+// keeps nothing that is not in the log of the broker: when it ends, another one loads it again.
+// When broker or coordinator stood still for too long it gives up, before it decides anything by a
+// clock: what clients said meanwhile has not been read yet.
+class Session {
+ public:
+  Session(Executor& executor, Random& random, BufferPool& buffers, const groups::Options& options,
+          const Logger& log, SessionLink link);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Fails for what breaks the protocol, and after a silence: then the session is to end.
+  [[nodiscard]] Result<void> take(ByteView bytes);
+
+  [[nodiscard]] const std::map<PartitionIndex, std::unique_ptr<StatePartition>>& partitions()
+      const {
+    return partitions_;
+  }
+  [[nodiscard]] std::size_t open_requests() const { return open_.size(); }
+
+ private:
+  // A client's request whose questions are not all answered.
+  struct Open {
+    coordination::GroupCall call;
+    std::vector<coordination::KnownTopic> topics;
+    std::vector<std::optional<groups::Reply>> replies;
+    std::size_t missing = 0;
+  };
+  struct Place {
+    coordination::RequestNumber request;
+    std::size_t question = 0;
+  };
+
+  [[nodiscard]] Result<void> take(const coordination::Hello& message);
+  [[nodiscard]] Result<void> take(const coordination::Lead& message);
+  [[nodiscard]] Result<void> take(const coordination::Lost& message);
+  [[nodiscard]] Result<void> take(coordination::ClientRequest& message);
+  [[nodiscard]] Result<void> take(const coordination::Batches& message);
+  [[nodiscard]] Result<void> take(const coordination::Committed& message);
+  [[nodiscard]] Result<void> take(const coordination::AppendFailed& message);
+  [[nodiscard]] Result<void> take(const coordination::Ping& message);
+
+  [[nodiscard]] StatePartition* find(PartitionIndex partition);
+  void ask(const Place& place, StatePartition* partition, groups::Request request);
+  void answered(const Place& place, groups::Reply reply);
+  void finish(coordination::RequestNumber number, Open& open);
+  void load_next();
+  [[nodiscard]] bool was_silent() const;
+  void watch();
+  [[nodiscard]] Uuid random_id();
+
+  struct Watcher : Timer {
+    explicit Watcher(Session& s)
+        : Timer([](Timer& self) { static_cast<Watcher&>(self).session.watch(); }), session(s) {}
+    Session& session;
+  };
+
+  Executor& executor_;
+  Random& random_;
+  const groups::Options options_;
+  const Logger& log_;
+  SessionLink link_;
+  PartitionSurroundings around_;
+  std::map<PartitionIndex, std::unique_ptr<StatePartition>> partitions_;
+  std::map<coordination::RequestNumber, Open> open_;
+  std::map<groups::RequestId, Place> places_;
+  groups::RequestId last_request_;
+  bool is_greeted_ = false;
+  MonotonicTime heard_;
+  Watcher watcher_;
+};
+
+}  // namespace millrace::coordinator

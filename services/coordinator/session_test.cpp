@@ -1,0 +1,287 @@
+// One session against a broker that a test plays. Also proves state_partition.cpp.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+import millrace.base;
+import millrace.coordinator;
+import millrace.groups;
+import millrace.ipc.coordination;
+import millrace.protocol.api;
+import millrace.protocol.batch;
+import millrace.protocol.groups;
+import millrace.protocol.wire;
+import millrace.runtime;
+
+namespace millrace::coordinator {
+namespace {
+
+using namespace coordination;
+
+const PartitionIndex only(0);
+
+// A session, and a broker with one partition, whose log is a list of batches.
+class Played {
+ public:
+  explicit Played(SimulatedExecutor& at, std::vector<OwnedBytes> written = {})
+      : executor(at), log(std::move(written)) {
+    session.emplace(
+        executor, random, buffers, options, logger,
+        SessionLink{.send = [this](const ToBroker& message) { said.push_back(message); },
+                    .give_up = [this](std::string why) { given_up = std::move(why); }});
+  }
+
+  Result<void> say(const ToCoordinator& message) { return session->take(encode(message)); }
+  void greet() {
+    ASSERT_TRUE(say(Hello{protocol_version, BrokerId(1), Uuid{}, SessionId(5)}).has_value());
+    ASSERT_TRUE(say(Lead{only, LeaderEpoch(3)}).has_value());
+  }
+  // Carries out reads and appends until there are no more.
+  void carry_out() {
+    for (std::size_t i = 0; i < said.size(); ++i) {
+      if (const auto* const read = std::get_if<Read>(&said[i])) {
+        give(Read(*read));
+      } else if (const auto* const append = std::get_if<Append>(&said[i])) {
+        take(Append(*append));
+      } else if (const auto* const answer = std::get_if<ClientAnswer>(&said[i])) {
+        answers.push_back(*answer);
+      }
+    }
+    said.clear();
+  }
+  void give(const Read& read) {
+    Batches batches{read.of, ErrorCode::none, read.from, Offset(end()), {}};
+    std::int64_t position = 0;
+    for (const OwnedBytes& batch : log) {
+      const auto header = protocol::read_batch_header(batch);
+      position = header->base_offset.value() + header->last_offset_delta + 1;
+      if (position <= read.from.value()) continue;
+      batches.batches = batch;  // one at a time
+      batches.next = Offset(position);
+      break;
+    }
+    ++reads;
+    EXPECT_TRUE(say(batches).has_value());
+  }
+  void take(Append append) {
+    ++appends;
+    EXPECT_EQ(append.session, SessionId(5));
+    if (loses) {
+      EXPECT_TRUE(say(AppendFailed{append.of, ErrorCode::not_leader_or_follower}).has_value());
+      return;
+    }
+    protocol::rewrite_base_offset_and_epoch(append.batch, Offset(end()), LeaderEpoch(3));
+    log.push_back(append.batch);
+    EXPECT_TRUE(say(Committed{append.of, append.ticket}).has_value());
+  }
+  [[nodiscard]] std::int64_t end() const {
+    if (log.empty()) return 0;
+    const auto header = protocol::read_batch_header(log.back());
+    return header->base_offset.value() + header->last_offset_delta + 1;
+  }
+  template <class Request>
+  void ask(const Request& request, std::int16_t version) {
+    const auto size = measure(request, version);
+    OwnedBytes body(size->inline_bytes);
+    protocol::Writer writer(body, {});
+    write(request, version, writer);
+    ClientRequest asked;
+    asked.number = last = last.next();
+    asked.api = Request::api_key;
+    asked.version = version;
+    asked.state_partitions = 1;
+    asked.topics = {{"orders", Uuid{}, 1}};
+    asked.body = std::move(body);
+    EXPECT_TRUE(say(asked).has_value());
+    carry_out();
+  }
+  // Of the last answer, in a version whose body begins with throttle time and error.
+  [[nodiscard]] ErrorCode error() const {
+    const ByteView body(answers.back().body);
+    return protocol::error_code_from(load_big_endian<std::int16_t>(body.data() + 4));
+  }
+  void commit(std::int64_t offset) {
+    protocol::OffsetCommitRequest::OffsetCommitRequestPartition partition;
+    partition.committed_offset = offset;
+    protocol::OffsetCommitRequest::OffsetCommitRequestTopic topic;
+    topic.name = "orders";
+    topic.partitions = {&partition, 1};
+    protocol::OffsetCommitRequest request;
+    request.group_id = "g";
+    request.topics = {&topic, 1};
+    ask(request, 6);
+  }
+  [[nodiscard]] const StatePartition& partition() const { return *session->partitions().at(only); }
+
+  SimulatedExecutor& executor;
+  Random random{1};
+  BufferPool buffers;
+  groups::Options options;
+  std::shared_ptr<MemoryLogSink> sink = std::make_shared<MemoryLogSink>();
+  Logger logger{sink, "test"};
+  std::deque<ToBroker> said;
+  std::vector<OwnedBytes> log;
+  std::vector<ClientAnswer> answers;
+  std::optional<std::string> given_up;
+  bool loses = false;
+  std::uint64_t reads = 0;
+  std::uint64_t appends = 0;
+  RequestNumber last;
+  std::optional<Session> session;
+};
+
+TEST(Session, loads_what_it_is_told_to_lead) {
+  SimulatedExecutor executor;
+  Played played(executor);
+  played.greet();
+  EXPECT_TRUE(played.partition().is_loading());
+  played.carry_out();
+  EXPECT_TRUE(played.partition().is_active());
+  played.commit(1);
+  played.commit(2);
+  EXPECT_EQ(played.log.size(), 2u);
+  Played next(executor, played.log);
+  next.greet();
+  next.carry_out();
+  EXPECT_TRUE(next.partition().is_active());
+  EXPECT_EQ(next.reads, 2u);
+  protocol::ListGroupsRequest list;
+  next.ask(list, 4);
+  EXPECT_EQ(next.error(), ErrorCode::none);
+}
+
+TEST(Session, while_a_partition_is_loaded_clients_are_told_so) {
+  SimulatedExecutor executor;
+  Played played(executor);
+  played.greet();
+  const auto reads = std::exchange(played.said, {});
+  protocol::ListGroupsRequest list;
+  played.ask(list, 4);
+  EXPECT_EQ(played.error(), ErrorCode::coordinator_load_in_progress);
+  played.said = reads;
+  played.carry_out();
+  played.ask(list, 4);
+  EXPECT_EQ(played.error(), ErrorCode::none);
+}
+
+TEST(Session, after_an_append_that_failed_it_loads_the_partition_again) {
+  SimulatedExecutor executor;
+  Played played(executor);
+  played.greet();
+  played.carry_out();
+  played.loses = true;
+  played.commit(1);
+  ASSERT_EQ(played.answers.size(), 1u) << "answered, though not done";
+  EXPECT_EQ(played.reads, 2u);
+  EXPECT_TRUE(played.partition().is_active());
+  played.loses = false;
+  played.commit(2);
+  EXPECT_EQ(played.log.size(), 1u);
+}
+
+TEST(Session, a_partition_that_cannot_be_read_is_tried_again) {
+  SimulatedExecutor executor;
+  Played played(executor, {OwnedBytes(100, std::byte{1})});
+  played.log.clear();
+  played.greet();
+  const Read read = std::get<Read>(played.said.back());
+  ASSERT_TRUE(played.say(Batches{read.of, ErrorCode::kafka_storage_error, {}, {}, {}}).has_value());
+  EXPECT_FALSE(played.partition().is_loading());
+  played.said.clear();
+  executor.advance(std::chrono::milliseconds{30});
+  ASSERT_FALSE(played.said.empty());
+  const Read again = std::get<Read>(played.said.back());
+  EXPECT_GT(again.of.load, read.of.load);
+  // Damage is no reason to go on without what is lost.
+  ASSERT_TRUE(played
+                  .say(Batches{again.of, ErrorCode::none, Offset(1), Offset(1),
+                               OwnedBytes(100, std::byte{1})})
+                  .has_value());
+  EXPECT_FALSE(played.partition().is_active());
+  played.said.clear();
+  executor.advance(std::chrono::milliseconds{50});
+  played.carry_out();
+  EXPECT_TRUE(played.partition().is_active());
+}
+
+TEST(Session, after_a_silence_it_decides_nothing_by_the_clock) {
+  SimulatedExecutor executor;
+  Played played(executor);
+  played.options.initial_rebalance_delay = groups::Milliseconds(0);
+  played.greet();
+  played.carry_out();
+  // A process that was stopped: time has passed, and no timer has run.
+  executor.manual_clock().advance(std::chrono::seconds{30});
+  EXPECT_FALSE(played.say(coordination::Ping{1}).has_value())
+      << "what comes after the silence is not taken: others may be behind it";
+  executor.run_until_idle();
+  EXPECT_EQ(played.appends, 0u);
+}
+
+TEST(Session, gives_up_when_the_broker_says_nothing) {
+  SimulatedExecutor executor;
+  Played played(executor);
+  played.greet();
+  played.carry_out();
+  for (int i = 0; i < 10; ++i) {
+    executor.advance(ping_interval);
+    ASSERT_TRUE(played.say(coordination::Ping{1}).has_value());
+  }
+  EXPECT_FALSE(played.given_up.has_value());
+  executor.advance(silence_max + std::chrono::milliseconds{2});
+  EXPECT_TRUE(played.given_up.has_value());
+}
+
+TEST(Session, what_breaks_the_protocol_is_an_error) {
+  SimulatedExecutor executor;
+  Played early(executor);
+  EXPECT_FALSE(early.say(coordination::Ping{1}).has_value()) << "before the greeting";
+  Played twice(executor);
+  twice.greet();
+  EXPECT_FALSE(twice.say(Hello{protocol_version, BrokerId(1), Uuid{}, SessionId(6)}).has_value());
+  Played newer(executor);
+  EXPECT_FALSE(
+      newer.say(Hello{protocol_version + 1, BrokerId(1), Uuid{}, SessionId(6)}).has_value());
+  Played invented(executor);
+  invented.greet();
+  invented.carry_out();
+  EXPECT_FALSE(
+      invented.say(Committed{{only, LeaderEpoch(3), LoadId(1)}, groups::Ticket(7)}).has_value())
+      << "an append that nobody made";
+  EXPECT_TRUE(
+      invented.say(Committed{{only, LeaderEpoch(3), LoadId(99)}, groups::Ticket(7)}).has_value())
+      << "of another load: dropped";
+  EXPECT_FALSE(invented.session->take(OwnedBytes(8, std::byte{7})).has_value());
+}
+
+TEST(Session, a_lost_partition_answers_what_is_open) {
+  SimulatedExecutor executor;
+  Played played(executor);
+  played.greet();
+  played.carry_out();
+  protocol::JoinGroupRequest join;
+  join.group_id = "g";
+  join.session_timeout_ms = 10'000;
+  join.rebalance_timeout_ms = 10'000;
+  join.protocol_type = "consumer";
+  protocol::JoinGroupRequest::JoinGroupRequestProtocol range{"range", protocol::empty_bytes};
+  join.protocols = {&range, 1};
+  played.ask(join, 3);
+  EXPECT_EQ(played.session->open_requests(), 1u);
+  ASSERT_TRUE(played.say(Lost{only}).has_value());
+  played.carry_out();
+  EXPECT_EQ(played.session->open_requests(), 0u);
+  EXPECT_EQ(played.error(), ErrorCode::not_coordinator);
+}
+
+}  // namespace
+}  // namespace millrace::coordinator
