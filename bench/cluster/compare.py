@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+"""Measures a Millrace cluster beside Apache Kafka 4.3.1, with Kafka's own tools as the client.
+
+Both run at once on this machine, and take their turns: each round measures one, then the other; the
+first round is thrown away, and medians of the others are shown. A row whose client used more than
+90 % of a core is marked: there the client is what is measured.
+"""
+
+import argparse
+import os
+import pathlib
+import platform
+import re
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import servers
+
+CLIENT_BOUND = 0.9
+TOOLS = "org.apache.kafka.tools."
+MEBI = 1024 * 1024
+
+PRODUCED = re.compile(
+    r"(\d+) records sent, ([\d.]+) records/sec \(([\d.]+) MB/sec\), .*? max latency"
+)
+LATENCIES = re.compile(
+    r"Percentiles: 50th = ([\d.]+), 99th = ([\d.]+), 99.9th = ([\d.]+)"
+)
+
+
+class Tool:
+    """Runs one of Kafka's tools and knows how much CPU it and the server took."""
+
+    def __init__(self, classpath, server):
+        self._classpath = classpath
+        self._server = server
+
+    def run(self, name, *arguments):
+        command = ["java", "-Xmx512m", "-cp", self._classpath, TOOLS + name, *arguments]
+        server_before = self._server.cpu_seconds()
+        client_before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        begin = time.monotonic()
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+        wall = time.monotonic() - begin
+        client = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if done.returncode != 0:
+            raise RuntimeError(f"{name}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+        self.server_cpu = self._server.cpu_seconds() - server_before
+        used = client.ru_utime + client.ru_stime - client_before.ru_utime - client_before.ru_stime
+        self.client_share = used / wall
+        return done.stdout
+
+
+def make_topic(classpath, server, topic, partitions):
+    Tool(classpath, server).run(
+        "TopicCommand", "--bootstrap-server", server.bootstrap, "--create", "--topic", topic,
+        "--partitions", str(partitions), "--replication-factor", "1",
+    )
+
+
+def delete_topic(classpath, server, topic):
+    Tool(classpath, server).run(
+        "TopicCommand", "--bootstrap-server", server.bootstrap, "--delete", "--topic", topic
+    )
+
+
+def produce(classpath, server, topic, records, size):
+    tool = Tool(classpath, server)
+    output = tool.run(
+        "ProducerPerformance", "--topic", topic, "--num-records", str(records), "--record-size",
+        str(size), "--throughput", "-1", "--producer-props",
+        f"bootstrap.servers={server.bootstrap}", "acks=1",
+    )
+    last = [found for found in map(PRODUCED.search, output.splitlines()) if found][-1]
+    gigabytes = records * size / 1e9
+    return {
+        "MB/s": float(last[3]),
+        "records/s": float(last[2]),
+        "CPU s/GB": tool.server_cpu / gigabytes,
+        "client": tool.client_share,
+    }
+
+
+def consume(classpath, server, topic, records, size):
+    tool = Tool(classpath, server)
+    output = tool.run(
+        "ConsumerPerformance", "--topic", topic, "--num-records", str(records),
+        "--bootstrap-server", server.bootstrap,
+    )
+    header, values = [
+        [word.strip() for word in line.split(",")]
+        for line in output.splitlines()
+        if line.count(",") >= 9
+    ][-2:]
+    row = dict(zip(header, values))
+    return {
+        "MB/s": float(row["fetch.MB.sec"]),
+        "CPU s/GB": tool.server_cpu / (records * size / 1e9),
+        "client": tool.client_share,
+    }
+
+
+def end_to_end(classpath, server, topic, records):
+    tool = Tool(classpath, server)
+    output = tool.run(
+        "EndToEndLatency", "--bootstrap-server", server.bootstrap, "--topic", topic,
+        "--num-records", str(records), "--producer-acks", "1", "--record-size", "100",
+    )
+    found = LATENCIES.search(output)
+    if not found:
+        raise RuntimeError(f"no latencies in: {output}")
+    return {
+        "p50 ms": float(found[1]),
+        "p99 ms": float(found[2]),
+        "p99.9 ms": float(found[3]),
+        "client": tool.client_share,
+    }
+
+
+def round_of(arguments, classpath, server, number):
+    """All rows of one round for one server: {row: {measure: value}}."""
+    scale = arguments.scale
+    rows = {}
+    topic = f"kilobyte-{number}"
+    count = int(1_000_000 * scale)
+    make_topic(classpath, server, topic, 8)
+    rows["produce 1 KB, 8 partitions"] = produce(classpath, server, topic, count, 1024)
+    rows["consume 1 KB"] = consume(classpath, server, topic, count, 1024)
+    delete_topic(classpath, server, topic)
+    for partitions in (1, 16):
+        topic = f"small-{partitions}-{number}"
+        make_topic(classpath, server, topic, partitions)
+        rows[f"produce 100 B, {partitions} partitions"] = produce(
+            classpath, server, topic, int(4_000_000 * scale), 100
+        )
+        delete_topic(classpath, server, topic)
+    topic = f"latency-{number}"
+    make_topic(classpath, server, topic, 1)
+    rows["end to end, acks=1, 100 B"] = end_to_end(
+        classpath, server, topic, int(10_000 * scale) + 100
+    )
+    delete_topic(classpath, server, topic)
+    rows["memory"] = {"MB resident": server.resident_bytes() / MEBI}
+    return rows
+
+
+def table(rounds, peers):
+    """Medians of all rounds but the first, as lines of text."""
+    kept = {name: all_rounds[1:] or all_rounds for name, all_rounds in rounds.items()}
+    lines = [f"{'':32}{'measure':14}" + "".join(f"{peer:>14}" for peer in peers) + f"{'ratio':>9}"]
+    first = kept[peers[0]][0]
+    for row, measures in first.items():
+        for measure in measures:
+            if measure == "client":
+                continue
+            values = [
+                statistics.median(one[row][measure] for one in kept[peer]) for peer in peers
+            ]
+            bound = any(
+                one[row].get("client", 0) > CLIENT_BOUND for peer in peers for one in kept[peer]
+            )
+            ratio = values[1] / values[0] if len(values) > 1 and values[0] else float("nan")
+            lines.append(
+                f"{row:32}{measure:14}" + "".join(f"{value:14.2f}" for value in values)
+                + f"{ratio:9.2f}" + ("  client-bound" if bound else "")
+            )
+    return lines
+
+
+def machine():
+    model = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    return f"{model}, {os.cpu_count()} cores, Linux {platform.release()}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--program", required=True, help="the millrace program")
+    parser.add_argument("--classpath", required=True, help="a file with Kafka's class path")
+    parser.add_argument("--rounds", type=int, default=3, help="after the one thrown away")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the number of records")
+    parser.add_argument("--only", choices=("kafka", "millrace"), help="one of the two alone")
+    parser.add_argument("--results", type=pathlib.Path, help="a directory that keeps the table")
+    arguments = parser.parse_args()
+    classpath = pathlib.Path(arguments.classpath).read_text().strip()
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="millrace-bench-"))
+    peers = [
+        servers.Kafka(directory / "kafka", classpath),
+        servers.Millrace(directory / "millrace", arguments.program),
+    ]
+    if arguments.only:
+        peers = [peer for peer in peers if peer.name == arguments.only]
+    rounds = {peer.name: [] for peer in peers}
+    try:
+        for peer in peers:
+            peer.start()
+            print(f"{peer.name} is ready after {peer.ready_s:.2f} s, "
+                  f"{peer.resident_bytes() / MEBI:.0f} MB", flush=True)
+        for number in range(arguments.rounds + 1):
+            for peer in peers:
+                rounds[peer.name].append(round_of(arguments, classpath, peer, number))
+                print(f"round {number} of {arguments.rounds}: {peer.name}", flush=True)
+        text = [f"machine: {machine()}",
+                *(f"{peer.name}: ready after {peer.ready_s:.2f} s" for peer in peers),
+                *table(rounds, [peer.name for peer in peers])]
+        print("\n".join(text))
+        if arguments.results:
+            arguments.results.mkdir(parents=True, exist_ok=True)
+            name = time.strftime("cluster-%Y-%m-%d.txt")
+            (arguments.results / name).write_text("\n".join(text) + "\n")
+        return 0
+    finally:
+        for peer in peers:
+            peer.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
