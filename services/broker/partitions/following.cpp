@@ -228,6 +228,14 @@ Task<void> Partitions::make(TopicPartition partition, Novelty novelty, Work& wor
   if (place.settings != settings) {
     static_cast<void>(manager_.set_config(partition, place.settings->log));
   }
+  // What was recovered is shown when it is on the disk.
+  if (settings->log.flush_records && (*log)->flushed_end() < (*log)->end()) {
+    if (const auto flushed = co_await (*log)->flush(); !flushed) {
+      note_failure(partition, flushed.error(), work);
+      co_return;
+    }
+    if (stopped_) co_return;
+  }
   if (failed_.erase(partition) != 0) log_.info("{} can be used now", to_string(partition));
   const auto position = static_cast<std::size_t>(partition.partition.value());
   auto made = std::make_shared<Partition>(context_, topic->name, topic->id, partition.partition,

@@ -178,6 +178,7 @@ Response Produce::answer() {
   if (topics == nullptr || responses == nullptr) {
     return Response::close("a produce request of more partitions than memory is given for");
   }
+  const bool knows_hints = request_.context.version >= first_produce_version_with_hints;
   std::vector<Answer::NodeEndpoint> endpoints;
   std::size_t next = 0;
   for (std::size_t i = 0; i < message_.topic_data.size(); ++i) {
@@ -188,7 +189,9 @@ Response Produce::answer() {
     for (; next < first + topic.partition_data.size(); ++next) {
       ProducePart& part = parts_[next];
       fill(responses[next], part);
-      if (part.leader.leader != no_broker) add_endpoint(part.leader.leader, endpoints);
+      if (knows_hints && part.leader.leader != no_broker) {
+        add_endpoint(part.leader.leader, endpoints);
+      }
     }
     topics[i].partition_responses =
         std::span<const Answer::PartitionProduceResponse>(responses + first, next - first);
