@@ -1,4 +1,4 @@
-// Also proves image.cpp.
+// Also proves image.cpp, limits.cppm, types.cppm.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -34,7 +34,8 @@ def main(arguments: list[str]) -> int:
     match arguments:
         case ["family", schema, family, out, *module]:
             messages = read_family(Path(schema) / family)
-            write_if_changed(Path(out) / f"{family}.cppm", emit_interface(family, messages, *module))
+            interface = emit_interface(family, messages, *module)
+            write_if_changed(Path(out) / f"{family}.cppm", interface)
             write_if_changed(Path(out) / f"{family}.cpp", emit_bodies(family, messages, *module))
         case ["api", schema, out]:
             messages = [
