@@ -73,13 +73,17 @@ NewTopic group_topic(const ServerConfig& config, std::size_t broker_count) {
   const auto brokers = static_cast<std::int16_t>(
       std::clamp<std::size_t>(broker_count, 1, std::numeric_limits<std::int16_t>::max()));
   const auto factor = static_cast<std::int16_t>(config.get<"offsets.topic.replication.factor">());
+  // The setting may be smaller than a topic's may.
+  constexpr std::int64_t segment_bytes_min =
+      config::definition_of<config::TopicSet, "segment.bytes">.range.min;
+  const std::int64_t segment_bytes =
+      std::max(config.get<"offsets.topic.segment.bytes">().value(), segment_bytes_min);
   return {.name = std::string(group_state_topic),
           .partitions = config.get<"offsets.topic.num.partitions">(),
           .replication_factor = std::min(factor, brokers),
           .settings = {{"cleanup.policy", "compact"},
                        {"compression.type", "producer"},
-                       {"segment.bytes",
-                        fmt::format("{}", config.get<"offsets.topic.segment.bytes">().value())}}};
+                       {"segment.bytes", fmt::format("{}", segment_bytes)}}};
 }
 
 void TopicCreation::create_missing(std::string_view name, const RequestContext& asked) {
@@ -91,7 +95,8 @@ void TopicCreation::create_missing(std::string_view name, const RequestContext& 
   }
   NewTopic topic = group_topic(config, around_.images.current()->broker_count());
   const auto wanted = config.get<"offsets.topic.replication.factor">();
-  if (topic.replication_factor < wanted && !names_.contains(name)) {
+  if (topic.replication_factor < wanted && !warned_) {
+    warned_ = true;
     log_.warning("{} is made with {} replicas instead of {}: there are no more brokers", name,
                  topic.replication_factor, wanted);
   }

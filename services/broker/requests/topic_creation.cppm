@@ -66,6 +66,7 @@ class TopicCreation {
   std::set<std::string, std::less<>> names_;
   TaskGroup running_;
   bool stopped_ = false;
+  bool warned_ = false;  // that the topic of groups has too few replicas
 };
 
 }  // namespace millrace::broker

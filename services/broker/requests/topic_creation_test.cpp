@@ -162,15 +162,23 @@ TEST(TopicCreation, makes_the_state_topic_of_groups_on_first_use) {
 TEST(TopicCreation, gives_the_state_topic_of_groups_its_settings) {
   const auto config = server_config({{"offsets.topic.num.partitions", "4", 0},
                                      {"offsets.topic.replication.factor", "1", 0},
-                                     {"offsets.topic.segment.bytes", "1000000", 0}});
+                                     {"offsets.topic.segment.bytes", "2000000", 0}});
   const NewTopic expected{.name = "__consumer_offsets",
                           .partitions = 4,
                           .replication_factor = 1,
                           .settings = {{"cleanup.policy", "compact"},
                                        {"compression.type", "producer"},
-                                       {"segment.bytes", "1000000"}}};
+                                       {"segment.bytes", "2000000"}}};
   EXPECT_EQ(group_topic(*config, 3), expected);
   EXPECT_EQ(group_topic(*config, 0).replication_factor, 1);
+}
+
+// The property may be smaller than the same property of a topic: no controller would make it.
+TEST(TopicCreation, gives_the_state_topic_of_groups_segments_as_large_as_a_topics_must_be) {
+  const auto config = server_config({{"offsets.topic.segment.bytes", "1000", 0}});
+  const NewTopic topic = group_topic(*config, 1);
+  EXPECT_EQ(topic.settings.back(),
+            (std::pair<std::string, std::string>("segment.bytes", "1048576")));
 }
 
 }  // namespace
