@@ -6,6 +6,7 @@ export import millrace.metadata.machine;
 export import millrace.raft;
 export import millrace.raft.store;
 export import millrace.runtime.process;
+export import :metrics;
 export import :process;
 export import :quorum;
 export import :service;

@@ -3,12 +3,10 @@ module;
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -62,12 +60,26 @@ Result<Plan> plan_of(const config::ServerConfig& server) {
   return plan;
 }
 
-Result<void> make_directory(const std::string& directory) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (!error) return {};
-  return failure(ErrorKind::io, formatted("the directory {} of the metadata log cannot be made: {}",
-                                          directory, error.message()));
+// Durably, with all above it: what is acknowledged later must be found again.
+Task<Result<void>> make_directories(FileSystem& files, std::string directory) {
+  for (std::size_t end = 1; end <= directory.size(); ++end) {
+    if (end < directory.size() && directory[end] != '/') continue;
+    const std::string path = directory.substr(0, end);
+    const auto made = co_await files.make_directory(path);
+    if (!made) {
+      if (storage::storage_fault(made.error().fault) == storage::StorageFault::already_exists) {
+        continue;
+      }
+      co_return failure(ErrorKind::io, storage::storage_error(made.error(), path).message);
+    }
+    const std::size_t slash = path.rfind('/');
+    const std::string above = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    const auto synced = co_await files.sync_directory(above);
+    if (!synced) {
+      co_return failure(ErrorKind::io, storage::storage_error(synced.error(), above).message);
+    }
+  }
+  co_return Result<void>();
 }
 
 FileSystemSetting file_system_setting_of(const config::ServerConfig& server) {
@@ -95,6 +107,7 @@ struct Running {
   FileSystemKind kind;
   rpc::RpcThread& thread;
 
+  std::optional<ControllerMetrics> metrics{};
   std::unique_ptr<PosixFileSystem> files{};
   std::unique_ptr<Quorum> quorum{};
   std::unique_ptr<Service> service{};
@@ -143,7 +156,13 @@ Task<Result<void>> serve(Running& running, Shard& here) {
   auto files = make_file_system(running.kind, here.loop(), running.pool);
   if (!files) co_return failure(std::move(files).error());
   running.files = *std::move(files);
+  const auto made = co_await make_directories(*running.files, running.plan.directory);
+  if (!made) co_return failure(made.error());
+  auto metrics = ControllerMetrics::create(process.metrics(), here.index());
+  if (!metrics) co_return failure(std::move(metrics).error());
+  running.metrics.emplace(*std::move(metrics));
   QuorumOptions options;
+  options.metrics = &*running.metrics;
   options.directory = running.plan.directory;
   options.self = running.plan.self;
   options.metadata = metadata::options_from(running.server);
@@ -192,7 +211,6 @@ Task<void> end(Running& running) {
 Result<void> run_controller(Process& process) {
   auto plan = plan_of(process.config());
   if (!plan) return failure(std::move(plan).error());
-  if (auto made = make_directory(plan->directory); !made) return made;
   const auto choice = choose_file_system(file_system_setting_of(process.config()));
   if (!choice) return failure(choice.error());
   process.log().info("{}", choice->reason);

@@ -225,8 +225,12 @@ Task<void> Quorum::carry_out(raft::Effects effects) {
 
 Task<std::optional<raft::Persisted>> Quorum::persist(const raft::Write& write) {
   while (true) {
+    const MonotonicTime began = now();
     auto persisted = co_await store_->persist(write);
-    if (persisted) co_return *persisted;
+    if (persisted) {
+      options_.metrics->sync_time.record(now() - began);
+      co_return *persisted;
+    }
     if (!storage::is_shortage(persisted.error().fault)) {
       fail({ErrorKind::io, persisted.error().message});
       co_return std::nullopt;
@@ -243,7 +247,9 @@ void Quorum::apply(const raft::Effects& effects) {
     apply(entry);
   }
   follow_role();
+  options_.metrics->leads.set(machine_.leads() ? 1 : 0);
   if (effects.committed.empty()) return;
+  options_.metrics->show(*image());
   for (Wakeup* follower : followers_) follower->notify();
   snapshot_if_due();
 }

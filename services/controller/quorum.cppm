@@ -21,6 +21,7 @@ import millrace.raft;
 import millrace.raft.store;
 import millrace.runtime;
 import millrace.storage.files;
+import :metrics;
 import :wakeup;
 
 export namespace millrace::controller {
@@ -35,6 +36,7 @@ struct QuorumOptions {
   raft::StoreOptions store;
   // A snapshot is written after so many bytes of entries.
   std::uint64_t snapshot_after_bytes = 20 * mebibyte;
+  ControllerMetrics* metrics = nullptr;  // outlives the quorum
 };
 
 // Entries as those who follow the metadata get them.

@@ -132,6 +132,7 @@ Task<void> Quorum::save_snapshot() {
   if (meta && !error) {
     auto finished = co_await store_->finish_save(*meta);
     if (finished) {
+      options_.metrics->snapshots.add();
       log_.info("wrote a snapshot at entry {}: {} bytes", meta->last.index.value(), total);
       events_.emplace_back(*std::move(finished));
       work_.notify();
