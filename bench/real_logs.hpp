@@ -117,15 +117,15 @@ class RealLogs {
     std::printf("%s\n", choice->reason.c_str());
     files_ = std::move(make_file_system(choice->kind, *loop_, *pool_).value());
     open_files_.emplace(*files_);
-    mapped_files_.emplace(*files_, *open_files_);
-    segments_.emplace(SegmentContext{*loop_, *files_, *open_files_, *mapped_files_, buffers_,
+    index_cache_.emplace(*files_, *open_files_);
+    segments_.emplace(SegmentContext{*loop_, *files_, *open_files_, *index_cache_, buffers_,
                                      decompressor_,
                                      Logger(std::make_shared<StandardError>(), "bench")});
     context_.emplace(LogContext{*segments_, producers_, keeper_});
   }
   ~RealLogs() {
     loop_->run(close_files());
-    mapped_files_.reset();
+    index_cache_.reset();
     open_files_.reset();
     files_.reset();
     pool_->stop();
@@ -169,7 +169,7 @@ class RealLogs {
   std::unique_ptr<FilePool> pool_;
   std::unique_ptr<PosixFileSystem> files_;
   std::optional<OpenFiles> open_files_;
-  std::optional<MappedFiles> mapped_files_;
+  std::optional<IndexCache> index_cache_;
   BufferPool buffers_;
   protocol::Decompressor decompressor_;
   ProducerBudget producers_;

@@ -32,7 +32,7 @@ Process::Process(SimulatedDisk& disk, SimulatedExecutor& simulated,
     : executor(simulated),
       files(disk, simulated, options),
       keeper(files),
-      segments{executor, files, open_files, mapped_files, buffers, decompressor, std::move(log)},
+      segments{executor, files, open_files, index_cache, buffers, decompressor, std::move(log)},
       context{segments, producers, keeper, keeps_tails ? &tails : nullptr},
       cleaned(files, std::string(log_root)),
       cleaner(segments, compressor, cleaned, {cleaner_buffer_bytes}) {}

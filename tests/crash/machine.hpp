@@ -40,7 +40,7 @@ struct Process {
   SimulatedExecutor& executor;
   SimulatedFileSystem files;
   OpenFiles open_files{files, 6};
-  MappedFiles mapped_files{files, open_files, 6};
+  IndexCache index_cache{files, open_files, 2 * kibibyte};
   BufferPool buffers;
   protocol::Decompressor decompressor;
   ProducerBudget producers;

@@ -15,12 +15,15 @@
 #include <utility>
 #include <vector>
 
+#include "fuzz_input.hpp"
+
 import millrace.storage.log;
 
 namespace {
 
 using namespace millrace;
 using namespace millrace::storage;
+using fuzz::Input;
 
 constexpr std::string_view directory = "/data/orders-0";
 using Files = std::map<std::string, std::string>;
@@ -88,7 +91,7 @@ struct World {
   SimulatedDisk disk;
   SimulatedFileSystem files;
   OpenFiles open_files{files, 8};
-  MappedFiles mapped_files{files, open_files, 8};
+  IndexCache index_cache{files, open_files, 8 * kibibyte};
   BufferPool buffers;
   protocol::Decompressor decompressor;
   ProducerBudget producers;
@@ -96,7 +99,7 @@ struct World {
   SegmentContext segments{executor,
                           files,
                           open_files,
-                          mapped_files,
+                          index_cache,
                           buffers,
                           decompressor,
                           Logger(std::make_shared<NoLines>(), "fuzz")};
@@ -145,23 +148,6 @@ const Files& sound_files() {
   }();
   return files;
 }
-
-class Input {
- public:
-  Input(const std::uint8_t* data, std::size_t size) : data_(data, size) {}
-
-  [[nodiscard]] bool more() const { return !data_.empty(); }
-  std::uint8_t byte() {
-    if (data_.empty()) return 0;
-    const std::uint8_t first = data_.front();
-    data_ = data_.subspan(1);
-    return first;
-  }
-  std::size_t number() { return std::size_t{byte()} * 256 + byte(); }
-
- private:
-  std::span<const std::uint8_t> data_;
-};
 
 // A byte of one batch is changed, and its CRC put right.
 void change_batch(std::string& text, Input& input) {

@@ -17,12 +17,15 @@
 #include <utility>
 #include <vector>
 
+#include "fuzz_input.hpp"
+
 import millrace.raft.store;
 
 namespace {
 
 using namespace millrace;
 using namespace millrace::raft;
+using fuzz::Input;
 using storage::StorageFault;
 
 const std::string directory = "/raft";
@@ -92,23 +95,6 @@ const Files& sound_files() {
   }();
   return files;
 }
-
-class Input {
- public:
-  Input(const std::uint8_t* data, std::size_t size) : data_(data, size) {}
-
-  [[nodiscard]] bool more() const { return !data_.empty(); }
-  std::uint8_t byte() {
-    if (data_.empty()) return 0;
-    const std::uint8_t first = data_.front();
-    data_ = data_.subspan(1);
-    return first;
-  }
-  std::size_t number() { return std::size_t{byte()} * 256 + byte(); }
-
- private:
-  std::span<const std::uint8_t> data_;
-};
 
 // A record with any fields and a right checksum is put behind a segment.
 void add_record(const std::string& name, std::string& text, Input& input) {

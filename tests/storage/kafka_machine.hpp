@@ -153,12 +153,12 @@ class KafkaMachine : public DumpMachine {
   bool clean;
   KafkaKeeper keeper{files};
   OpenFiles open_files{files, 8};
-  MappedFiles mapped_files{files, open_files, 8};
+  IndexCache index_cache{files, open_files, 8 * kibibyte};
   ProducerBudget producers;
   SegmentContext segments{executor,
                           files,
                           open_files,
-                          mapped_files,
+                          index_cache,
                           buffers,
                           decompressor,
                           Logger(std::make_shared<FailOnError>(), "kafka")};

@@ -23,6 +23,10 @@ namespace {
 // How long a pass that is throttled goes without looking whether it was cancelled.
 constexpr Duration throttle_step = std::chrono::milliseconds(100);
 
+// How many bytes were written of what was given.
+using Used = std::optional<std::size_t>;
+constexpr Used enough = std::nullopt;
+
 StorageError read_failure(const ReadError& error, const std::string& directory) {
   if (error.fault == ReadFault::storage) return error.storage;
   return {StorageFault::invalid, directory + ": the log begins later by now", std::nullopt};
@@ -122,6 +126,40 @@ Task<StorageResult<void>> CleaningPass::map_keys() {
   co_return StorageResult<void>();
 }
 
+// Passes the batches of a segment, from a position on, to `use`, each checked. False if `use` had
+// enough or the pass was cancelled.
+template <class Use>
+Task<StorageResult<bool>> CleaningPass::walk(Segment& segment, std::uint64_t position,
+                                             BatchOrder order, Offset end, Use& use) {
+  const auto lease = co_await segment.open_log();
+  if (!lease) co_return failure(lease.error());
+  SegmentContext& context = context_.segments;
+  BatchScanner scanner(context.files, context.buffers, lease->handle(), segment.log_path(),
+                       position, segment.bytes(), ScanDepth::crc);
+  for (;;) {
+    const auto more = co_await scanner.fill();
+    if (!more) co_return failure(more.error());
+    if (!*more) break;
+    while (const auto scanned = scanner.next()) {
+      auto misplaced = co_await log_.check_place(segment, order, *scanned);
+      if (!misplaced) co_return failure(misplaced.error());
+      if (*misplaced) co_return failure(damage(segment, **misplaced));
+      const std::size_t read = scanned->batch.bytes().size();
+      const StorageResult<Used> used = co_await use(*scanned);
+      if (!used) co_return failure(used.error());
+      if (!*used) co_return StorageResult<bool>(false);
+      report_.bytes_read += read;
+      co_await pause(read + **used);
+      if (cancelled_) co_return StorageResult<bool>(false);
+    }
+  }
+  if (scanner.end() != ScanEnd::complete) {
+    co_return failure(damage(segment, scanner.position(), scanner.reason()));
+  }
+  if (const auto misplaced = order.end(end)) co_return failure(damage(segment, *misplaced));
+  co_return StorageResult<bool>(true);
+}
+
 Task<StorageResult<bool>> CleaningPass::map_segment(Segment& segment, Offset end,
                                                     KeyMapper& mapper) {
   using Room = StorageResult<bool>;
@@ -139,38 +177,19 @@ Task<StorageResult<bool>> CleaningPass::map_segment(Segment& segment, Offset end
     position = (*begin)->position;
     order = BatchOrder();
   }
-  const auto lease = co_await segment.open_log();
-  if (!lease) co_return failure(lease.error());
-  SegmentContext& context = context_.segments;
-  BatchScanner scanner(context.files, context.buffers, lease->handle(), segment.log_path(),
-                       position, segment.bytes(), ScanDepth::crc);
-  for (;;) {
-    const auto more = co_await scanner.fill();
-    if (!more) co_return failure(more.error());
-    if (!*more) break;
-    while (const auto scanned = scanner.next()) {
-      auto misplaced = co_await log_.check_place(segment, order, *scanned);
-      if (!misplaced) co_return failure(misplaced.error());
-      if (*misplaced) co_return failure(damage(segment, **misplaced));
-      if (scanned->batch.header().base_offset >= range_.to) co_return Room(true);
-      const auto added = mapper.add(scanned->batch);
-      if (!added) {
-        co_return failure(damage(segment, scanned->position, protocol::sentence(added.error())));
-      }
-      if (!*added) co_return Room(false);
-      const std::size_t bytes = scanned->batch.bytes().size();
-      report_.bytes_read += bytes;
-      co_await pause(bytes);
-      if (cancelled_) co_return Room(true);
+  bool has_room = true;
+  const auto use = [&](const ScannedBatch& scanned) -> Task<StorageResult<Used>> {
+    if (scanned.batch.header().base_offset >= range_.to) co_return StorageResult<Used>(enough);
+    const auto added = mapper.add(scanned.batch);
+    if (!added) {
+      co_return failure(damage(segment, scanned.position, protocol::sentence(added.error())));
     }
-  }
-  if (scanner.end() != ScanEnd::complete) {
-    co_return failure(damage(segment, scanner.position(), scanner.reason()));
-  }
-  if (const auto misplaced = order.end(end)) {
-    co_return failure(damage(segment, *misplaced));
-  }
-  co_return Room(true);
+    has_room = *added;
+    co_return StorageResult<Used>(has_room ? Used(0) : enough);
+  };
+  const auto walked = co_await walk(segment, position, order, end, use);
+  if (!walked) co_return failure(walked.error());
+  co_return Room(has_room);
 }
 
 Task<StorageResult<void>> CleaningPass::clean_segments() {
@@ -275,42 +294,22 @@ Task<StorageResult<bool>> CleaningPass::clean_segment(CleanedSegment& cleaned, S
   const auto aborted = co_await log_.aborted(segment.base(), end);
   if (!aborted) co_return failure(read_failure(aborted.error(), log_.directory()));
   transactions_.expect(*aborted);
-  const auto lease = co_await segment.open_log();
-  if (!lease) co_return failure(lease.error());
-  SegmentContext& context = context_.segments;
-  BatchScanner scanner(context.files, context.buffers, lease->handle(), segment.log_path(), 0,
-                       segment.bytes(), ScanDepth::crc);
-  BatchOrder order(segment.base());
-  for (;;) {
-    const auto more = co_await scanner.fill();
-    if (!more) co_return failure(more.error());
-    if (!*more) break;
-    while (const auto scanned = scanner.next()) {
-      auto misplaced = co_await log_.check_place(segment, order, *scanned);
-      if (!misplaced) co_return failure(misplaced.error());
-      if (*misplaced) co_return failure(damage(segment, **misplaced));
-      const auto filtered = filter_->filter(scanned->batch);
-      if (!filtered) {
-        co_return failure(damage(segment, scanned->position, protocol::sentence(filtered.error())));
-      }
-      last_read_ = scanned->batch.header();
-      if (filtered->fate != BatchFate::copied) changed = true;
-      if (!filtered->bytes.empty()) {
-        const auto added = co_await cleaned.add(filtered->bytes, filtered->header);
-        if (!added) co_return failure(added.error());
-      }
-      const std::size_t bytes = scanned->batch.bytes().size();
-      report_.bytes_read += bytes;
-      co_await pause(bytes + filtered->bytes.size());
-      if (cancelled_) co_return StorageResult<bool>(changed);
+  const auto use = [&](const ScannedBatch& scanned) -> Task<StorageResult<Used>> {
+    const auto filtered = filter_->filter(scanned.batch);
+    if (!filtered) {
+      co_return failure(damage(segment, scanned.position, protocol::sentence(filtered.error())));
     }
-  }
-  if (scanner.end() != ScanEnd::complete) {
-    co_return failure(damage(segment, scanner.position(), scanner.reason()));
-  }
-  if (const auto misplaced = order.end(end)) {
-    co_return failure(damage(segment, *misplaced));
-  }
+    last_read_ = scanned.batch.header();
+    if (filtered->fate != BatchFate::copied) changed = true;
+    if (!filtered->bytes.empty()) {
+      const auto added = co_await cleaned.add(filtered->bytes, filtered->header);
+      if (!added) co_return failure(added.error());
+    }
+    co_return StorageResult<Used>(filtered->bytes.size());
+  };
+  const auto walked = co_await walk(segment, 0, BatchOrder(segment.base()), end, use);
+  if (!walked) co_return failure(walked.error());
+  if (!*walked) co_return StorageResult<bool>(changed);
   for (const AbortedTransaction& transaction : transactions_.take_needed()) {
     cleaned.add_aborted(transaction);
   }

@@ -88,6 +88,9 @@ class CleaningPass {
 
  private:
   [[nodiscard]] Task<StorageResult<void>> map_keys();
+  template <class Use>
+  [[nodiscard]] Task<StorageResult<bool>> walk(Segment& segment, std::uint64_t position,
+                                               BatchOrder order, Offset end, Use& use);
   [[nodiscard]] Task<StorageResult<bool>> map_segment(Segment& segment, Offset end,
                                                       KeyMapper& mapper);
   [[nodiscard]] Task<StorageResult<void>> clean_segments();

@@ -22,9 +22,12 @@ TimestampOffset TimeIndexView::last() const {
 }
 
 TimestampOffset TimeIndexView::floor_of(Timestamp timestamp) const {
-  const std::size_t count =
-      first_part(entries(), [&](std::size_t i) { return entry(i).timestamp <= timestamp; });
+  const std::size_t count = entries_up_to_time(timestamp);
   return count == 0 ? TimestampOffset{no_timestamp, base_} : entry(count - 1);
+}
+
+std::size_t TimeIndexView::entries_up_to_time(Timestamp timestamp) const {
+  return first_part(entries(), [&](std::size_t i) { return entry(i).timestamp <= timestamp; });
 }
 
 std::size_t TimeIndexView::entries_up_to(Offset offset) const {

@@ -41,6 +41,8 @@ class TimeIndexView {
 
   // How many entries are at or below the offset: what a cut leaves.
   [[nodiscard]] std::size_t entries_up_to(Offset offset) const;
+  // How many entries have this timestamp or an earlier one.
+  [[nodiscard]] std::size_t entries_up_to_time(Timestamp timestamp) const;
 
  private:
   ByteView bytes_;

@@ -59,13 +59,13 @@ struct Process {
       : executor(simulated),
         files(disk, simulated, options),
         keeper(files),
-        segments{executor, files, open_files, mapped_files, buffers, decompressor, std::move(log)},
+        segments{executor, files, open_files, index_cache, buffers, decompressor, std::move(log)},
         context{segments, producers, keeper} {}
 
   SimulatedExecutor& executor;
   SimulatedFileSystem files;
   OpenFiles open_files{files, 8};
-  MappedFiles mapped_files{files, open_files, 8};
+  IndexCache index_cache{files, open_files, 32 * kibibyte};
   BufferPool buffers;
   protocol::Decompressor decompressor;
   ProducerBudget producers;

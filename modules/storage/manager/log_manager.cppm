@@ -252,7 +252,7 @@ class LogManager final : public DirectoryUser, public CleanerKeeper {
   ManagerMetrics metrics_;
   ConfigOf config_of_;
   OpenFiles open_files_;
-  MappedFiles mapped_files_;
+  IndexCache index_cache_;
   SegmentContext segments_;
   ProducerBudget producers_;
   TailMemory tails_;

@@ -43,7 +43,7 @@ struct ManagerOptions {
   Milliseconds scrub_pass_interval = scrub_pass_interval_default;
   // For all shards together.
   std::size_t open_files_max = 4 * open_files_max_default;
-  std::size_t mapped_files_max = 4 * mapped_files_max_default;
+  std::size_t index_cache_bytes = 4 * index_cache_bytes_default;
 };
 
 [[nodiscard]] ManagerOptions manager_options(const config::ServerConfig& config);

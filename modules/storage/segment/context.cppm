@@ -7,7 +7,7 @@ export module millrace.storage.segment:context;
 import millrace.base;
 import millrace.protocol.batch;
 import millrace.runtime;
-import :mapped_files;
+import :index_cache;
 import :open_files;
 
 export namespace millrace::storage {
@@ -17,7 +17,7 @@ struct SegmentContext {
   Executor& executor;
   FileSystem& files;
   OpenFiles& open_files;
-  MappedFiles& mapped_files;
+  IndexCache& index_cache;
   BufferPool& buffers;
   // For looking into compressed batches, one at a time.
   protocol::Decompressor& decompressor;

@@ -1,4 +1,5 @@
 module;
+#include <algorithm>
 #include <array>
 #include <coroutine>
 #include <cstddef>
@@ -12,17 +13,62 @@ module millrace.storage.segment;
 
 namespace millrace::storage {
 
-std::optional<ByteView> IndexFile::first_part() {
+std::size_t IndexFile::parts() const {
+  const std::size_t in_part = IndexCache::page_bytes(entries_.entry_bytes());
   const std::size_t bytes = entries_.first_in_memory() * entries_.entry_bytes();
-  if (bytes == 0) return ByteView();
-  const ByteView mapped = mapping_.bytes();
-  if (mapped.size() < bytes) return std::nullopt;
-  return mapped.first(bytes);
+  return (bytes + in_part - 1) / in_part;
 }
 
-Task<StorageResult<void>> IndexFile::map(SegmentContext& context, std::string path) {
+std::optional<IndexPart> IndexFile::part_at(std::size_t number) {
+  const std::size_t entry_bytes = entries_.entry_bytes();
+  const std::size_t in_part = IndexCache::page_bytes(entry_bytes);
+  const std::size_t begin = number * in_part;
+  const std::size_t all = entries_.first_in_memory() * entry_bytes;
+  const std::size_t size = std::min(in_part, all - begin);
+  const ByteView firsts = place_.firsts();
+  const ByteView page = place_.page(number);
+  if (page.size() < size) {
+    wanted_ = number;
+    return std::nullopt;
+  }
+  IndexPart part{page.first(size), begin / entry_bytes, {}};
+  const std::size_t next = (number + 1) * entry_bytes;
+  if (number + 1 < parts() && firsts.size() >= next + entry_bytes) {
+    part.next = firsts.subspan(next, entry_bytes);
+  }
+  return part;
+}
+
+Task<StorageResult<void>> IndexFile::load(SegmentContext& context, std::string path) {
   const std::size_t bytes = entries_.first_in_memory() * entries_.entry_bytes();
-  co_return co_await context.mapped_files.map(mapping_, std::move(path), bytes);
+  if (!wanted_) {
+    co_return co_await context.index_cache.load_firsts(place_, std::move(path),
+                                                       entries_.entry_bytes(), bytes);
+  }
+  // It may have been cut since.
+  if (*wanted_ >= parts()) co_return StorageResult<void>();
+  co_return co_await context.index_cache.load_page(place_, std::move(path), entries_.entry_bytes(),
+                                                   bytes, *wanted_);
+}
+
+Task<StorageResult<std::vector<std::byte>>> IndexFile::read_all(SegmentContext& context,
+                                                                std::string path) {
+  std::vector<std::byte> bytes(entries_.first_in_memory() * entries_.entry_bytes());
+  if (bytes.empty()) co_return bytes;
+  const auto lease = co_await context.open_files.acquire(path);
+  if (!lease) co_return failure(lease.error());
+  const auto read = co_await context.files.read(lease->handle(), 0, bytes);
+  if (!read) co_return storage_failure(read.error(), path);
+  if (*read != bytes.size()) {
+    co_return storage_failure(StorageFault::corrupt,
+                              path + " has " + std::to_string(*read) + " bytes where " +
+                                  std::to_string(bytes.size()) + " were written");
+  }
+  // Another one may have cut it meanwhile.
+  if (bytes.size() == entries_.first_in_memory() * entries_.entry_bytes()) {
+    context.index_cache.take_firsts(place_, entries_.entry_bytes(), bytes);
+  }
+  co_return bytes;
 }
 
 void IndexFile::found(std::uint64_t file_bytes) {
@@ -71,7 +117,7 @@ Task<StorageResult<void>> IndexFile::save(SegmentContext& context, std::string p
 
 Task<StorageResult<void>> IndexFile::keep(SegmentContext& context, std::string path,
                                           std::size_t count) {
-  context.mapped_files.unmap(mapping_);
+  context.index_cache.forget(place_);
   torn_ = false;
   entries_.keep(count);
   if (!file_made_) co_return StorageResult<void>();
@@ -86,7 +132,7 @@ Task<StorageResult<void>> IndexFile::keep(SegmentContext& context, std::string p
 Task<StorageResult<void>> IndexFile::replace(SegmentContext& context, std::string path,
                                              GrowingIndex entries) {
   entries_ = std::move(entries);
-  context.mapped_files.unmap(mapping_);
+  context.index_cache.forget(place_);
   torn_ = false;
   set_checked();
   if (entries_.empty() && !file_made_) co_return StorageResult<void>();

@@ -5,6 +5,7 @@ module;
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 export module millrace.storage.segment:index_file;
 
@@ -13,9 +14,16 @@ import millrace.runtime;
 import millrace.storage.files;
 import millrace.storage.index;
 import :context;
-import :mapped_files;
+import :index_cache;
 
 export namespace millrace::storage {
+
+// Some of the entries that are in the file only. Valid until the coroutine that asks suspends.
+struct IndexPart {
+  ByteView bytes;
+  std::size_t first = 0;  // how many lie before
+  ByteView next;          // the entry behind them; empty if it is not in the file only
+};
 
 // Entries that are added in memory, saved at the end of the file now and then, and searched in
 // both. A member of its segment, which sees to it that one changes it at a time.
@@ -31,15 +39,26 @@ class IndexFile {
 
   // The last entries: those in memory.
   [[nodiscard]] ByteView last_part() const { return entries_.bytes(); }
-  // The first entries, those that are in the file only; nothing if they must be mapped first.
-  [[nodiscard]] std::optional<ByteView> first_part();
-  [[nodiscard]] Task<StorageResult<void>> map(SegmentContext& context, std::string path);
+  // Of the first entries, those that are in the file only, the part that holds the last one of
+  // those that `count` counts: `count` says of entries how many of them, from the first on, are at
+  // or below what is looked for. Nothing if load() is needed first.
+  template <class Count>
+  [[nodiscard]] std::optional<IndexPart> part(Count count);
+  // The same by the number of the part; there are parts() of them.
+  [[nodiscard]] std::optional<IndexPart> part_at(std::size_t number);
+  [[nodiscard]] std::size_t parts() const;
+  // Reads what was missing when a part was asked for last.
+  [[nodiscard]] Task<StorageResult<void>> load(SegmentContext& context, std::string path);
+  // All entries that are in the file only.
+  [[nodiscard]] Task<StorageResult<std::vector<std::byte>>> read_all(SegmentContext& context,
+                                                                     std::string path);
   // Whether what was found in the file has been checked against the log.
   [[nodiscard]] bool checked() const { return checked_; }
   void set_checked() {
     checked_ = true;
     missing_ = false;
   }
+  void set_unchecked() { checked_ = false; }
 
   // Takes over a file of so many bytes, unchecked.
   void found(std::uint64_t file_bytes);
@@ -76,7 +95,24 @@ class IndexFile {
   bool torn_ = false;
   bool missing_ = false;
   GrowingIndex entries_;
-  MappedFiles::Mapping mapping_;
+  IndexCache::Place place_;
+  std::optional<std::size_t> wanted_;  // the part; without one, the first entries of all
 };
+
+template <class Count>
+std::optional<IndexPart> IndexFile::part(Count count) {
+  const std::size_t all = parts();
+  if (all == 0) return IndexPart{};
+  wanted_.reset();
+  const ByteView firsts = place_.firsts();
+  const std::size_t bytes = all * entries_.entry_bytes();
+  if (firsts.size() < bytes) {
+    // The one part has the one first entry.
+    if (all == 1) wanted_ = 0;
+    return std::nullopt;
+  }
+  const std::size_t before = count(firsts.first(bytes));
+  return part_at(before == 0 ? 0 : before - 1);
+}
 
 }  // namespace millrace::storage

@@ -20,12 +20,19 @@ std::vector<std::int64_t> offsets_in(ByteView bytes) {
 
 using Numbers = std::vector<std::int64_t>;
 
+// The entries that are in the file only, around a number.
+std::optional<IndexPart> part_around(IndexFile& index, std::int64_t number) {
+  return index.part(
+      [&](ByteView bytes) { return OffsetIndexView(bytes, base).entries_up_to(Offset(number)); });
+}
+
 TEST(IndexFile, is_in_the_file_in_memory_or_in_both_and_searched_as_one) {
   SegmentMachine machine;
   const std::string path = machine.path(base, kind);
   IndexFile index(kind, offset_index_entry_bytes);
   for (std::int64_t i = 1; i <= 5; ++i) add(index, i);
-  EXPECT_EQ(index.first_part()->size(), 0u);
+  EXPECT_EQ(index.parts(), 0u);
+  EXPECT_EQ(part_around(index, 3)->bytes.size(), 0u);
   machine.good(index.save(machine.context, path));
   EXPECT_TRUE(index.dirty());
   machine.good(index.sync(machine.context, path));
@@ -34,9 +41,11 @@ TEST(IndexFile, is_in_the_file_in_memory_or_in_both_and_searched_as_one) {
   add(index, 6);
   EXPECT_EQ(index.entries(), 6u);
   EXPECT_EQ(offsets_in(index.last_part()), (Numbers{5, 6}));
-  EXPECT_FALSE(index.first_part()) << "it must be mapped first";
-  machine.good(index.map(machine.context, path));
-  EXPECT_EQ(offsets_in(*index.first_part()), (Numbers{1, 2, 3, 4}));
+  EXPECT_FALSE(part_around(index, 3)) << "it must be read first";
+  machine.good(index.load(machine.context, path));
+  EXPECT_EQ(offsets_in(part_around(index, 3)->bytes), (Numbers{1, 2, 3, 4}));
+  EXPECT_EQ(offsets_in(*machine.wait(index.read_all(machine.context, path))),
+            (Numbers{1, 2, 3, 4}));
   machine.good(index.save(machine.context, path));
   EXPECT_EQ(offsets_in(as_bytes(machine.contents(base, kind))), (Numbers{1, 2, 3, 4, 5, 6}));
 }
@@ -50,9 +59,11 @@ TEST(IndexFile, is_cut_in_memory_and_in_the_file) {
     machine.good(index.save(machine.context, path));
     index.growing().drop_saved();
     for (std::int64_t i = 5; i <= 6; ++i) add(index, i);
-    machine.good(index.map(machine.context, path));
+    EXPECT_FALSE(part_around(index, 1));
+    machine.good(index.load(machine.context, path));
+    EXPECT_TRUE(part_around(index, 1));
     machine.good(index.keep(machine.context, path, kept));
-    EXPECT_EQ(machine.mapped_files.mapped(), 0u);
+    EXPECT_EQ(machine.index_cache.bytes(), 0u);
     EXPECT_EQ(index.entries(), kept);
     EXPECT_EQ(machine.contents(base, kind).size(), std::min<std::size_t>(kept, 4) * 8);
     machine.good(index.load_last(machine.context, path));
@@ -62,6 +73,44 @@ TEST(IndexFile, is_cut_in_memory_and_in_the_file) {
     expected.resize(kept);
     expected.push_back(9);
     EXPECT_EQ(offsets_in(as_bytes(machine.contents(base, kind))), expected);
+  }
+}
+
+// Parts of 512 entries each, of which the last one grows.
+TEST(IndexFile, of_many_entries_only_the_part_that_is_looked_at_is_read) {
+  SegmentMachine machine;
+  const std::string path = machine.path(base, kind);
+  IndexFile index(kind, offset_index_entry_bytes);
+  std::int64_t last = 0;
+  const auto grow = [&](std::int64_t to) {
+    while (last < to) add(index, ++last);
+    machine.good(index.save(machine.context, path));
+    index.growing().drop_saved();
+  };
+  const auto look = [&](std::int64_t number) {
+    auto part = part_around(index, number);
+    for (int i = 0; !part && i < 3; ++i) {
+      machine.good(index.load(machine.context, path));
+      part = part_around(index, number);
+    }
+    return part.value();
+  };
+  for (const std::int64_t to : {512, 513, 514, 1'024, 1'500, 1'501, 2'000}) {
+    grow(to);
+    for (std::int64_t number = 0; number < to; number += 37) {
+      const IndexPart part = look(number);
+      const OffsetIndexView view(part.bytes, base);
+      const std::int64_t first = number < 1 ? 0 : (number - 1) / 512 * 512;
+      ASSERT_EQ(part.first, static_cast<std::size_t>(first)) << number << " of " << to;
+      ASSERT_EQ(view.entry(0).offset, Offset(first + 1));
+      // The last entry of all is in memory.
+      const std::int64_t end = std::min(first + 512, to - 1);
+      ASSERT_EQ(view.entry(view.entries() - 1).offset, Offset(end));
+      ASSERT_EQ(part.next.empty(), end == to - 1);
+      if (!part.next.empty()) {
+        ASSERT_EQ(OffsetIndexView(part.next, base).entry(0).offset, Offset(end + 1));
+      }
+    }
   }
 }
 

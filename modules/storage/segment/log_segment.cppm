@@ -171,7 +171,7 @@ class Segment {
   [[nodiscard]] Task<StorageResult<void>> cut_indexes(Offset offset);
   // Makes offset and time index again from the log file.
   [[nodiscard]] Task<StorageResult<void>> rebuild_indexes(std::uint32_t index_interval_bytes);
-  // Whether the index files can be those of this log file, as far as they alone tell; maps them.
+  // Whether the index files can be those of this log file, as far as they alone tell.
   [[nodiscard]] Task<StorageResult<bool>> indexes_are_sane(Offset end);
   // Forgets all index entries, whatever they are.
   [[nodiscard]] Task<StorageResult<void>> forget_indexes();
@@ -202,15 +202,16 @@ class Segment {
     OffsetPosition floor;
     std::optional<OffsetPosition> next = std::nullopt;
   };
-  // Nothing if the index must be mapped first.
+  // Nothing if load_index() is needed first.
   [[nodiscard]] std::optional<Around> around_now(Offset offset);
   [[nodiscard]] std::optional<OffsetPosition> floor_of_position_now(std::uint64_t position);
   [[nodiscard]] Task<StorageResult<OffsetPosition>> floor_of(Offset offset);
   [[nodiscard]] Task<StorageResult<OffsetPosition>> floor_of_position(std::uint64_t position);
-  [[nodiscard]] Task<StorageResult<void>> map_index(IndexFile& index);
+  [[nodiscard]] Task<StorageResult<void>> load_index(IndexFile& index);
   [[nodiscard]] Task<StorageResult<void>> check_index(IndexFile& index);
-  [[nodiscard]] Task<StorageResult<Result<void>>> check_found(IndexFile& index);
-  [[nodiscard]] Task<StorageResult<bool>> is_short(IndexFile& index);
+  [[nodiscard]] Result<void> check_bytes(const IndexFile& index, ByteView bytes, Offset end) const;
+  [[nodiscard]] Task<StorageResult<Result<std::vector<std::byte>>>> check_found(IndexFile& index);
+  [[nodiscard]] Task<StorageResult<bool>> is_short(IndexFile& index, ByteView bytes);
   template <class Use>
   [[nodiscard]] Task<StorageResult<void>> for_each_record(BatchPlace place, Use use);
   [[nodiscard]] Task<StorageResult<std::optional<TimestampOffset>>> first_record_at(

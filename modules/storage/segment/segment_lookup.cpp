@@ -19,12 +19,18 @@ using protocol::BatchView;
 using protocol::RecordReader;
 using protocol::RecordView;
 
-// Brings the entries that are in the file only into reach, checked.
-Task<StorageResult<void>> Segment::map_index(IndexFile& index) {
+// Brings the entries that were asked for last, which are in the file only, into reach, checked.
+Task<StorageResult<void>> Segment::load_index(IndexFile& index) {
   // Another segment may have the name by now.
   if (removed_) co_return storage_failure(StorageFault::not_found, log_path_ + " was removed");
   if (!index.checked()) co_return co_await check_index(index);
-  co_return co_await index.map(context_, path(index.kind()));
+  auto loaded = co_await index.load(context_, path(index.kind()));
+  // The file has become shorter since it was checked: it is looked at once more.
+  if (!loaded && loaded.error().fault == StorageFault::corrupt) {
+    index.set_unchecked();
+    co_return co_await check_index(index);
+  }
+  co_return loaded;
 }
 
 std::optional<Segment::Around> Segment::around_now(Offset offset) {
@@ -35,13 +41,18 @@ std::optional<Segment::Around> Segment::around_now(Offset offset) {
     if (count < last.entries()) around.next = last.entry(count);
     return around;
   }
-  const auto bytes = offsets_.checked() ? offsets_.first_part() : std::nullopt;
-  if (!bytes) return std::nullopt;
-  const OffsetIndexView first(*bytes, base_);
+  const auto count_in = [&](ByteView bytes) {
+    return OffsetIndexView(bytes, base_).entries_up_to(offset);
+  };
+  const auto part = offsets_.checked() ? offsets_.part(count_in) : std::nullopt;
+  if (!part) return std::nullopt;
+  const OffsetIndexView first(part->bytes, base_);
   const std::size_t count = first.entries_up_to(offset);
   Around around{count == 0 ? OffsetPosition{base_, 0} : first.entry(count - 1)};
   if (count < first.entries()) {
     around.next = first.entry(count);
+  } else if (!part->next.empty()) {
+    around.next = OffsetIndexView(part->next, base_).entry(0);
   } else if (last.entries() > 0) {
     around.next = last.entry(0);
   }
@@ -55,22 +66,25 @@ std::optional<OffsetPosition> Segment::floor_of_position_now(std::uint64_t posit
   if (last.entries() > 0 && last.entry(0).position <= bounded) {
     return last.floor_of_position(bounded);
   }
-  const auto first = offsets_.checked() ? offsets_.first_part() : std::nullopt;
-  if (!first) return std::nullopt;
-  return OffsetIndexView(*first, base_).floor_of_position(bounded);
+  const auto count_in = [&](ByteView bytes) {
+    return OffsetIndexView(bytes, base_).entries_below_position(std::uint64_t{bounded} + 1);
+  };
+  const auto part = offsets_.checked() ? offsets_.part(count_in) : std::nullopt;
+  if (!part) return std::nullopt;
+  return OffsetIndexView(part->bytes, base_).floor_of_position(bounded);
 }
 
 Task<StorageResult<OffsetPosition>> Segment::floor_of(Offset offset) {
   for (;;) {
     if (const auto around = around_now(offset)) co_return around->floor;
-    if (const auto done = co_await map_index(offsets_); !done) co_return failure(done.error());
+    if (const auto done = co_await load_index(offsets_); !done) co_return failure(done.error());
   }
 }
 
 Task<StorageResult<OffsetPosition>> Segment::floor_of_position(std::uint64_t position) {
   for (;;) {
     if (const auto floor = floor_of_position_now(position)) co_return *floor;
-    if (const auto done = co_await map_index(offsets_); !done) co_return failure(done.error());
+    if (const auto done = co_await load_index(offsets_); !done) co_return failure(done.error());
   }
 }
 
@@ -79,7 +93,7 @@ Task<StorageResult<std::optional<BatchPlace>>> Segment::find(Offset offset,
   using Found = StorageResult<std::optional<BatchPlace>>;
   auto around = around_now(offset);
   while (!around) {
-    if (const auto done = co_await map_index(offsets_); !done) co_return failure(done.error());
+    if (const auto done = co_await load_index(offsets_); !done) co_return failure(done.error());
     around = around_now(offset);
   }
   if (around->floor.position >= end_position) co_return Found(std::nullopt);
@@ -237,12 +251,15 @@ Task<StorageResult<std::optional<TimestampOffset>>> Segment::find_timestamp(Time
       known_older = last.floor_of(timestamp).offset;
       break;
     }
-    const auto first = times_.checked() ? times_.first_part() : std::nullopt;
-    if (first) {
-      known_older = TimeIndexView(*first, base_).floor_of(timestamp).offset;
+    const auto count_in = [&](ByteView bytes) {
+      return TimeIndexView(bytes, base_).entries_up_to_time(timestamp);
+    };
+    const auto part = times_.checked() ? times_.part(count_in) : std::nullopt;
+    if (part) {
+      known_older = TimeIndexView(part->bytes, base_).floor_of(timestamp).offset;
       break;
     }
-    if (const auto done = co_await map_index(times_); !done) co_return failure(done.error());
+    if (const auto done = co_await load_index(times_); !done) co_return failure(done.error());
   }
   const auto floor = co_await floor_of(std::max(known_older, from));
   if (!floor) co_return failure(floor.error());
@@ -316,15 +333,18 @@ Task<StorageResult<bool>> Segment::collect_aborted(Offset from, Offset to,
                                                    std::vector<AbortedTransaction>& found) {
   using Collected = StorageResult<bool>;
   if (transactions_.entries() == 0 && !transactions_.missing()) co_return Collected(false);
-  for (;;) {
-    const auto first = transactions_.checked() ? transactions_.first_part() : std::nullopt;
-    if (first) {
-      const bool decided = TransactionIndexView(*first).collect(from, to, found);
-      co_return Collected(decided ||
-                          TransactionIndexView(transactions_.last_part()).collect(from, to, found));
+  for (std::size_t number = 0; !transactions_.checked() || number < transactions_.parts();) {
+    const auto part = transactions_.checked() ? transactions_.part_at(number) : std::nullopt;
+    if (part) {
+      if (TransactionIndexView(part->bytes).collect(from, to, found)) co_return Collected(true);
+      ++number;
+      continue;
     }
-    if (const auto done = co_await map_index(transactions_); !done) co_return failure(done.error());
+    if (const auto done = co_await load_index(transactions_); !done) {
+      co_return failure(done.error());
+    }
   }
+  co_return Collected(TransactionIndexView(transactions_.last_part()).collect(from, to, found));
 }
 
 Task<StorageResult<Buffer>> Segment::read_batch(const BatchPlace& place) {

@@ -111,5 +111,64 @@ TEST(SegmentLookup, a_whole_batch_is_read_and_a_part_of_one_is_damage) {
   EXPECT_EQ(machine.wait(segment->read_batch(**place)).error().fault, StorageFault::corrupt);
 }
 
+// Many pages of entries, in a cache that has room for few of them.
+TEST(SegmentLookup, finds_every_batch_whatever_part_of_its_indexes_is_in_memory) {
+  SegmentMachine machine;
+  machine.index_interval_bytes = 1;
+  auto segment = machine.create(0);
+  constexpr std::int64_t batches = 3'000;
+  for (std::int64_t i = 0; i < batches; ++i) {
+    machine.append(*segment, {.base = 2 * i, .count = 2, .timestamp = 1'000 + i});
+    if (i % 400 == 399) machine.good(segment->save_indexes());
+    if (i % 400 != 399) continue;
+    const auto place = machine.wait(segment->find(Offset(i), segment->bytes()));
+    ASSERT_TRUE(place && *place);
+    EXPECT_EQ((*place)->header.base_offset, Offset(i / 2 * 2));
+  }
+  for (const bool sealed : {false, true}) {
+    if (sealed) segment = machine.sealed(std::move(segment));
+    for (std::int64_t i = 0; i < batches; i += 13) {
+      const auto place = machine.wait(segment->find(Offset(2 * i + 1), segment->bytes()));
+      ASSERT_TRUE(place && *place) << i;
+      ASSERT_EQ((*place)->header.base_offset, Offset(2 * i));
+      const auto found = machine.wait(
+          segment->find_timestamp(Timestamp(1'000 + i), Offset(0), Offset(2 * batches)));
+      ASSERT_TRUE(found && *found) << i;
+      ASSERT_EQ((*found)->offset, Offset(2 * i));
+      const auto end = machine.wait(segment->boundary((*place)->position, 1'000, segment->bytes()));
+      ASSERT_TRUE(end);
+      ASSERT_LE(end->position, (*place)->position + 1'000);
+      ASSERT_GT(end->position, (*place)->position);
+    }
+  }
+}
+
+// A device that cannot read a page of an index is an error, and not the end of the process.
+TEST(SegmentLookup, of_an_index_that_cannot_be_read_takes_the_directory_offline) {
+  for (const SegmentFileKind kind : {SegmentFileKind::offset_index, SegmentFileKind::time_index}) {
+    SegmentMachine machine;
+    machine.index_interval_bytes = 1;
+    auto segment = machine.create(0);
+    for (std::int64_t i = 0; i < 2'000; ++i) {
+      machine.append(*segment, {.base = i, .timestamp = 1'000 + i});
+    }
+    segment = machine.sealed(std::move(segment));
+    ASSERT_TRUE(machine.wait(segment->find(Offset(1'999), segment->bytes())));
+    ASSERT_TRUE(machine.wait(segment->find_timestamp(Timestamp(2'500), Offset(0), Offset(2'000))));
+    machine.disk.faults().plan({.kind = IoKind::read,
+                                .path_part = std::string(suffix_of(kind)),
+                                .times = PlannedFault::always});
+    if (kind == SegmentFileKind::offset_index) {
+      const auto place = machine.wait(segment->find(Offset(700), segment->bytes()));
+      ASSERT_FALSE(place);
+      EXPECT_EQ(place.error().fault, StorageFault::offline);
+    }
+    const auto found =
+        machine.wait(segment->find_timestamp(Timestamp(1'700), Offset(0), Offset(2'000)));
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error().fault, StorageFault::offline);
+  }
+}
+
 }  // namespace
 }  // namespace millrace::storage

@@ -65,11 +65,11 @@ class SegmentMachine {
         disk(seed),
         files(disk, executor, options),
         open_files(files, files_max),
-        mapped_files(files, open_files, files_max),
+        index_cache(files, open_files, files_max * 2 * kibibyte),
         context{executor,
                 files,
                 open_files,
-                mapped_files,
+                index_cache,
                 buffers,
                 decompressor,
                 Logger(std::make_shared<Lines>(lines), "test")} {
@@ -82,7 +82,7 @@ class SegmentMachine {
   SimulatedDisk disk;
   SimulatedFileSystem files;
   OpenFiles open_files;
-  MappedFiles mapped_files;
+  IndexCache index_cache;
   BufferPool buffers;
   protocol::Decompressor decompressor;
   SegmentContext context;

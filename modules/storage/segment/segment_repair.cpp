@@ -24,11 +24,88 @@ constexpr std::uint64_t index_tail_bytes_max = 16 * std::uint64_t{index_interval
 // No limit from outside: what a time index says of offsets is then checked against the format only.
 constexpr Offset any_end{std::numeric_limits<std::int64_t>::max()};
 
+// Offset and time index as the batches say them.
+struct MadeIndexes {
+  MadeIndexes(Offset segment_base, std::uint32_t interval)
+      : base(segment_base), interval_bytes(interval), largest{no_timestamp, segment_base} {}
+
+  // From where it ended before, up to a position.
+  [[nodiscard]] Task<StorageResult<void>> read_on(SegmentContext& context, FileHandle file,
+                                                  const std::string& path, std::uint64_t to);
+  [[nodiscard]] bool add(const ScannedBatch& scanned);
+
+  Offset base;
+  std::uint32_t interval_bytes;
+  GrowingIndex offsets{offset_index_entry_bytes};
+  GrowingIndex times{time_index_entry_bytes};
+  TimestampOffset largest;
+  std::uint64_t since_entry = 0;
+  std::uint64_t end = 0;
+};
+
+bool MadeIndexes::add(const ScannedBatch& scanned) {
+  const BatchHeader& header = scanned.batch.header();
+  if (header.max_timestamp > largest.timestamp) {
+    largest = {header.max_timestamp, header.last_offset()};
+  }
+  if (since_entry > interval_bytes) {
+    const OffsetPosition entry{header.last_offset(), static_cast<std::uint32_t>(scanned.position)};
+    if (!add_offset_entry(offsets, base, entry) || !add_time_entry(times, base, largest)) {
+      return false;
+    }
+    since_entry = 0;
+  }
+  since_entry += header.size_bytes();
+  return true;
+}
+
+Task<StorageResult<void>> MadeIndexes::read_on(SegmentContext& context, FileHandle file,
+                                               const std::string& path, std::uint64_t to) {
+  BatchScanner scanner(context.files, context.buffers, file, path, end, to, ScanDepth::headers);
+  for (;;) {
+    const auto more = co_await scanner.fill();
+    if (!more) co_return failure(more.error());
+    if (!*more) break;
+    while (const auto scanned = scanner.next()) {
+      if (add(*scanned)) continue;
+      co_return storage_failure(StorageFault::corrupt, path + " has offsets too far from its base");
+    }
+    co_await yield(context.executor);
+  }
+  if (scanner.end() != ScanEnd::complete) {
+    co_return failure(damage(path, scanner.position(), scanner.reason()));
+  }
+  end = to;
+  co_return StorageResult<void>();
+}
+
+// The entries of a time index bear each other out, but for the first one, of which a crash may have
+// left a part. Its batch does.
+Task<StorageResult<bool>> begins_wrong(Segment& segment, ByteView times) {
+  using Wrong = StorageResult<bool>;
+  const TimeIndexView entries(times, segment.base());
+  if (entries.entries() == 0) co_return Wrong(false);
+  const TimestampOffset first = entries.entry(0);
+  const auto place = co_await segment.find(first.offset, segment.bytes());
+  // What is wrong with the log is told to who reads there.
+  if (!place && place.error().fault == StorageFault::corrupt) co_return Wrong(false);
+  if (!place) co_return failure(place.error());
+  co_return Wrong(!*place || (*place)->header.max_timestamp != first.timestamp);
+}
+
 }  // namespace
 
 // What lies in the file, as far as it alone tells.
-Task<StorageResult<Result<void>>> Segment::check_found(IndexFile& index) {
-  using Sane = StorageResult<Result<void>>;
+Result<void> Segment::check_bytes(const IndexFile& index, ByteView bytes, Offset end) const {
+  if (&index == &offsets_) return OffsetIndexView(bytes, base_).check_against(bytes_);
+  if (&index == &times_) return TimeIndexView(bytes, base_).check_against(end);
+  return TransactionIndexView(bytes).check_against(base_);
+}
+
+// The bytes of the file, if they can be right.
+Task<StorageResult<Result<std::vector<std::byte>>>> Segment::check_found(IndexFile& index) {
+  using Bytes = std::vector<std::byte>;
+  using Sane = StorageResult<Result<Bytes>>;
   if (index.torn()) {
     co_return Sane(failure(ErrorKind::corrupt, "it ends inside an entry"));
   }
@@ -36,32 +113,29 @@ Task<StorageResult<Result<void>>> Segment::check_found(IndexFile& index) {
     co_return Sane(failure(ErrorKind::corrupt, "it is missing, and so is another index"));
   }
   // What was added since is in memory, and right.
-  if (index.growing().first_in_memory() == 0) co_return Sane(Result<void>());
-  if (const auto done = co_await index.map(context_, path(index.kind())); !done) {
-    if (done.error().fault != StorageFault::corrupt) co_return failure(done.error());
-    co_return Sane(failure(ErrorKind::corrupt, done.error().message));
-  }
-  const ByteView bytes = index.first_part().value_or(ByteView());
-  co_return Sane(&index == &offsets_ ? OffsetIndexView(bytes, base_).check_against(bytes_)
-                 : &index == &times_ ? TimeIndexView(bytes, base_).check_against(any_end)
-                                     : TransactionIndexView(bytes).check_against(base_));
+  if (index.growing().first_in_memory() == 0) co_return Sane(Result<Bytes>());
+  auto bytes = co_await index.read_all(context_, path(index.kind()));
+  if (!bytes && bytes.error().fault != StorageFault::corrupt) co_return failure(bytes.error());
+  if (!bytes) co_return Sane(failure(ErrorKind::corrupt, bytes.error().message));
+  if (auto sane = check_bytes(index, *bytes, any_end); !sane) co_return Sane(failure(sane.error()));
+  co_return Sane(Result<Bytes>(std::move(*bytes)));
 }
 
 // Whether entries are missing at the end: far behind the last one of the offset index are more
 // batches, or one of the last batches is younger than all that the time index knows of.
-Task<StorageResult<bool>> Segment::is_short(IndexFile& index) {
+Task<StorageResult<bool>> Segment::is_short(IndexFile& index, ByteView bytes) {
   using Short = StorageResult<bool>;
   const bool times = &index == &times_;
   if (bytes_ == 0 || index.growing().first_in_memory() != index.entries()) co_return Short(false);
   OffsetPosition last{base_, 0};
   Timestamp youngest = no_timestamp;
   if (times) {
-    youngest = TimeIndexView(index.first_part().value_or(ByteView()), base_).last().timestamp;
+    youngest = TimeIndexView(bytes, base_).last().timestamp;
     const auto floor = co_await floor_of_position(bytes_);
     if (!floor) co_return failure(floor.error());
     last = *floor;
   } else {
-    const OffsetIndexView entries(index.first_part().value_or(ByteView()), base_);
+    const OffsetIndexView entries(bytes, base_);
     if (entries.entries() > 0) last = entries.entry(entries.entries() - 1);
   }
   const auto lease = co_await open_log();
@@ -86,11 +160,17 @@ Task<StorageResult<void>> Segment::check_index(IndexFile& index) {
   if (index.checked()) co_return StorageResult<void>();
   const auto looked_at = co_await check_found(index);
   if (!looked_at) co_return failure(looked_at.error());
-  Result<void> sane = *looked_at;
+  Result<void> sane;
+  if (!*looked_at) sane = failure(looked_at->error());
   if (sane && &index != &transactions_) {
-    const auto cut_short = co_await is_short(index);
+    const auto cut_short = co_await is_short(index, **looked_at);
     if (!cut_short) co_return failure(cut_short.error());
     if (*cut_short) sane = failure(ErrorKind::corrupt, "its last entries are missing");
+  }
+  if (sane && &index == &times_) {
+    const auto wrong = co_await begins_wrong(*this, **looked_at);
+    if (!wrong) co_return failure(wrong.error());
+    if (*wrong) sane = failure(ErrorKind::corrupt, "its first entry is not what its batch says");
   }
   if (sane) {
     index.set_checked();
@@ -109,14 +189,15 @@ Task<StorageResult<bool>> Segment::indexes_are_sane(Offset end) {
   for (IndexFile* index : {&offsets_, &times_, &transactions_}) {
     if (index->torn()) co_return Sane(false);
     if (index->entries() == 0) continue;
-    const auto mapped = co_await index->map(context_, path(index->kind()));
-    if (!mapped && mapped.error().fault == StorageFault::corrupt) co_return Sane(false);
-    if (!mapped) co_return failure(mapped.error());
-    const ByteView bytes = index->first_part().value_or(ByteView());
-    const auto sane = index == &offsets_ ? OffsetIndexView(bytes, base_).check_against(bytes_)
-                      : index == &times_ ? TimeIndexView(bytes, base_).check_against(end)
-                                         : TransactionIndexView(bytes).check_against(base_);
-    if (!sane) co_return Sane(false);
+    const auto bytes = co_await index->read_all(context_, path(index->kind()));
+    if (!bytes && bytes.error().fault == StorageFault::corrupt) co_return Sane(false);
+    if (!bytes) co_return failure(bytes.error());
+    if (!check_bytes(*index, *bytes, end)) co_return Sane(false);
+    if (index == &times_) {
+      const auto wrong = co_await begins_wrong(*this, *bytes);
+      if (!wrong) co_return failure(wrong.error());
+      if (*wrong) co_return Sane(false);
+    }
     index->set_checked();
   }
   co_return Sane(true);
@@ -130,43 +211,8 @@ Task<StorageResult<void>> Segment::rebuild_indexes(std::uint32_t index_interval_
   if (offsets_.checked() && times_.checked()) co_return StorageResult<void>();
   const auto lease = co_await open_log();
   if (!lease) co_return failure(lease.error());
-  GrowingIndex offsets(offset_index_entry_bytes);
-  GrowingIndex times(time_index_entry_bytes);
-  TimestampOffset largest{no_timestamp, base_};
-  std::uint64_t since_entry = 0;
-  BatchScanner scanner(context_.files, context_.buffers, lease->handle(), log_path_, 0, bytes_,
-                       ScanDepth::headers);
-  for (;;) {
-    const auto more = co_await scanner.fill();
-    if (!more) co_return failure(more.error());
-    if (!*more) break;
-    while (const auto scanned = scanner.next()) {
-      const BatchHeader& header = scanned->batch.header();
-      if (header.max_timestamp > largest.timestamp) {
-        largest = {header.max_timestamp, header.last_offset()};
-      }
-      if (since_entry > index_interval_bytes) {
-        const OffsetPosition entry{header.last_offset(),
-                                   static_cast<std::uint32_t>(scanned->position)};
-        if (!add_offset_entry(offsets, base_, entry) || !add_time_entry(times, base_, largest)) {
-          co_return storage_failure(StorageFault::corrupt,
-                                    log_path_ + " has offsets too far from its base");
-        }
-        since_entry = 0;
-      }
-      since_entry += header.size_bytes();
-    }
-    co_await yield(context_.executor);
-  }
-  if (scanner.end() != ScanEnd::complete) {
-    co_return storage_failure(StorageFault::corrupt, log_path_ + ": " + scanner.reason());
-  }
-  if (!add_time_entry(times, base_, largest)) {
-    co_return storage_failure(StorageFault::corrupt,
-                              log_path_ + " has offsets too far from its base");
-  }
-  // One of them may be right, and stays as long as the log has not been read and files can lack a
-  // descriptor.
+  // What the files cannot be changed without comes first: one of them may be right, and stays as
+  // long as it is not known that the log can be read.
   std::vector<OpenFiles::Lease> open;
   for (IndexFile* index : {&offsets_, &times_}) {
     if (!index->file_made()) continue;
@@ -174,15 +220,28 @@ Task<StorageResult<void>> Segment::rebuild_indexes(std::uint32_t index_interval_
     if (!opened) co_return failure(opened.error());
     open.push_back(std::move(*opened));
   }
-  for (IndexFile* index : {&offsets_, &times_}) {
-    if (auto cut = co_await index->keep(context_, path(index->kind()), 0); !cut) co_return cut;
+  MadeIndexes made(base_, index_interval_bytes);
+  // Batches may be added meanwhile.
+  while (made.end < bytes_) {
+    auto read = co_await made.read_on(context_, lease->handle(), log_path_, bytes_);
+    if (!read) co_return read;
   }
-  offsets_.growing() = std::move(offsets);
-  times_.growing() = std::move(times);
+  if (!add_time_entry(made.times, base_, made.largest)) {
+    co_return storage_failure(StorageFault::corrupt,
+                              log_path_ + " has offsets too far from its base");
+  }
+  const TimestampOffset largest = made.largest;
+  offsets_.growing() = std::move(made.offsets);
+  times_.growing() = std::move(made.times);
+  bytes_since_entry_ = made.since_entry;
   largest_ = largest;
   largest_known_ = true;
   offsets_.set_checked();
   times_.set_checked();
+  for (IndexFile* index : {&offsets_, &times_}) {
+    auto emptied = co_await index->keep(context_, path(index->kind()), index->entries());
+    if (!emptied) co_return emptied;
+  }
   for (IndexFile* index : {&offsets_, &times_}) {
     const auto saved = co_await index->save(context_, path(index->kind()));
     // Without space they stay in memory.
@@ -204,11 +263,13 @@ Task<StorageResult<void>> Segment::cut_indexes(Offset offset) {
     std::size_t kept = count(index->last_part());
     if (kept > 0) {
       kept += index->growing().first_in_memory();
-    } else if (index->growing().first_in_memory() > 0) {
-      if (auto mapped = co_await index->map(context_, path(index->kind())); !mapped) {
-        co_return mapped;
+    } else {
+      auto part = index->part(count);
+      for (; !part; part = index->part(count)) {
+        auto loaded = co_await index->load(context_, path(index->kind()));
+        if (!loaded) co_return loaded;
       }
-      kept = count(index->first_part().value_or(ByteView()));
+      kept = part->first + count(part->bytes);
     }
     // Without an entry of the offset index everything is looked at from the beginning, and nothing
     // of the time index is needed: it may be what a crash left of a longer one.

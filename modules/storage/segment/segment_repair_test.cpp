@@ -152,6 +152,39 @@ TEST(SegmentRepair, cut_at_every_batch_it_goes_on_as_if_nothing_had_been_behind)
   }
 }
 
+// A part of it may have reached the disk before a crash; no entry lies before that it contradicts.
+TEST(SegmentRepair, a_first_entry_of_the_time_index_that_cannot_be_right_is_made_again) {
+  for (const bool offset_is_lost : {false, true}) {
+    for (const bool recovers : {false, true}) {
+      SegmentMachine machine;
+      machine.index_interval_bytes = 4'096;
+      auto segment = machine.create(0);
+      for (int i = 0; i < 60; ++i) {
+        machine.append(*segment, {.base = i, .value_bytes = 432, .timestamp = 1'000 + i});
+      }
+      segment = machine.sealed(std::move(segment));
+      const std::string times = machine.contents(base, SegmentFileKind::time_index);
+      std::string text = times;
+      if (offset_is_lost) text.replace(8, 4, 4, '\0');
+      if (!offset_is_lost) text.replace(6, 2, 2, '\0');
+      ASSERT_NE(text, times);
+      machine.write_file(base, SegmentFileKind::time_index, text);
+      segment = machine.reopen(std::move(segment));
+      if (recovers) {
+        EXPECT_FALSE(*machine.wait(segment->indexes_are_sane(Offset(60))));
+        continue;
+      }
+      const auto found =
+          machine.wait(segment->find_timestamp(Timestamp(1'002), Offset(0), Offset(60)));
+      ASSERT_TRUE(found && *found);
+      EXPECT_EQ((*found)->offset, Offset(2));
+      EXPECT_TRUE(machine.says("its first entry is not what its batch says"));
+      machine.good(segment->sync_indexes());
+      EXPECT_EQ(machine.contents(base, SegmentFileKind::time_index), times);
+    }
+  }
+}
+
 // What is behind the damage is still found by the offset index.
 TEST(SegmentRepair, a_sound_offset_index_stays_when_the_log_cannot_be_read_for_the_other) {
   SegmentMachine machine;

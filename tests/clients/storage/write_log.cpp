@@ -197,7 +197,7 @@ class Writer {
   std::unique_ptr<FilePool> pool_ = std::move(FilePool::start(clock_).value());
   std::unique_ptr<PosixFileSystem> files_ = make_files(*loop_, *pool_);
   OpenFiles open_files_{*files_};
-  MappedFiles mapped_files_{*files_, open_files_};
+  IndexCache index_cache_{*files_, open_files_};
   BufferPool buffers_;
   protocol::Decompressor decompressor_;
   ProducerBudget producers_;
@@ -205,7 +205,7 @@ class Writer {
   SegmentContext segments_{*loop_,
                            *files_,
                            open_files_,
-                           mapped_files_,
+                           index_cache_,
                            buffers_,
                            decompressor_,
                            Logger(std::make_shared<StandardError>(), "write_log")};
