@@ -1,0 +1,113 @@
+// DescribeGroups, ListGroups and DeleteGroups in every version.
+#include <gtest/gtest.h>
+
+// This one imports a module: it comes after all that includes standard headers.
+#include "test_support.hpp"
+
+namespace millrace::coordination {
+namespace {
+
+TEST(GroupCall, describe_groups_in_all_versions) {
+  for_each_version<protocol::DescribeGroupsRequest>([](std::int16_t v) {
+    const protocol::String names[] = {"g", "h"};
+    protocol::DescribeGroupsRequest in;
+    in.groups = std::span<const protocol::String>(names);
+    if (v >= 3) in.include_authorized_operations = true;
+    const GroupCall call = call_of(in, v);
+    ASSERT_EQ(call.questions().size(), 2u);
+    EXPECT_EQ(call.questions()[1].group, "h");
+    EXPECT_EQ(std::get<groups::DescribeRequest>(call.questions()[0].request).unknown_is_error,
+              v >= 6);
+    groups::DescribedGroup g;
+    g.group = "g";
+    g.state = groups::GroupState::stable;
+    g.protocol_type = "consumer";
+    g.protocol_name = "range";
+    g.members = {{"m", "i", "app", "/1.2.3.4", bytes_of("meta"), bytes_of("mine")}};
+    groups::DescribedGroup h;
+    h.group = "h";
+    if (v >= 6) {
+      h.error = ErrorCode::group_id_not_found;
+      h.error_message = "Group h not found.";
+    }
+    const auto out = answered<protocol::DescribeGroupsResponse>(
+        call,
+        {groups::DescribeReply{ErrorCode::none, {g}}, groups::DescribeReply{ErrorCode::none, {h}}},
+        v);
+    ASSERT_EQ(out.message.groups.size(), 2u);
+    EXPECT_EQ(out.message.groups[0].group_state, "Stable");
+    ASSERT_EQ(out.message.groups[0].members.size(), 1u);
+    EXPECT_EQ(as_text(out.message.groups[0].members[0].member_assignment), "mine");
+    if (v >= 3) EXPECT_GT(out.message.groups[0].authorized_operations, 0);
+    EXPECT_EQ(out.message.groups[1].group_state, "Dead");
+    EXPECT_EQ(out.message.groups[1].error_code,
+              v >= 6 ? number_of(ErrorCode::group_id_not_found) : 0);
+    const auto error = refused<protocol::DescribeGroupsResponse>(call, v);
+    ASSERT_EQ(error.message.groups.size(), 2u);
+    EXPECT_EQ(error.message.groups[1].group_id, "h");
+    EXPECT_EQ(error.message.groups[1].error_code, unavailable);
+    EXPECT_EQ(error.message.groups[1].group_state, "");
+  });
+}
+
+TEST(GroupCall, authorised_operations_are_told_only_where_they_are_asked_for) {
+  const protocol::String name = "g";
+  protocol::DescribeGroupsRequest in;
+  in.groups = {&name, 1};
+  const GroupCall call = call_of(in, 5);
+  groups::DescribedGroup g;
+  g.group = "g";
+  const auto out = answered<protocol::DescribeGroupsResponse>(
+      call, {groups::DescribeReply{ErrorCode::none, {g}}}, 5);
+  EXPECT_EQ(out.message.groups[0].authorized_operations, -2147483648);
+}
+
+TEST(GroupCall, list_groups_in_all_versions) {
+  for_each_version<protocol::ListGroupsRequest>([](std::int16_t v) {
+    const protocol::String state = "Stable";
+    const protocol::String type = "classic";
+    protocol::ListGroupsRequest in;
+    if (v >= 4) in.states_filter = {&state, 1};
+    if (v >= 5) in.types_filter = {&type, 1};
+    const GroupCall call = call_of(in, v);
+    EXPECT_TRUE(call.asks_all_groups());
+    const auto& asked = std::get<groups::ListRequest>(call.questions().at(0).request);
+    EXPECT_EQ(asked.states.size(), v >= 4 ? 1u : 0u);
+    EXPECT_EQ(asked.types.size(), v >= 5 ? 1u : 0u);
+    // From three partitions, one of them empty.
+    const groups::ListReply one{ErrorCode::none,
+                                {{"g", "consumer", groups::GroupState::stable, "classic"}}};
+    const groups::ListReply two{ErrorCode::none,
+                                {{"h", "consumer", groups::GroupState::empty, "classic"}}};
+    const auto out =
+        answered<protocol::ListGroupsResponse>(call, {one, groups::ListReply{}, two}, v);
+    ASSERT_EQ(out.message.groups.size(), 2u);
+    EXPECT_EQ(out.message.groups[1].group_id, "h");
+    if (v >= 4) EXPECT_EQ(out.message.groups[1].group_state, "Empty");
+    const groups::ListReply loading{ErrorCode::coordinator_load_in_progress, {}};
+    const auto partly = answered<protocol::ListGroupsResponse>(call, {one, loading}, v);
+    EXPECT_EQ(partly.message.error_code, number_of(ErrorCode::coordinator_load_in_progress));
+    EXPECT_TRUE(partly.message.groups.empty()) << "not a part of the truth";
+    EXPECT_EQ(refused<protocol::ListGroupsResponse>(call, v).message.error_code, unavailable);
+  });
+}
+
+TEST(GroupCall, delete_groups_in_all_versions) {
+  for_each_version<protocol::DeleteGroupsRequest>([](std::int16_t v) {
+    const protocol::String names[] = {"g", "h"};
+    protocol::DeleteGroupsRequest in;
+    in.groups_names = std::span<const protocol::String>(names);
+    const GroupCall call = call_of(in, v);
+    ASSERT_EQ(call.questions().size(), 2u);
+    const groups::DeleteReply done{ErrorCode::none, {{"g", ErrorCode::none}}};
+    const groups::DeleteReply refusal{ErrorCode::not_coordinator, {}};
+    const auto out = answered<protocol::DeleteGroupsResponse>(call, {done, refusal}, v);
+    ASSERT_EQ(out.message.results.size(), 2u);
+    EXPECT_EQ(out.message.results[0].error_code, 0);
+    EXPECT_EQ(out.message.results[1].group_id, "h");
+    EXPECT_EQ(out.message.results[1].error_code, number_of(ErrorCode::not_coordinator));
+  });
+}
+
+}  // namespace
+}  // namespace millrace::coordination
