@@ -47,20 +47,29 @@ Result<Pipe> make_pipe() {
 
 // In the child, between fork and exec: only what is allowed in a signal handler. Writes errno into
 // `problem` and ends if the program cannot be started.
-[[noreturn]] void become(char* const* words, pid_t parent, int output, int problem) {
+struct Beginning {
+  char* const* words;
+  pid_t parent;
+  int output;
+  int problem;
+  int inherited;
+};
+[[noreturn]] void become(const Beginning& begin) {
   // The parent may have died before it was asked for.
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ::getppid() == parent && ::setpgid(0, 0) == 0 &&
-      ::dup2(output, STDOUT_FILENO) >= 0 && ::dup2(output, STDERR_FILENO) >= 0) {
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ::getppid() == begin.parent &&
+      ::setpgid(0, 0) == 0 && ::dup2(begin.output, STDOUT_FILENO) >= 0 &&
+      ::dup2(begin.output, STDERR_FILENO) >= 0 &&
+      (begin.inherited < 0 || ::dup(begin.inherited) >= 0)) {
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     const int nothing = ::open("/dev/null", O_RDONLY);
     if (nothing >= 0) ::dup2(nothing, STDIN_FILENO);
-    ::execv(words[0], words);
+    ::execv(begin.words[0], begin.words);
   }
   const int number = errno;
   // Nobody is left to tell if this fails.
-  static_cast<void>(!::write(problem, &number, sizeof number));
+  static_cast<void>(!::write(begin.problem, &number, sizeof number));
   ::_exit(127);
 }
 
@@ -71,23 +80,26 @@ std::string to_string(const Ending& ending) {
   return formatted("signal {} ({})", ending.signal, ::strsignal(ending.signal));
 }
 
-Result<std::unique_ptr<Child>> Child::start(EventLoop& loop, const std::string& program,
-                                            const std::vector<std::string>& arguments,
+Result<std::unique_ptr<Child>> Child::start(EventLoop& loop, const ChildCommand& command,
                                             OutputTaker take) {
   auto output = make_pipe();
   auto problem = make_pipe();
   if (!output || !problem) return failure(output ? problem.error() : output.error());
   // A smaller one works too.
   static_cast<void>(::fcntl(output->write.number(), F_SETPIPE_SZ, output_pipe_bytes));
-  std::vector<std::string> copies = {program};
-  copies.insert(copies.end(), arguments.begin(), arguments.end());
+  std::vector<std::string> copies = {command.program};
+  copies.insert(copies.end(), command.arguments.begin(), command.arguments.end());
   std::vector<char*> words;
   for (std::string& word : copies) words.push_back(word.data());
   words.push_back(nullptr);
 
-  const pid_t parent = ::getpid();
+  const Beginning begin{.words = words.data(),
+                        .parent = ::getpid(),
+                        .output = output->write.number(),
+                        .problem = problem->write.number(),
+                        .inherited = command.inherited_descriptor};
   const pid_t process = ::fork();
-  if (process == 0) become(words.data(), parent, output->write.number(), problem->write.number());
+  if (process == 0) become(begin);
   if (process < 0) return failure(ErrorKind::io, formatted("fork: {}", std::strerror(errno)));
   output->write.close();
   problem->write.close();
@@ -95,7 +107,8 @@ Result<std::unique_ptr<Child>> Child::start(EventLoop& loop, const std::string& 
   // It ends without a byte when the program runs.
   if (::read(problem->read.number(), &number, sizeof number) > 0) {
     ::waitpid(process, nullptr, 0);
-    return failure(ErrorKind::io, formatted("cannot start {}: {}", program, std::strerror(number)));
+    return failure(ErrorKind::io,
+                   formatted("cannot start {}: {}", command.program, std::strerror(number)));
   }
   ipc::Descriptor handle(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
   std::unique_ptr<Child> child(

@@ -29,6 +29,13 @@ struct Ending {
 // "exit code 1", "signal 9 (Killed)".
 [[nodiscard]] std::string to_string(const Ending& ending);
 
+struct ChildCommand {
+  std::string program;
+  std::vector<std::string> arguments;
+  // Stays open in the child, under some number; -1: none.
+  int inherited_descriptor = -1;
+};
+
 // A process that ends when this one does, however that ends. It has a process group of its own, so
 // that Ctrl-C on a terminal does not reach it: its parent says when to stop. Belongs to one loop,
 // on the thread that made it, which lives as long as the process.
@@ -37,9 +44,9 @@ class Child {
   // Its output goes to `take`, piece by piece; both standard output and standard error. Fails when
   // the program cannot be started.
   using OutputTaker = std::function<void(std::string_view)>;
-  [[nodiscard]] static Result<std::unique_ptr<Child>> start(
-      EventLoop& loop, const std::string& program, const std::vector<std::string>& arguments,
-      OutputTaker take);
+  [[nodiscard]] static Result<std::unique_ptr<Child>> start(EventLoop& loop,
+                                                            const ChildCommand& command,
+                                                            OutputTaker take);
   // Killed if it still runs.
   ~Child();
   Child(const Child&) = delete;

@@ -7,6 +7,7 @@ module;
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -18,6 +19,7 @@ module;
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -77,6 +79,21 @@ Result<std::pair<Port, ipc::Descriptor>> reserve_port() {
   return std::pair(Port(ntohs(address.sin_port)), std::move(socket));
 }
 
+// Where the one before was killed, its children hold the lock for another moment.
+Result<void> take_lock(const ipc::Descriptor& lock, const std::string& path, Duration patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (::flock(lock.number(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return problem("cannot lock", path, {errno, std::generic_category()});
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return failure(
+          ErrorKind::already_exists,
+          formatted("{} is held: the directory is in use by another `millrace local`", path));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds{10});
+  }
+  return {};
+}
+
 }  // namespace
 
 bool is_free(const SocketAddress& address) {
@@ -91,7 +108,7 @@ bool is_free(const SocketAddress& address) {
          ::listen(socket.number(), 1) == 0;
 }
 
-Result<DataDirectory> DataDirectory::open(const std::string& path) {
+Result<DataDirectory> DataDirectory::open(const std::string& path, Duration patience) {
   std::error_code code;
   const std::string absolute = files::absolute(path, code).lexically_normal().string();
   if (code) return problem("cannot use the directory", path, code);
@@ -100,13 +117,7 @@ Result<DataDirectory> DataDirectory::open(const std::string& path) {
   const std::string lock_path = absolute + "/.lock";
   ipc::Descriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
   if (!lock.is_open()) return problem("cannot open", lock_path, {errno, std::generic_category()});
-  if (::flock(lock.number(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) {
-      return problem("cannot lock", lock_path, {errno, std::generic_category()});
-    }
-    return failure(ErrorKind::already_exists,
-                   formatted("{} is in use by another `millrace local`", absolute));
-  }
+  if (auto held = take_lock(lock, lock_path, patience); !held) return failure(held.error());
   return DataDirectory(absolute, std::move(lock));
 }
 

@@ -1,5 +1,6 @@
 // Where a cluster on this machine keeps everything.
 module;
+#include <chrono>
 #include <set>
 #include <string>
 #include <string_view>
@@ -15,18 +16,25 @@ import :cluster_plan;
 
 export namespace millrace::cli {
 
+// How long it is waited for processes of a cluster before, which are about to end.
+inline constexpr Duration lock_patience = std::chrono::seconds{2};
+
 // Holds the directory: nobody else starts a cluster in it meanwhile. Blocks; for the start of the
 // program. Failures are sentences for people.
 class DataDirectory {
  public:
   // Made if needed. Fails if another process holds it, or it cannot be written.
-  [[nodiscard]] static Result<DataDirectory> open(const std::string& path);
+  [[nodiscard]] static Result<DataDirectory> open(const std::string& path,
+                                                  Duration patience = lock_patience);
 
   // Absolute.
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string log_path(std::string_view child) const {
     return formatted("{}/logs/{}.log", path_, child);
   }
+
+  // Whoever inherits it holds the directory too, until its end.
+  [[nodiscard]] int lock() const { return lock_.number(); }
 
   // The ports that are kept here, each free now, and new ones for the names that have none. None of
   // them is in `taken`, where nobody listens yet.

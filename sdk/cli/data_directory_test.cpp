@@ -36,7 +36,7 @@ TEST_F(DataDirectoryTest, is_made_and_held) {
   const auto held = DataDirectory::open(path).value();
   EXPECT_TRUE(std::filesystem::is_directory(path + "/logs"));
   EXPECT_EQ(held.path(), path);
-  const auto second = DataDirectory::open(path);
+  const auto second = DataDirectory::open(path, Duration::zero());
   ASSERT_FALSE(second);
   EXPECT_THAT(second.error().message, HasSubstr("is in use by another"));
 }

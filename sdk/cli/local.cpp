@@ -53,6 +53,8 @@ int run_local(const LocalOptions& options, const std::string& programs) {
   if (auto good = check_before_start(plan, programs); !good) return end(good.error());
   if (auto written = data->write(plan); !written) return end(written.error());
 
+  // Taken out of the environment: systemd hears of the cluster, not of each process.
+  const Notifier notifier(NotifyEnvironment::take());
   const SystemClock clock;
   const auto loop = ShardLoop::make(clock);
   if (!loop) return end(loop.error());
@@ -60,6 +62,7 @@ int run_local(const LocalOptions& options, const std::string& programs) {
   Supervisor supervisor({.loop = **loop,
                          .network = network,
                          .console = console,
+                         .notifier = notifier,
                          .plan = plan,
                          .data = *data,
                          .programs = programs,

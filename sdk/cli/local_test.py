@@ -133,6 +133,13 @@ class LocalTest(unittest.TestCase):
         self.wait_until(lambda: not any(is_alive(child) for child in children),
                         "a child outlives its parent")
 
+    def test_starts_again_at_once_after_it_was_killed(self):
+        for _ in range(5):
+            process = self.ready()
+            process.kill()
+            process.wait()
+        self.stop(self.ready())
+
     def test_uses_the_same_ports_with_the_same_data(self):
         self.stop(self.ready())
         first = (self.data / "controller-1/controller.properties").read_text(encoding="utf-8")

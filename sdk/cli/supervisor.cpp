@@ -103,6 +103,7 @@ void Supervisor::take_signal() {
 
 void Supervisor::request_stop() {
   if (std::exchange(is_stopping_, true)) return;
+  parts_.notifier.stopping("stopping");
   stop_asked_.set();
   ready_changed_.set();
   status_changed_.set();
@@ -142,13 +143,15 @@ Task<int> Supervisor::run() {
 }
 
 Task<void> Supervisor::keep_running(Member& member) {
-  const std::string program = formatted("{}/{}", parts_.programs, member.plan.program);
+  const ChildCommand command{.program = formatted("{}/{}", parts_.programs, member.plan.program),
+                             .arguments = member.plan.arguments,
+                             .inherited_descriptor = parts_.data.lock()};
   Duration delay = restart_delay_min;
   while (!is_stopping_) {
     member.last_error.clear();
-    auto started =
-        Child::start(parts_.loop, program, member.plan.arguments,
-                     [this, &member](std::string_view text) { take_output(member, text); });
+    auto started = Child::start(parts_.loop, command, [this, &member](std::string_view text) {
+      take_output(member, text);
+    });
     if (!started) {
       give_up(started.error().message, static_cast<int>(ExitCode::failure));
       break;
@@ -200,7 +203,11 @@ void Supervisor::take_output(Member& member, std::string_view text) {
 }
 
 void Supervisor::take_line(Member& member, std::string_view line) {
+  const bool was_written = member.log.lost_lines() == 0;
   member.log.write(line);
+  if (was_written && member.log.lost_lines() > 0) {
+    parts_.console.say(formatted("millrace: {} cannot be written", member.log.path()));
+  }
   const LogLevel level = level_of(line);
   if (level < LogLevel::warning || line.empty()) return;
   if (level == LogLevel::error) member.last_error = message_of(line);
@@ -231,6 +238,7 @@ Task<void> Supervisor::announce_ready() {
     if (served && !is_stopping_) {
       is_ready_ = true;
       const std::string line = formatted("ready bootstrap={}\n", parts_.plan.bootstrap());
+      parts_.notifier.ready(formatted("serving {}", parts_.plan.bootstrap()));
       parts_.console.clear_status();
       const auto written = ::write(STDOUT_FILENO, line.data(), line.size());
       if (std::cmp_not_equal(written, line.size())) {

@@ -29,7 +29,7 @@ export namespace millrace::cli {
 inline constexpr Duration restart_delay_min = std::chrono::milliseconds{50};
 inline constexpr Duration restart_delay_max = std::chrono::seconds{2};
 // One that has run for so long is not in trouble: it begins with the shortest delay again.
-inline constexpr Duration running_well_after = std::chrono::seconds{2};
+inline constexpr Duration running_well_after = std::chrono::milliseconds{500};
 // How long processes of one kind may take to stop before they are killed. Those of the services
 // themselves are shorter.
 inline constexpr Duration stop_deadline = std::chrono::seconds{40};
@@ -41,16 +41,16 @@ inline constexpr std::uint32_t shown_lines_max = 30;
 inline constexpr Duration shown_lines_period = std::chrono::seconds{10};
 
 static_assert(restart_delay_min < restart_delay_max);
-static_assert(restart_delay_max <= running_well_after);
 
-// For the main thread, in a process that does nothing else. Loop, plan, directory and console
-// outlive it.
+// For the main thread, in a process that does nothing else. What it is given
+// outlives it.
 class Supervisor {
  public:
   struct Parts {
     ShardLoop& loop;
     Network& network;
     Console& console;
+    const Notifier& notifier;
     const ClusterPlan& plan;
     const DataDirectory& data;
     std::string programs;  // the directory in which they are
