@@ -214,9 +214,7 @@ Task<void> Quorum::carry_out(raft::Effects effects) {
     apply(effects);
     if (effects.compact_through && !has_failed_) {
       const auto compacted = co_await store_->compact_through(*effects.compact_through);
-      if (!compacted && !storage::is_shortage(compacted.error().fault)) {
-        fail({ErrorKind::io, compacted.error().message});
-      }
+      if (!compacted) note_compaction(compacted.error());
     }
     if (!persisted) co_return;
     effects = node_->step(*persisted, raft_now());
@@ -238,6 +236,15 @@ Task<std::optional<raft::Persisted>> Quorum::persist(const raft::Write& write) {
     log_.error("the metadata log waits for space: {}", persisted.error().message);
     if (is_ending_) co_return std::nullopt;
     co_await sleep_until(executor_, now() + shortage_pause);
+  }
+}
+
+// What is not removed now is removed after the next snapshot, if the device is well.
+void Quorum::note_compaction(const storage::StorageError& error) {
+  if (storage::is_shortage(error.fault)) {
+    log_.warning("old parts of the metadata log stay for now: {}", error.message);
+  } else {
+    fail({ErrorKind::io, error.message});
   }
 }
 

@@ -108,6 +108,7 @@ class Quorum {
   [[nodiscard]] Task<void> propose_some();
   [[nodiscard]] Task<void> carry_out(raft::Effects effects);
   [[nodiscard]] Task<std::optional<raft::Persisted>> persist(const raft::Write& write);
+  void note_compaction(const storage::StorageError& error);
   void apply(const raft::Effects& effects);
   void apply(const raft::Entry& entry);
   void follow_role();
