@@ -207,7 +207,7 @@ Task<void> Partitions::remove_next(Work& work) {
 }
 
 Task<void> Partitions::make_next(Work& work) {
-  while (work.next_making < work.makings.size()) {
+  while (!stopped_ && work.next_making < work.makings.size()) {
     const Work::Making making = work.makings[work.next_making++];
     co_await make(making.partition, making.novelty, work);
   }
