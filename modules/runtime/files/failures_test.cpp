@@ -203,8 +203,22 @@ TEST_P(EveryCall, of_a_read_in_place_is_made_good_by_one_that_may_wait) {
 
 TEST_P(EveryCall, of_reading_in) {
   const Run run = on_file([this](FileHandle file) { return read_in(file, 0, 8); });
-  expect_errors("read_in", {LibraryCall::pread}, run);
-  expect_that_interruptions_do_not_matter({LibraryCall::pread}, run);
+  const std::vector<LibraryCall> calls{LibraryCall::preadv2, LibraryCall::pread};
+  expect_errors("read_in", calls, run);
+  expect_that_interruptions_do_not_matter(calls, run);
+}
+
+// A look at the file tells that it is there: no byte of it is copied for that.
+TEST_P(EveryCall, of_reading_in_is_not_made_for_what_is_in_memory) {
+  ASSERT_EQ(contents("file"), "contents");
+  calls_ = {LibraryCall::pread};
+  error_number_ = EIO;
+  EXPECT_TRUE(succeeds(on_file([this](FileHandle file) { return read_in(file, 0, 8); })()));
+  EXPECT_TRUE(succeeds(on_file([this](FileHandle file) { return read_in(file, 0, 100); })()))
+      << "beyond its end is nothing to wait for";
+  const Run too_long =
+      on_file([this](FileHandle file) { return read_in(file, 0, 1024 * mebibyte); });
+  EXPECT_TRUE(fails_with(too_long(), IoFault::failed)) << "what is too long is not looked at";
 }
 
 TEST_P(EveryCall, of_a_write) {

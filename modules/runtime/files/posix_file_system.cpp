@@ -106,6 +106,8 @@ bool PosixFileSystem::start_on_file(IoOperation& operation, files::OpenFile& fil
       return start_close(operation, file);
     case IoKind::read:
       return start_read(operation, file, Try::first);
+    case IoKind::read_in:
+      return start_read_in(operation, file);
     case IoKind::write:
       return start_write(operation, file, Try::first);
     case IoKind::file_size:
@@ -118,6 +120,20 @@ bool PosixFileSystem::start_on_file(IoOperation& operation, files::OpenFile& fil
       hand_over(operation, file, Reason::blocks);
       return false;
   }
+}
+
+// Most of what is sent was written or sent a moment ago.
+bool PosixFileSystem::start_read_in(IoOperation& operation, files::OpenFile& file) {
+  if (file.reads_in_place) {
+    const files::CachedRead outcome = files::probe_cached(operation);
+    if (outcome == files::CachedRead::ended) {
+      ++counters_.reads_in_place;
+      return true;
+    }
+    file.reads_in_place = outcome == files::CachedRead::would_block;
+  }
+  hand_over(operation, file, Reason::blocks);
+  return false;
 }
 
 bool PosixFileSystem::start_read(IoOperation& operation, files::OpenFile& file, Try time) {

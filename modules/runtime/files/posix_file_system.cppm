@@ -78,6 +78,7 @@ class PosixFileSystem : public FileSystem {
   [[nodiscard]] bool start_open(IoOperation& operation);
   [[nodiscard]] bool start_on_file(IoOperation& operation, files::OpenFile& file);
   [[nodiscard]] bool start_read(IoOperation& operation, files::OpenFile& file, Try time);
+  [[nodiscard]] bool start_read_in(IoOperation& operation, files::OpenFile& file);
   [[nodiscard]] bool start_write(IoOperation& operation, files::OpenFile& file, Try time);
   [[nodiscard]] bool start_sync(IoOperation& operation, files::OpenFile& file);
   [[nodiscard]] bool start_close(IoOperation& operation, files::OpenFile& file);

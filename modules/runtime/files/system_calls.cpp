@@ -379,4 +379,24 @@ CachedRead read_cached(IoOperation& operation) {
   return CachedRead::ended;
 }
 
+CachedRead probe_cached(const IoOperation& operation) {
+  if (operation.length_ > cached_probe_bytes_max) return CachedRead::would_block;
+  const std::uint64_t end = operation.position_ + operation.length_;
+  for (std::uint64_t next = operation.position_; next < end;) {
+    std::byte looked_at{};
+    const iovec vector{&looked_at, 1};
+    const ssize_t count = uninterrupted([&] {
+      return ::preadv2(operation.hold_.descriptor, &vector, 1, static_cast<off_t>(next),
+                       RWF_NOWAIT);
+    });
+    // Behind the end of the file there is nothing to wait for.
+    if (count == 0) return CachedRead::ended;
+    if (count == -1) return errno == EAGAIN ? CachedRead::would_block : CachedRead::unsupported;
+    // The last byte is looked at as well.
+    const bool is_last = next == end - 1;
+    next = is_last ? end : std::min(next + cached_probe_step, end - 1);
+  }
+  return CachedRead::ended;
+}
+
 }  // namespace millrace::files
