@@ -52,6 +52,8 @@ class Cluster:
             state = stat[stat.rindex(")") + 2]
             if parent != self._process.pid or state == "Z":
                 continue
+            # A program that was built anew while it runs has this behind its name.
+            program = program.removesuffix(" (deleted)")
             if os.path.basename(program) == f"millrace-{name}":
                 return int(entry.name)
         return None
