@@ -25,6 +25,26 @@ TEST(ProducerStates, without_producers_takes_no_memory) {
   EXPECT_LE(sizeof(ProducerStates), 256u) << "one for each partition of a broker";
 }
 
+TEST(ProducerStates, change_places_with_all_that_is_known_and_counted) {
+  ProducerBudget budget;
+  std::optional<ProducerStates> states(budget);
+  std::optional<ProducerStates> others(budget);
+  states->update(batch({.producer = 1, .offset = 3, .transactional = true}));
+  states->update(batch({.producer = 2, .offset = 4}));
+  others->update(batch({.producer = 2, .offset = 9}));
+  EXPECT_EQ(budget.count(), 3u);
+  states->swap(*others);
+  EXPECT_EQ(states->size(), 1u);
+  EXPECT_EQ(states->first_unstable_offset(), std::nullopt);
+  EXPECT_EQ(others->size(), 2u);
+  EXPECT_EQ(others->first_unstable_offset(), Offset(3));
+  EXPECT_EQ(budget.count(), 3u);
+  others.reset();
+  EXPECT_EQ(budget.count(), 1u);
+  states.reset();
+  EXPECT_EQ(budget.count(), 0u);
+}
+
 TEST(ProducerStates, an_open_transaction_holds_readers_back) {
   ProducerBudget budget;
   ProducerStates states(budget);
