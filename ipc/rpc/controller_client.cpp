@@ -21,8 +21,8 @@ import millrace.runtime;
 namespace millrace::rpc {
 namespace {
 
-// KJ's clock counts nanoseconds in 64 bits, as ours.
-constexpr Duration timeout_max = std::chrono::hours{24};
+// KJ counts nanoseconds in 64 bits, as we do: from now on this is no overflow.
+constexpr Duration timeout_max = std::chrono::hours{24 * 365 * 10};
 
 // One for each method of the schema.
 auto start(Remote& remote, const Hello& request) {
@@ -203,8 +203,7 @@ class ControllerClient::Implementation final : public SessionOwner {
         home_(home),
         options_(std::move(options)),
         session_options_(session_options(options_)),
-        log_(log),
-        problems_(log, home.clock()),
+        log_(log, home.clock()),
         random_(options_.seed),
         begin_(*this, &Implementation::begin_session),
         end_(*this, &Implementation::end_session),
@@ -263,7 +262,7 @@ class ControllerClient::Implementation final : public SessionOwner {
       return greeting_of(wire::read<HelloReply>(response.getReply()));
     });
   }
-  void tell_problem(const std::string& sentence) override { problems_.warning("{}", sentence); }
+  void tell_problem(const std::string& sentence) override { log_.warning("{}", sentence); }
   void tell_connected(const std::string& sentence) override {
     log_.info("connected to controller {}", sentence);
   }
@@ -301,10 +300,9 @@ class ControllerClient::Implementation final : public SessionOwner {
   EventLoop& home_;
   ControllerClientOptions options_;
   SessionOptions session_options_;
-  Logger log_;
-  LimitedLogger problems_;  // used on the RPC thread only
-  Random random_;           // likewise
-  SessionSlot session_;     // likewise
+  LimitedLogger log_;    // used on the RPC thread only
+  Random random_;        // likewise
+  SessionSlot session_;  // likewise
   std::atomic<std::size_t> letters_ = 0;
   Step<Implementation> begin_;
   Step<Implementation> end_;

@@ -104,11 +104,13 @@ class Visit {
 
 // What is known of one connection. On the RPC thread.
 struct Peer : kj::Refcounted {
-  Peer(Common& c, LimitedLogger& l, std::string n) : common(c), log(l), name(std::move(n)) {}
+  Peer(Common& c, LimitedLogger& l, const std::string& a)
+      : common(c), log(l), address(a), name(a) {}
 
   Common& common;
   LimitedLogger& log;
-  std::string name;
+  std::string address;
+  std::string name;  // with what it said about itself
   bool is_greeted = false;
   std::size_t calls = 0;
 };
@@ -145,7 +147,7 @@ class CallTarget final : public wire::Controller::Server {
       wire::write(reply, context.initResults().initReply());
       return kj::READY_NOW;
     }
-    peer_->name = formatted("{} ({} {})", peer_->name, name_of(request.kind), request.node_id);
+    peer_->name = formatted("{} ({} {})", peer_->address, name_of(request.kind), request.node_id);
     return visit(std::move(request), context,
                  [peer = kj::addRef(*peer_)](const HelloReply& reply) mutable {
                    peer->is_greeted = peer->is_greeted || reply.error == protocol::ErrorCode::none;
@@ -283,7 +285,7 @@ class Acceptor final : public kj::TaskSet::ErrorHandler {
   }
 
   void serve(kj::Own<kj::AsyncIoStream> stream) {
-    std::string name = peer_name(*stream);
+    const std::string name = peer_name(*stream);
     if (connections_ >= common_.options.connections_max) {
       log_.warning("{}: closed, {} connections are open", name, connections_);
       return;
@@ -296,7 +298,7 @@ class Acceptor final : public kj::TaskSet::ErrorHandler {
     set_option(*stream, IPPROTO_TCP, TCP_NODELAY, 1);
 
     ++connections_;
-    auto peer = kj::refcounted<Peer>(common_, log_, std::move(name));
+    auto peer = kj::refcounted<Peer>(common_, log_, name);
     auto connection = kj::heap<Connection>(kj::mv(stream), kj::addRef(*peer));
     auto ended = connection->network.onDisconnect();
     tasks_.add(ended.exclusiveJoin(silent(*peer)).attach(kj::mv(connection), kj::defer([this] {

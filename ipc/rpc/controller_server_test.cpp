@@ -5,16 +5,23 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "kj.hpp"
+
+#include <capnp/rpc.capnp.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <coroutine>
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "schema/controller.capnp.h"
 
 // This one imports modules: it comes after all that includes standard headers.
 #include "rpc_machine.hpp"
@@ -41,9 +48,14 @@ class ControllerServerTest : public RpcMachine {
     RawPeer& operator=(const RawPeer&) = delete;
     ~RawPeer() { ::close(socket_); }
 
-    // The other side may have closed already.
-    void write(const std::vector<std::uint8_t>& bytes) const {
-      static_cast<void>(::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL));
+    // False if the other side has closed already.
+    bool write(std::span<const std::uint8_t> bytes) const {
+      while (!bytes.empty()) {
+        const auto sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (sent < 0) return false;
+        bytes = bytes.subspan(static_cast<std::size_t>(sent));
+      }
+      return true;
     }
     // Whether the other side has closed by now.
     [[nodiscard]] bool is_closed() const {
@@ -55,6 +67,41 @@ class ControllerServerTest : public RpcMachine {
    private:
     int socket_;
   };
+
+  // The messages of Cap'n Proto's own protocol, as a client writes them.
+  static std::vector<std::uint8_t> bytes_of(capnp::MessageBuilder& message) {
+    const kj::Array<capnp::word> words = capnp::messageToFlatArray(message);
+    return {words.asBytes().begin(), words.asBytes().end()};
+  }
+  static std::vector<std::uint8_t> bootstrap() {
+    capnp::MallocMessageBuilder message;
+    message.initRoot<capnp::rpc::Message>().initBootstrap().setQuestionId(0);
+    return bytes_of(message);
+  }
+  // Calls what the bootstrap gave.
+  template <class Params, class Fill>
+  static std::vector<std::uint8_t> call(std::uint32_t question, std::uint16_t method, Fill fill) {
+    capnp::MallocMessageBuilder message;
+    auto call = message.initRoot<capnp::rpc::Message>().initCall();
+    call.setQuestionId(question);
+    call.initTarget().initPromisedAnswer().setQuestionId(0);
+    call.setInterfaceId(capnp::typeId<wire::Controller>());
+    call.setMethodId(method);
+    fill(call.initParams().getContent().initAs<Params>());
+    return bytes_of(message);
+  }
+  static std::vector<std::uint8_t> call_hello(std::uint32_t question) {
+    return call<wire::Controller::HelloParams>(question, 0, [](auto params) {
+      auto hello = params.initRequest();
+      hello.setNodeId(101);
+      hello.initRpcVersion().setMajor(version_major);
+      hello.setSoftwareVersion("0.1.0");
+    });
+  }
+  static std::vector<std::uint8_t> call_forward(std::uint32_t question, std::uint32_t bytes) {
+    return call<wire::Controller::ForwardParams>(
+        question, 4, [&](auto params) { params.initRequest().initBody(bytes); });
+  }
 };
 
 TEST_F(ControllerServerTest, an_address_in_use_is_a_clear_error) {
@@ -245,6 +292,75 @@ TEST_F(ControllerServerTest, garbage_harms_nobody_else) {
   loop->run(run());
 }
 
+TEST_F(ControllerServerTest, changed_bytes_of_real_calls_harm_nobody_else) {
+  FakeController controller(1);
+  const auto server = serve(controller);
+  const auto calls = client({at(controller, *server)});
+  Random random(5);
+  const auto run = [&]() -> Task<void> {
+    EXPECT_TRUE(co_await calls->call(Heartbeat{}, soon()));
+    for (int round = 0; round < 300; ++round) {
+      const RawPeer peer(server->port());
+      for (std::vector<std::uint8_t> message : {bootstrap(), call_hello(1), call_forward(2, 100)}) {
+        // Up to three bytes in each, the first ones more often: they say how long things are.
+        for (std::uint64_t changes = random.below(4); changes > 0; --changes) {
+          const std::size_t limit = random.chance(0.3) ? 16 : message.size();
+          message[random.below(limit)] = static_cast<std::uint8_t>(random.next());
+        }
+        if (!peer.write(message)) break;
+      }
+      if (round % 10 == 0) EXPECT_TRUE(co_await calls->call(Heartbeat{}, soon()));
+    }
+    EXPECT_TRUE(co_await calls->call(Heartbeat{}, soon()));
+    EXPECT_EQ(controller.heartbeats.size(), 32U) << "the healthy client's calls, and no other";
+    co_await calls->stop();
+    co_await server->stop();
+  };
+  loop->run(run());
+}
+
+TEST_F(ControllerServerTest, a_call_before_hello_is_not_given_to_the_service) {
+  FakeController controller(1);
+  ControllerServerOptions options;
+  options.hello_timeout = std::chrono::milliseconds{50};
+  const auto server = serve(controller, options);
+  const auto run = [&]() -> Task<void> {
+    const RawPeer peer(server->port());
+    EXPECT_TRUE(peer.write(bootstrap()));
+    EXPECT_TRUE(peer.write(call_forward(1, 10)));
+    co_await until([&] { return peer.is_closed(); });
+    EXPECT_TRUE(controller.forwards.empty());
+    co_await server->stop();
+  };
+  loop->run(run());
+}
+
+TEST_F(ControllerServerTest,
+       a_peer_that_says_hello_again_and_again_takes_no_more_memory_each_time) {
+  FakeController controller(1);
+  ControllerServerOptions options;
+  options.calls_per_connection_max = 1;
+  const auto server = serve(controller, options);
+  const auto run = [&]() -> Task<void> {
+    const RawPeer peer(server->port());
+    EXPECT_TRUE(peer.write(bootstrap()));
+    for (std::uint32_t i = 1; i <= 100; ++i) {
+      EXPECT_TRUE(peer.write(call_hello(i)));
+      co_await until([&] { return controller.hellos.size() == i; });
+    }
+    // What is refused now is logged with the peer's name.
+    EXPECT_TRUE(peer.write(call_forward(101, 10)));
+    EXPECT_TRUE(peer.write(call_forward(102, 10)));
+    EXPECT_TRUE(peer.write(call_forward(103, 10)));
+    co_await until([&] { return !controller.forwards.empty(); });
+    co_await server->stop();
+    for (const MemoryLogSink::Line& line : sink->lines()) {
+      EXPECT_LT(line.message.size(), 100U) << line.message;
+    }
+  };
+  loop->run(run());
+}
+
 TEST_F(ControllerServerTest, a_message_that_claims_more_than_the_limit_is_closed_at_once) {
   FakeController controller(1);
   ControllerServerOptions options;
@@ -253,7 +369,7 @@ TEST_F(ControllerServerTest, a_message_that_claims_more_than_the_limit_is_closed
   const auto run = [&]() -> Task<void> {
     const RawPeer peer(server->port());
     // One segment of 2^29 words.
-    peer.write({0, 0, 0, 0, 0, 0, 0, 0x20});
+    EXPECT_TRUE(peer.write(std::vector<std::uint8_t>{0, 0, 0, 0, 0, 0, 0, 0x20}));
     co_await until([&] { return peer.is_closed(); });
     co_await server->stop();
   };

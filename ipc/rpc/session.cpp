@@ -137,6 +137,8 @@ kj::Promise<void> Session::send(PendingCall& call) {
 
 kj::Promise<void> Session::answered(PendingCall& call, std::uint64_t link) {
   silent_ = 0;
+  // Not before: a controller that takes connections and no calls is not to be flooded.
+  backoff_ = options_.backoff_min;
   if (!call.is_misdirected() || !options_.follow_leader) return kj::READY_NOW;
   call.is_sent = false;
   if (link == link_number_) lose("it does not lead any more");
@@ -248,7 +250,6 @@ kj::Promise<void> Session::use(kj::Own<Link> link, const Greeting& greeting) {
   }
   owner_.tell_connected(text_of(link->address));
   hint_.reset();
-  backoff_ = options_.backoff_min;
   silent_ = 0;
   ++link_number_;
   link_ = link.get();
