@@ -265,7 +265,8 @@ inline constexpr auto broker_definitions = std::to_array<Definition>({
      .default_value = "0",
      .range = between(0, 1024),
      .processes = Processes::broker | Processes::controller | Processes::coordinator,
-     .doc = "Threads that share the work of the process; 0: one for each core."},
+     .doc = "Threads that share the work of the process; 0: one for every two cores, so that the "
+            "kernel and clients of the same machine have the others."},
     {.name = "millrace.metrics.listener",
      .default_value = "",
      .importance = Importance::high,

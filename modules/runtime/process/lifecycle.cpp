@@ -47,6 +47,9 @@ void raise_descriptor_limit(const Logger& log) {
   log.info("may open {} descriptors", limit.rlim_cur);
 }
 
+// docs/decisions/0016-a-shard-for-every-two-cores.md
+std::size_t default_shards() { return std::max<std::size_t>(usable_cores().size() / 2, 1); }
+
 struct Loaded {
   CommandLine command_line;
   config::ServerConfig config;
@@ -135,7 +138,7 @@ ExitCode serve(const Loaded& loaded, const ProcessOptions& options, NotifyEnviro
   ShardsOptions shards_options;
   const auto wanted = static_cast<std::size_t>(loaded.config.get<"millrace.shards">());
   shards_options.count = static_cast<std::uint32_t>(
-      std::min(wanted > 0 ? wanted : usable_cores().size(), telemetry::shards_max - 1));
+      std::min(wanted > 0 ? wanted : default_shards(), telemetry::shards_max - 1));
   // One more for the main thread.
   telemetry::Registry metrics(shards_options.count + 1);
   auto shards = Shards::start(clock, metrics, shards_options);

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -116,10 +117,11 @@ TEST(ProcessLifecycle, starts_says_ready_and_stops_when_asked) {
   }
 }
 
-TEST(ProcessLifecycle, has_a_shard_for_each_core_unless_told_otherwise) {
+TEST(ProcessLifecycle, has_a_shard_for_every_two_cores_unless_told_otherwise) {
   Child child({});
   EXPECT_THAT(child.systemd.hear(),
-              StartsWith("READY=1\nSTATUS=serving " + std::to_string(usable_cores().size())));
+              StartsWith("READY=1\nSTATUS=serving " +
+                         std::to_string(std::max<std::size_t>(usable_cores().size() / 2, 1))));
   child.send(SIGTERM);
   EXPECT_EQ(child.exit_code(), 0);
 }
