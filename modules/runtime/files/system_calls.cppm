@@ -64,7 +64,7 @@ enum class CachedRead : std::uint8_t { ended, would_block, unsupported };
 
 // What is looked at of a range to tell whether it is in memory: a byte of each step. The system
 // brings in at least as much at a time, and rarely forgets less.
-inline constexpr std::uint64_t cached_probe_step = 32 * kibibyte;
+inline constexpr std::uint64_t cached_probe_step = 128 * kibibyte;
 // Ranges that are longer are not probed, because that would take long.
 inline constexpr std::uint64_t cached_probe_bytes_max = 8 * mebibyte;
 
