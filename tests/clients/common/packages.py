@@ -1,0 +1,92 @@
+"""Installs what the tests of clients need from package registries, below build/clients.
+
+Each function installs once and gives what its callers need; tests that run side by side wait for
+each other. A changed list of packages or source installs again.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import pathlib
+import shutil
+import subprocess
+import sys
+
+CLIENTS = pathlib.Path(__file__).resolve().parents[1]
+PLACE = CLIENTS.parents[1] / "build" / "clients"
+INSTALL_SECONDS_MAX = 540
+
+
+def run(*command, folder=None):
+    subprocess.run([str(word) for word in command], cwd=folder, check=True,
+                   timeout=INSTALL_SECONDS_MAX, stdin=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def installing(name, sources):
+    """Gives whether there is something to do. What fails halfway is done again the next time."""
+    PLACE.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    for source in sources:
+        digest.update(source.read_bytes())
+    done = PLACE / f"{name}.installed"
+    with open(PLACE / f"{name}.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        due = not done.exists() or done.read_text(encoding="ascii") != digest.hexdigest()
+        if due:
+            done.unlink(missing_ok=True)
+        yield due
+        if due:
+            done.write_text(digest.hexdigest(), encoding="ascii")
+
+
+def java(main_class, memory_mb=256):
+    """The command that runs a class of ours or of Apache Kafka."""
+    folder = CLIENTS / "java"
+    place = PLACE / "java"
+    with installing("java", [folder / "pom.xml", *sorted(folder.rglob("*.java"))]) as due:
+        if due:
+            run("mvn", "-q", "-B", "-f", folder, "compile", "dependency:build-classpath")
+    path = f"{place / 'classes'}:{(place / 'classpath').read_text(encoding='utf-8').strip()}"
+    # The first compiler alone: short programs spend their time in compiling otherwise.
+    return ["java", f"-Xmx{memory_mb}m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+            f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}", "-cp", path, main_class]
+
+
+def python():
+    """The Python of an environment that holds the newest clients."""
+    place = PLACE / "python"
+    wanted = CLIENTS / "python" / "requirements.txt"
+    with installing("python", [wanted]) as due:
+        if due:
+            shutil.rmtree(place, ignore_errors=True)
+            run(sys.executable, "-m", "venv", place)
+            run(place / "bin" / "pip", "install", "-q", "-r", wanted)
+    return place / "bin" / "python"
+
+
+def node(folder):
+    """The folder with a copy of the program and its packages."""
+    place = PLACE / folder
+    sources = sorted(path for path in (CLIENTS / folder).iterdir()
+                     if path.suffix in (".js", ".json"))
+    with installing(folder, sources) as due:
+        if due:
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir()
+            for source in sources:
+                shutil.copy(source, place)
+            run("npm", "install", "--silent", "--no-package-lock", "--no-audit", "--no-fund",
+                folder=place)
+    return place
+
+
+def go(folder):
+    """The program that is built from the folder."""
+    place = PLACE / folder
+    sources = sorted(path for path in (CLIENTS / folder).iterdir()
+                     if path.suffix in (".go", ".mod", ".sum"))
+    with installing(folder, sources) as due:
+        if due:
+            run("go", "build", "-o", place, ".", folder=CLIENTS / folder)
+    return place

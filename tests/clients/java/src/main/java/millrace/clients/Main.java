@@ -1,0 +1,20 @@
+package millrace.clients;
+
+import java.util.Arrays;
+
+/** One program for all that the tests ask of the Java clients. See README.md of tests/clients. */
+public final class Main {
+  private Main() {}
+
+  public static void main(String[] arguments) throws Exception {
+    String[] words = Arrays.copyOfRange(arguments, 1, arguments.length);
+    switch (arguments[0]) {
+      case "produce" -> Produce.run(words[0], words[1], words[2], Integer.parseInt(words[3]));
+      case "member" -> Member.run(words[0], words[1], words[2], words[3], words[4]);
+      case "admin" -> Administer.run(words[0], words[1], words[2]);
+      case "dump" -> Dump.run(words[0]);
+      case "bootstrap" -> Bootstrap.run(words[0], words[1], words[2]);
+      default -> throw new IllegalArgumentException(arguments[0]);
+    }
+  }
+}

@@ -1,0 +1,100 @@
+package millrace.clients;
+
+import java.time.Duration;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.RangeAssignor;
+import org.apache.kafka.clients.consumer.RoundRobinAssignor;
+import org.apache.kafka.clients.consumer.StickyAssignor;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.WakeupException;
+import org.apache.kafka.common.serialization.StringDeserializer;
+
+/** BOOTSTRAP GROUP TOPIC STRATEGY INSTANCE: a member of a group until SIGTERM. */
+final class Member implements ConsumerRebalanceListener {
+  private static final Map<String, Class<?>> STRATEGIES =
+      Map.of(
+          "range", RangeAssignor.class,
+          "roundrobin", RoundRobinAssignor.class,
+          "sticky", StickyAssignor.class,
+          "cooperative-sticky", CooperativeStickyAssignor.class);
+
+  private final TreeSet<Integer> owned = new TreeSet<>();
+  private final KafkaConsumer<String, String> consumer;
+
+  private Member(Map<String, Object> settings) {
+    consumer =
+        new KafkaConsumer<>(settings, new StringDeserializer(), new StringDeserializer());
+  }
+
+  static void run(String bootstrap, String group, String topic, String strategy, String instance) {
+    Map<String, Object> settings = new HashMap<>();
+    settings.put("bootstrap.servers", bootstrap);
+    settings.put("group.id", group);
+    settings.put("auto.offset.reset", "earliest");
+    settings.put("enable.auto.commit", false);
+    settings.put("heartbeat.interval.ms", 500);
+    settings.put("metadata.max.age.ms", 1000);
+    settings.put("session.timeout.ms", instance.isEmpty() ? 6000 : 30000);
+    settings.put("partition.assignment.strategy", List.of(STRATEGIES.get(strategy)));
+    if (!instance.isEmpty()) {
+      settings.put("group.instance.id", instance);
+    }
+    new Member(settings).work(topic);
+  }
+
+  private void work(String topic) {
+    Thread worker = Thread.currentThread();
+    Runtime.getRuntime()
+        .addShutdownHook(
+            new Thread(
+                () -> {
+                  consumer.wakeup();
+                  try {
+                    worker.join();
+                  } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                  }
+                }));
+    try {
+      consumer.subscribe(List.of(topic), this);
+      while (true) {
+        var records = consumer.poll(Duration.ofMillis(200));
+        for (var record : records) {
+          System.out.printf(
+              "record %d %d %s%n", record.partition(), record.offset(), record.value());
+        }
+        if (!records.isEmpty()) {
+          consumer.commitSync();
+        }
+      }
+    } catch (WakeupException e) {
+      consumer.close();
+      System.out.println("stopped");
+    }
+  }
+
+  private void print() {
+    System.out.println(
+        "assigned " + owned.stream().map(String::valueOf).collect(Collectors.joining(",")));
+  }
+
+  @Override
+  public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
+    partitions.forEach(place -> owned.add(place.partition()));
+    print();
+  }
+
+  @Override
+  public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
+    partitions.forEach(place -> owned.remove(place.partition()));
+    print();
+  }
+}
