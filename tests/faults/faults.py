@@ -3,9 +3,9 @@
 
 In each round a process and a moment are drawn from a seed, which is printed. A producer with
 acks=all writes before, during and after the kill; a round counts only if at least 500 records were
-acknowledged before the kill and 500 after it within 10 s, and if the kill hit a living process. Then
-every acknowledged record must be at its offset with its bytes, once, and every confirmed commit must
-be read back at least as high.
+acknowledged before the kill and 500 after it within 10 s, and if the kill hit a living process.
+Then every acknowledged record must be at its offset with its bytes, once, and every confirmed
+commit must be read back at least as high.
 """
 
 import argparse

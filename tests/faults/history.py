@@ -32,7 +32,10 @@ class History:
             return dict(self._commits)
 
     def check_records(self, found):
-        """`found` maps (topic, partition) to {offset: value}. Gives what is wrong, as Jepsen names it."""
+        """`found` maps (topic, partition) to {offset: value}.
+
+        Gives what is wrong, as Jepsen names it.
+        """
         problems = []
         with self._lock:
             acknowledged = list(self._acknowledged)

@@ -48,7 +48,9 @@ void raise_descriptor_limit(const Logger& log) {
 }
 
 // docs/decisions/0016-a-shard-for-every-two-cores.md
-std::size_t default_shards() { return std::max<std::size_t>(usable_cores().size() / 2, 1); }
+std::size_t default_shards() {
+  return std::max<std::size_t>(usable_cores().size() / 2, 1);
+}
 
 struct Loaded {
   CommandLine command_line;

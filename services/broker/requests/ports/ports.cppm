@@ -49,8 +49,9 @@ class GroupPort {
   virtual void connection_closing(ConnectionId /*connection*/) {}
 };
 
-// The controllers. The error of the first two is a code for the client: not_controller when nobody
-// took it, request_timed_out when it may have been carried out.
+// The controllers. What a forwarded request has changed is here when its answer is. The error of
+// the first two is a code for the client: not_controller when nobody took it, request_timed_out
+// when it may have been carried out.
 class ControllerPort {
  public:
   virtual ~ControllerPort() = default;
