@@ -33,7 +33,7 @@ function(millrace_test_properties name label)
          TSAN_OPTIONS=halt_on_error=1:allow_addr2line=1)
   endif()
   set_tests_properties(${name} PROPERTIES
-                       LABELS ${label} TIMEOUT 600 ENVIRONMENT "${environment}")
+                       LABELS "${label}" TIMEOUT 600 ENVIRONMENT "${environment}")
 endfunction()
 
 # One test program, run by ctest. Tests read their data files from below MILLRACE_SOURCE_DIR.
