@@ -40,17 +40,22 @@ def installing(name, sources):
             done.write_text(digest.hexdigest(), encoding="ascii")
 
 
-def java(main_class, memory_mb=256):
-    """The command that runs a class of ours or of Apache Kafka."""
+def java_classpath():
+    """Apache Kafka with its tools, and our programs."""
     folder = CLIENTS / "java"
     place = PLACE / "java"
     with installing("java", [folder / "pom.xml", *sorted(folder.rglob("*.java"))]) as due:
         if due:
             run("mvn", "-q", "-B", "-f", folder, "compile", "dependency:build-classpath")
-    path = f"{place / 'classes'}:{(place / 'classpath').read_text(encoding='utf-8').strip()}"
+    return f"{place / 'classes'}:{(place / 'classpath').read_text(encoding='utf-8').strip()}"
+
+
+def java(main_class, memory_mb=256):
+    """The command that runs a class of ours or of Apache Kafka."""
     # The first compiler alone: short programs spend their time in compiling otherwise.
     return ["java", f"-Xmx{memory_mb}m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
-            f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}", "-cp", path, main_class]
+            f"-Dlog4j2.configurationFile={CLIENTS / 'java' / 'log4j2.properties'}",
+            "-cp", java_classpath(), main_class]
 
 
 def python():

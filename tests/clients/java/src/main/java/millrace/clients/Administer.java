@@ -117,19 +117,23 @@ final class Administer {
     same(1, described.partitions().get(2).isr().size());
   }
 
+  private static AlterConfigOp change(String value, AlterConfigOp.OpType type) {
+    return new AlterConfigOp(new ConfigEntry("retention.ms", value), type);
+  }
+
   private void configs() throws Exception {
     var resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
     Callable<ConfigEntry> retention =
         () ->
             admin.describeConfigs(List.of(resource)).all().get().get(resource).get("retention.ms");
     same(ConfigEntry.ConfigSource.DYNAMIC_TOPIC_CONFIG, retention.call().source());
-    var set = new AlterConfigOp(new ConfigEntry("retention.ms", "7200000"), AlterConfigOp.OpType.SET);
+    var set = change("7200000", AlterConfigOp.OpType.SET);
     admin.incrementalAlterConfigs(Map.of(resource, List.of(set))).all().get();
     until("the setting", () -> retention.call().value().equals("7200000"));
-    var unset = new AlterConfigOp(new ConfigEntry("retention.ms", ""), AlterConfigOp.OpType.DELETE);
+    var unset = change("", AlterConfigOp.OpType.DELETE);
     admin.incrementalAlterConfigs(Map.of(resource, List.of(unset))).all().get();
     until("the default", () -> retention.call().isDefault());
-    var wrong = new AlterConfigOp(new ConfigEntry("retention.ms", "long"), AlterConfigOp.OpType.SET);
+    var wrong = change("long", AlterConfigOp.OpType.SET);
     refused(
         InvalidConfigurationException.class,
         () -> admin.incrementalAlterConfigs(Map.of(resource, List.of(wrong))).all().get());

@@ -27,7 +27,9 @@ final class Dump {
     try (Admin admin = Admin.create(settings)) {
       var topics = admin.listTopics(new ListTopicsOptions().listInternal(true)).names().get();
       for (var topic : admin.describeTopics(topics).allTopicNames().get().values()) {
-        topic.partitions().forEach(p -> places.add(new TopicPartition(topic.name(), p.partition())));
+        topic
+            .partitions()
+            .forEach(found -> places.add(new TopicPartition(topic.name(), found.partition())));
       }
     }
     places.sort(

@@ -1,0 +1,89 @@
+"""One node of Apache Kafka on a copy of one of our log directories, with metadata of its own."""
+
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path += [str(HERE.parent / "common"), str(HERE.parents[1] / "cluster")]
+
+import local_cluster  # noqa: E402  (their folders had to be named first)
+import packages  # noqa: E402
+
+START_SECONDS_MAX = 120
+
+
+def properties(file):
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line and line[0] != "#")
+
+
+class KafkaNode:
+    """Has the cluster id and node id of the log directory, and its topics with their ids: they are
+    part of what the node begins its metadata with."""
+
+    def __init__(self, logs, folder):
+        self.folder = pathlib.Path(folder)
+        self.logs = self.folder / "logs"
+        self.metadata = self.folder / "metadata"
+        shutil.copytree(logs, self.logs)
+        self.known = properties(self.logs / "meta.properties")
+        self.port = local_cluster.free_port()
+        self.bootstrap = f"127.0.0.1:{self.port}"
+        self.process = None
+        self.output = self.folder / "kafka.log"
+
+    def _run(self, main_class, *words):
+        done = subprocess.run([*packages.java(main_class), *map(str, words)], text=True,
+                              capture_output=True, check=False, timeout=START_SECONDS_MAX)
+        if done.returncode != 0:
+            raise AssertionError(f"{main_class} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def start(self):
+        node, controller_port = self.known["node.id"], local_cluster.free_port()
+        settings = self.folder / "server.properties"
+        settings.write_text(f"""process.roles=broker,controller
+node.id={node}
+controller.quorum.voters={node}@127.0.0.1:{controller_port}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://{self.bootstrap},CONTROLLER://127.0.0.1:{controller_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={self.logs}
+metadata.log.dir={self.metadata}
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+""", encoding="utf-8")
+        self._run("kafka.tools.StorageTool", "format", "-t", self.known["cluster.id"],
+                  "--ignore-formatted", "-c", settings)
+        self._run("millrace.clients.Main", "bootstrap", self.metadata, self.logs, node)
+        with open(self.output, "w", encoding="utf-8") as output:
+            self.process = subprocess.Popen(
+                [*packages.java("kafka.Kafka", 512), settings], stdout=output,
+                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError("Apache Kafka did not start:\n" + self.said())
+            time.sleep(0.2)
+
+    def _answers(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    def said(self):
+        return self.output.read_text(encoding="utf-8", errors="replace")[-6000:]
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(START_SECONDS_MAX)
+            finally:
+                self.process.kill()

@@ -1,0 +1,146 @@
+"""Apache Kafka takes over what a running broker wrote: its tool reads the log, and a node of it
+serves every record."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path += [str(HERE), str(HERE.parent / "storage"), str(HERE.parent / "debian")]
+
+import kafka_node  # noqa: E402  (their folders had to be named first)
+from kafka_node import local_cluster, packages  # noqa: E402
+import dump_log_segments  # noqa: E402
+from confluent_kafka import Consumer, Producer, TopicPartition  # noqa: E402
+from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
+
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+PATIENCE_S = 60
+COMMITTED = 140
+
+
+def program(*words):
+    done = subprocess.run([*packages.java("millrace.clients.Main"), *words], text=True,
+                          capture_output=True, check=False, timeout=3 * PATIENCE_S)
+    if done.returncode != 0:
+        raise AssertionError(f"{words} failed:\n{done.stdout[-2000:]}{done.stderr[-3000:]}")
+    return done.stdout.splitlines()
+
+
+def create(bootstrap, *topics):
+    client = AdminClient({"bootstrap.servers": bootstrap})  # its answers come as long as it lives
+    for future in client.create_topics(list(topics)).values():
+        future.result(PATIENCE_S)
+
+
+def produce_all_kinds(bootstrap):
+    """Each codec, keys and values that are empty or null, headers, more than one segment."""
+    for codec in CODECS:
+        producer = Producer({"bootstrap.servers": bootstrap, "compression.type": codec,
+                             "enable.idempotence": codec in ("gzip", "zstd")})
+        for i in range(400):
+            producer.produce("codecs", key=None if i % 7 == 0 else f"key-{i % 17}",
+                             value=(None, b"", f"{codec}-{i}".encode())[min(i % 5, 2)],
+                             headers=[("trace", b"%d" % i), ("nothing", None)][:i % 3])
+        if producer.flush(PATIENCE_S):
+            raise AssertionError(f"records with {codec} were never acknowledged")
+    producer = Producer({"bootstrap.servers": bootstrap})
+    for _ in range(4000):
+        producer.produce("large", value=os.urandom(1000))
+        producer.poll(0)
+    if producer.flush(PATIENCE_S):
+        raise AssertionError("large records were never acknowledged")
+
+
+def commit(bootstrap, group, offset):
+    consumer = consumer_of(bootstrap, group)
+    consumer.commit(offsets=[TopicPartition("codecs", 0, offset)], asynchronous=False)
+    consumer.close()
+
+
+def consumer_of(bootstrap, group):
+    return Consumer({"bootstrap.servers": bootstrap, "group.id": group,
+                     "auto.offset.reset": "earliest"})
+
+
+class Takeover(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.cluster = local_cluster.LocalCluster("--set", "group.initial.rebalance.delay.ms=0")
+        cls.addClassCleanup(cls.cluster.close)
+        cls.cluster.start()
+        bootstrap = f"127.0.0.1:{cls.cluster.port}"
+        create(bootstrap, NewTopic("codecs", 3, 1),
+               NewTopic("large", 1, 1, config={"segment.bytes": str(1 << 20)}))
+        produce_all_kinds(bootstrap)
+        commit(bootstrap, "a-group", 3)
+        commit(bootstrap, "a-group", COMMITTED)
+        # Another life of the broker: another leader epoch, a producer that comes back.
+        if cls.cluster.stop() != 0:
+            raise AssertionError(cls.cluster.explanation())
+        cls.cluster.start()
+        program("produce", bootstrap, "codecs", "lz4", "500")
+        cls.ours = program("dump", bootstrap)
+        if cls.cluster.stop() != 0:
+            raise AssertionError(cls.cluster.explanation())
+        places = list(cls.cluster.directory.rglob("codecs-0/partition.metadata"))
+        cls.logs = places[0].parents[1]
+        cls.classpath = packages.java_classpath()
+
+    def test_kafkas_tool_has_no_complaint_about_the_log(self):
+        files = dump_log_segments.files_of(self.logs)
+        for kind in (".log", ".index", ".timeindex", ".snapshot"):
+            self.assertTrue(any(path.suffix == kind and path.stat().st_size > 0
+                                for path in files), f"no {kind} was written")
+        self.assertGreater(len(list((self.logs / "large-0").glob("*.log"))), 2)
+        self.assertEqual(dump_log_segments.check_directory(self.classpath, self.logs), [])
+
+    def test_kafkas_tool_prints_committed_offsets(self):
+        files = [path for path in self.logs.glob("__consumer_offsets-*/*.log")
+                 if path.stat().st_size > 0]
+        self.assertTrue(files)
+        printed, _, complaints = dump_log_segments.run_tool(self.classpath, files,
+                                                            "--offsets-decoder")
+        self.assertEqual(complaints, [])
+        offsets = []
+        for line in (line for lines in printed.values() for line in lines):
+            _, found, payload = line.partition(" key: ")
+            key, _, value = payload.partition(" payload: ")
+            if found and '"topic":"codecs"' in key:
+                self.assertEqual(json.loads(key)["data"],
+                                 {"group": "a-group", "topic": "codecs", "partition": 0})
+                offsets.append(json.loads(value)["data"]["offset"])
+        self.assertEqual(offsets, [3, COMMITTED])
+
+    def test_a_node_of_kafka_serves_every_record_and_goes_on(self):
+        self.assertGreater(sum(line.startswith("record ") for line in self.ours), 6500)
+        node = kafka_node.KafkaNode(self.logs, self.folder.name)
+        self.addCleanup(node.stop)
+        node.start()
+        try:
+            theirs = program("dump", node.bootstrap)
+            differing = [pair for pair in zip(self.ours, theirs) if pair[0] != pair[1]]
+            self.assertEqual(differing[:3], [])
+            self.assertEqual(len(theirs), len(self.ours))
+            consumer = consumer_of(node.bootstrap, "a-group")
+            place = TopicPartition("codecs", 0)
+            self.assertEqual(consumer.committed([place], PATIENCE_S)[0].offset, COMMITTED)
+            consumer.close()
+            program("produce", node.bootstrap, "codecs", "zstd", "100")
+            ends = [line for line in self.ours if line.startswith("partition codecs-")]
+            after = [line for line in program("dump", node.bootstrap)
+                     if line.startswith("partition codecs-")]
+            self.assertEqual(sum(int(line.split()[3]) for line in after),
+                             sum(int(line.split()[3]) for line in ends) + 100)
+        except Exception as failure:
+            raise AssertionError(f"{failure}\nApache Kafka said:\n{node.said()}") from failure
+
+
+if __name__ == "__main__":
+    unittest.main()
