@@ -4,6 +4,8 @@ import socket
 import struct
 
 PRODUCE, FETCH, METADATA, API_VERSIONS, CREATE_TOPICS = 0, 1, 3, 18, 19
+OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR = 8, 9, 10
+JOIN_GROUP, HEARTBEAT, SYNC_GROUP, INCREMENTAL_ALTER_CONFIGS = 11, 12, 14, 44
 NOT_READY = {3, 5, 6}  # unknown topic, no leader, not the leader: metadata is under way
 
 
@@ -32,17 +34,26 @@ def text(value):
     return struct.pack(">h", len(data)) + data
 
 
-def record_batch(values):
-    """A batch of format version 2, without keys, not compressed."""
+def records_of(values):
+    """Records without keys, as they stand in a batch."""
     records = b""
     for index, value in enumerate(values):
         body = b"\0" + varint(0) + varint(index) + varint(-1)
         body += varint(len(value)) + value + varint(0)
         records += varint(len(body)) + body
-    after_crc = struct.pack(">hiqqqhii", 0, len(values) - 1, 1_700_000_000_000, 1_700_000_000_000,
-                            -1, -1, -1, len(values)) + records
+    return records
+
+
+def batch_around(records, count, attributes=0):
+    """A batch of format version 2 that says it has so many records."""
+    after_crc = struct.pack(">hiqqqhii", attributes, count - 1, 1_700_000_000_000,
+                            1_700_000_000_000, -1, -1, -1, count) + records
     after_length = struct.pack(">ibI", -1, 2, crc32c(after_crc)) + after_crc
     return struct.pack(">qi", 0, len(after_length)) + after_length
+
+
+def record_batch(values):
+    return batch_around(records_of(values), len(values))
 
 
 class Reader:
@@ -151,9 +162,10 @@ class Connection:
             brokers[number] = (host, port)
         return brokers
 
-    def create_topic(self, name, partitions=1):
-        """The error code of CreateTopics."""
-        topic = text(name) + struct.pack(">ihii", partitions, 1, 0, 0)
+    def create_topic(self, name, partitions=1, configs=()):
+        """The error code of CreateTopics; configs are pairs."""
+        topic = text(name) + struct.pack(">ihii", partitions, 1, 0, len(configs))
+        topic += b"".join(text(setting) + text(value) for setting, value in configs)
         answer = self.ask(CREATE_TOPICS, 4,
                           struct.pack(">i", 1) + topic + struct.pack(">i?", 30_000, False))
         answer.take("ii")
@@ -162,7 +174,9 @@ class Connection:
 
     def produce(self, topic, partition, values):
         """(error code, offset of the first value), with acks=all."""
-        batch = record_batch(values)
+        return self.produce_batch(topic, partition, record_batch(values))
+
+    def produce_batch(self, topic, partition, batch):
         body = (struct.pack(">hhii", -1, -1, 30_000, 1) + text(topic) +
                 struct.pack(">iii", 1, partition, len(batch)) + batch)
         answer = self.ask(PRODUCE, 7, body)
@@ -170,6 +184,13 @@ class Connection:
         answer.text()
         _, _, error, offset = answer.take("iihq")
         return error, offset
+
+    def set_config(self, topic, name, value):
+        """The error code of IncrementalAlterConfigs for a setting of a topic."""
+        body = struct.pack(">ib", 1, 2) + text(topic) + struct.pack(">i", 1) + text(name)
+        answer = self.ask(INCREMENTAL_ALTER_CONFIGS, 0, body + b"\0" + text(value) + b"\0")
+        answer.take("ii")
+        return answer.take("h")
 
     def fetch(self, topic, partition, offset):
         """(error code, [(offset, value)])."""
@@ -182,3 +203,59 @@ class Connection:
         for _ in range(max(answer.take("i"), 0)):
             answer.take("qq")
         return error, values_of(answer.take_bytes(answer.take("i")))
+
+
+class GroupMember:
+    """A member of a group of one, on a connection of its own."""
+
+    def __init__(self, connection, group):
+        self.connection = connection
+        self.group = text(group)
+        self.generation = -1
+        self.member = ""
+
+    def is_found(self):
+        """Whether the group's coordinator works by now."""
+        return self.connection.ask(FIND_COORDINATOR, 0, self.group).take("h") == 0
+
+    def join(self):
+        """The error code of JoinGroup and SyncGroup."""
+        metadata = b"nothing"
+        answer = self.connection.ask(
+            JOIN_GROUP, 2, self.group + struct.pack(">ii", 30_000, 30_000) + text(self.member) +
+            text("consumer") + struct.pack(">i", 1) + text("range") +
+            struct.pack(">i", len(metadata)) + metadata)
+        _, error, self.generation = answer.take("ihi")
+        answer.text(), answer.text()
+        self.member = answer.text()
+        if error:
+            return error
+        answer = self.connection.ask(
+            SYNC_GROUP, 0, self.of_generation() + struct.pack(">i", 1) + text(self.member) +
+            struct.pack(">i", 4) + b"mine")
+        return answer.take("h")
+
+    def of_generation(self):
+        return self.group + struct.pack(">i", self.generation) + text(self.member)
+
+    def heartbeat(self):
+        return self.connection.ask(HEARTBEAT, 0, self.of_generation()).take("h")
+
+    def commit(self, topic, offset):
+        answer = self.connection.ask(
+            OFFSET_COMMIT, 2, self.of_generation() + struct.pack(">qi", -1, 1) + text(topic) +
+            struct.pack(">iiq", 1, 0, offset) + text(""))
+        answer.take("i")
+        answer.text()
+        return answer.take("iih")[2]
+
+    def committed(self, topic):
+        """(error code, offset)."""
+        answer = self.connection.ask(
+            OFFSET_FETCH, 1, self.group + struct.pack(">i", 1) + text(topic) +
+            struct.pack(">ii", 1, 0))
+        answer.take("i")
+        answer.text()
+        _, _, offset = answer.take("iiq")
+        answer.text()
+        return answer.take("h"), offset
