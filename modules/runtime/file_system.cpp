@@ -86,6 +86,8 @@ const char* name_of(IoKind kind) {
       return "set_size";
     case IoKind::punch:
       return "punch";
+    case IoKind::set_time:
+      return "set_time";
     case IoKind::status:
       return "status";
     case IoKind::file_size:

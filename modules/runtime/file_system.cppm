@@ -58,8 +58,8 @@ struct DirectoryEntry {
 struct FileStatus {
   std::uint64_t size = 0;
   EntryKind kind = EntryKind::other;
-  // When bytes or size changed last, as far as the file system remembers: after a power cut it may
-  // be an earlier time.
+  // When bytes or size changed last, or what set_time() said since, as far as the file system
+  // remembers: after a power cut it may be an earlier time.
   Timestamp modified{0};
 };
 
@@ -87,6 +87,7 @@ enum class IoKind : std::uint8_t {
   sync_data,       // file: its bytes and its size are durable afterwards
   set_size,        // file, position: the new size
   punch,           // file, position, length: reads as zeros, the blocks are free
+  set_time,        // file, time: when the file changed last, instead of what the system says
   status,          // path -> status
   file_size,       // file -> value
   rename,          // path, second_path; replaces
@@ -132,6 +133,7 @@ class IoOperation {
   FileHandle file_ = no_file;
   std::uint64_t position_ = 0;
   std::uint64_t length_ = 0;
+  Timestamp time_{0};
   std::string_view path_;
   std::string_view second_path_;
   MutableBytes buffer_;
@@ -198,12 +200,6 @@ class FileSystem {
   // The descriptor of an open file, for sendfile; -1 where there is none.
   [[nodiscard]] virtual int descriptor(FileHandle file) const = 0;
 
-  // Read-only memory over the first `length` bytes of the file, which it has, and at least one;
-  // valid until unmap(), also when the file is closed before. Bytes that are written to the file
-  // later are seen; the file must not become shorter meanwhile.
-  [[nodiscard]] virtual IoResult<ByteView> map(FileHandle file, std::size_t length) = 0;
-  virtual void unmap(ByteView mapping) = 0;
-
   [[nodiscard]] auto open(std::string_view path, OpenMode mode) {
     return OpenFile(*this, path, mode);
   }
@@ -228,6 +224,10 @@ class FileSystem {
   }
   [[nodiscard]] auto punch(FileHandle file, std::uint64_t position, std::uint64_t length) {
     return OnFile(*this, IoKind::punch, file, position, length);
+  }
+  // Until the next change. Not durable by itself: the next sync of a size that changed saves it.
+  [[nodiscard]] auto set_time(FileHandle file, Timestamp time) {
+    return SetTime(*this, file, time);
   }
   [[nodiscard]] auto lock(FileHandle file) { return OnFile(*this, IoKind::lock, file, 0, 0); }
   [[nodiscard]] auto file_size(FileHandle file) { return Size(*this, file); }
@@ -269,6 +269,12 @@ class FileSystem {
       file_ = file;
       position_ = position;
       length_ = length;
+    }
+  };
+  struct SetTime : VoidOperation {
+    SetTime(FileSystem& s, FileHandle file, Timestamp time) : VoidOperation(s, IoKind::set_time) {
+      file_ = file;
+      time_ = time;
     }
   };
   struct Read : CountOperation {

@@ -105,7 +105,7 @@ TEST_P(FileSystemConformance, a_closed_handle_is_invalid_for_every_operation) {
   EXPECT_TRUE(fails_with(punch(file, 0, 1), IoFault::invalid));
   EXPECT_TRUE(fails_with(file_size(file), IoFault::invalid));
   EXPECT_TRUE(fails_with(lock(file), IoFault::invalid));
-  EXPECT_TRUE(fails_with(files().map(file, 1), IoFault::invalid));
+  EXPECT_TRUE(fails_with(set_time(file, Timestamp(1)), IoFault::invalid));
 }
 
 TEST_P(FileSystemConformance, a_handle_that_was_never_given_is_invalid) {
@@ -333,52 +333,6 @@ TEST_P(FileSystemConformance, syncing_a_directory_needs_a_directory) {
   EXPECT_TRUE(fails_with(sync_directory("file"), IoFault::invalid));
   ASSERT_TRUE(succeeds(make_directory("folder")));
   EXPECT_TRUE(succeeds(sync_directory("folder")));
-}
-
-TEST_P(FileSystemConformance, mapped_memory_shows_the_file) {
-  const FileHandle file = opened("file");
-  ASSERT_TRUE(succeeds(write(file, 0, "hello, world")));
-  const auto mapping = files().map(file, 5);
-  ASSERT_TRUE(succeeds(mapping));
-  EXPECT_EQ(as_text(*mapping), "hello");
-  files().unmap(*mapping);
-  EXPECT_TRUE(succeeds(close(file)));
-}
-
-TEST_P(FileSystemConformance, mapped_memory_shows_what_is_written_later) {
-  const FileHandle file = opened("file");
-  ASSERT_TRUE(succeeds(set_size(file, 10'000)));
-  const auto mapping = files().map(file, 10'000);
-  ASSERT_TRUE(succeeds(mapping));
-  const auto second = files().map(file, 8193);
-  ASSERT_TRUE(succeeds(second));
-  ASSERT_TRUE(succeeds(write(file, 8190, "later")));
-  EXPECT_EQ(as_text(mapping->subspan(8188, 9)), std::string("\0\0later\0\0", 9));
-  EXPECT_EQ(as_text(second->subspan(8188)), std::string("\0\0lat", 5));
-  files().unmap(*second);
-  ASSERT_TRUE(succeeds(punch(file, 8191, 2)));
-  EXPECT_EQ(as_text(mapping->subspan(8190, 5)), std::string("l\0\0er", 5));
-  files().unmap(*mapping);
-  EXPECT_TRUE(succeeds(close(file)));
-}
-
-TEST_P(FileSystemConformance, mapped_memory_outlives_handle_and_name) {
-  make_file("file", "text");
-  const FileHandle file = opened("file", OpenMode::read);
-  const auto mapping = files().map(file, 4);
-  ASSERT_TRUE(succeeds(mapping));
-  EXPECT_TRUE(succeeds(close(file)));
-  EXPECT_TRUE(succeeds(remove("file")));
-  EXPECT_EQ(as_text(*mapping), "text");
-  files().unmap(*mapping);
-}
-
-TEST_P(FileSystemConformance, a_mapping_is_of_bytes_that_exist) {
-  const FileHandle file = opened("file");
-  ASSERT_TRUE(succeeds(write(file, 0, "text")));
-  EXPECT_TRUE(fails_with(files().map(file, 0), IoFault::invalid));
-  EXPECT_TRUE(fails_with(files().map(file, 5), IoFault::invalid));
-  EXPECT_TRUE(succeeds(close(file)));
 }
 
 }  // namespace

@@ -115,6 +115,9 @@ class FileSystemConformance : public testing::TestWithParam<FileSystemCase> {
   IoResult<void> punch(FileHandle file, std::uint64_t position, std::uint64_t length) {
     return wait([&] { return files().punch(file, position, length); });
   }
+  IoResult<void> set_time(FileHandle file, Timestamp time) {
+    return wait([&] { return files().set_time(file, time); });
+  }
   IoResult<void> lock(FileHandle file) {
     return wait([&] { return files().lock(file); });
   }

@@ -44,6 +44,28 @@ TEST_P(FileSystemConformance, status_tells_when_a_file_changed_last) {
   EXPECT_TRUE(succeeds(close(file)));
 }
 
+TEST_P(FileSystemConformance, the_time_of_the_last_change_is_what_was_set_until_the_next_change) {
+  make_file("old", "12345");
+  const FileHandle file = opened("old");
+  for (const std::int64_t time : {std::int64_t{1'234'567'890'123}, std::int64_t{999},
+                                  std::int64_t{0}, std::int64_t{-1}, std::int64_t{-86'400'001}}) {
+    ASSERT_TRUE(succeeds(set_time(file, Timestamp(time))));
+    EXPECT_EQ(status("old").value().modified, Timestamp(time));
+  }
+  ASSERT_TRUE(succeeds(set_time(file, Timestamp(86'400'007))));
+  ASSERT_TRUE(succeeds(sync_data(file)));
+  EXPECT_EQ(text(read(file, 0, 10)), "12345");
+  ASSERT_TRUE(succeeds(close(file)));
+  ASSERT_TRUE(succeeds(rename("old", "new")));
+  EXPECT_EQ(status("new").value().modified, Timestamp(86'400'007));
+  EXPECT_EQ(status("new").value().size, 5);
+  const FileHandle again = opened("new");
+  ASSERT_TRUE(succeeds(write(again, 5, "6")));
+  EXPECT_GE(status("new").value().modified, wall_now().plus(-60'000));
+  EXPECT_TRUE(succeeds(close(again)));
+  EXPECT_TRUE(fails_with(set_time(again, Timestamp(1)), IoFault::invalid));
+}
+
 TEST_P(FileSystemConformance, a_renamed_file_keeps_its_contents) {
   make_file("old", "text");
   ASSERT_TRUE(succeeds(rename("old", "new")));

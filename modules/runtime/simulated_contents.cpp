@@ -199,7 +199,6 @@ void Contents::write(std::uint64_t position, ByteView bytes) {
     if (size_ != durable_size_ && storage_.random.chance(write_back_chance)) durable_size_ = size_;
     size_ = end;
   }
-  if (!mappings_.empty()) update_mappings(position, bytes.size());
 }
 
 void Contents::zero_in_page(Page& page, std::uint64_t index, std::size_t from, std::size_t to) {
@@ -234,14 +233,12 @@ void Contents::set_size(std::uint64_t size) {
   if (size < old) zero(size, (old / page_size + 1) * page_size - size);
   if (old != durable_size_ && storage_.random.chance(write_back_chance)) durable_size_ = old;
   size_ = size;
-  if (!mappings_.empty()) update_mappings(size, old > size ? old - size : 0);
 }
 
 void Contents::punch(std::uint64_t position, std::uint64_t length) {
   if (position >= size_) return;
   length = std::min(length, size_ - position);
   zero(position, length);
-  if (!mappings_.empty()) update_mappings(position, length);
 }
 
 void Contents::sync() {
@@ -254,8 +251,14 @@ void Contents::sync() {
     if (page.differs != 0) changed_[kept++] = index;
   }
   changed_.resize(kept);
+  // A sync of data need not save what only the time of the file says.
+  const bool saves_time = !time_unsaved_ || size_ != durable_size_ || storage_.random.chance(0.5);
+  if (saves_time) {
+    written_ = modified_;
+    time_unsaved_ = false;
+  }
+  durable_modified_ = written_;
   durable_size_ = size_;
-  durable_modified_ = modified_;
 }
 
 void Contents::fail_sync() {
@@ -286,7 +289,6 @@ void Contents::fail_sync() {
   }
   changed_.resize(kept);
   if (storage_.random.chance(0.5)) durable_size_ = size_;
-  if (!mappings_.empty()) update_mappings(0, size_);
 }
 
 std::uint64_t Contents::surviving_size(Random& random, Survival survival) const {
@@ -309,6 +311,7 @@ std::uint64_t Contents::surviving_size(Random& random, Survival survival) const 
 }
 
 void Contents::lose(Random& random, Survival survival) {
+  if (!changed() && !time_unsaved_) return;
   const std::uint64_t size = surviving_size(random, survival);
   SectorChoice choice(random, survival);
   std::sort(changed_.begin(), changed_.end());
@@ -323,12 +326,13 @@ void Contents::lose(Random& random, Survival survival) {
     settle(page);
   }
   changed_.clear();
-  modified_ = size == size_ && survival != Survival::nothing ? modified_ : durable_modified_;
-  durable_modified_ = modified_;
+  const bool found = size == size_ && survival != Survival::nothing;
+  const bool forgets_time = time_unsaved_ && survival == Survival::some && random.chance(0.5);
+  if (forgets_time) modified_ = written_;
+  set_made(found ? modified_ : durable_modified_);
   size_ = size;
   durable_size_ = size;
   forget_beyond(size);
-  if (!mappings_.empty()) update_mappings(0, size);
 }
 
 // Bytes past the end are not part of the file: it reads as zeros there when it grows again.
@@ -365,7 +369,6 @@ void Contents::flip_bit(std::uint64_t bit) {
   }
   page.now[in_page] ^= flip;
   if (has(page.differs, sector) && has(page.durable_held, sector)) page.durable[in_page] ^= flip;
-  if (!mappings_.empty()) update_mappings(at, 1);
 }
 
 std::size_t Contents::room(std::uint64_t position, std::size_t length) const {
@@ -390,26 +393,6 @@ void Contents::set_counted(bool counted) {
     storage_.pages_used += pages_held_;
   } else {
     storage_.pages_used -= pages_held_;
-  }
-}
-
-void Contents::add_mapping(MutableBytes mapping) {
-  mappings_.push_back(mapping);
-  const std::size_t filled = read(0, mapping);
-  std::fill(mapping.begin() + static_cast<std::ptrdiff_t>(filled), mapping.end(), std::byte{0});
-}
-
-void Contents::remove_mapping(const std::byte* data) {
-  std::erase_if(mappings_, [data](MutableBytes mapping) { return mapping.data() == data; });
-}
-
-void Contents::update_mappings(std::uint64_t position, std::uint64_t length) {
-  for (const MutableBytes mapping : mappings_) {
-    if (position >= mapping.size()) continue;
-    const MutableBytes part =
-        mapping.subspan(position, std::min<std::uint64_t>(length, mapping.size() - position));
-    const std::size_t filled = read(position, part);
-    std::fill(part.begin() + static_cast<std::ptrdiff_t>(filled), part.end(), std::byte{0});
   }
 }
 

@@ -55,8 +55,19 @@ class Contents {
   [[nodiscard]] std::uint64_t durable_size() const { return durable_size_; }
   // When it changed last. Not durable by itself: found again with a size that was kept.
   [[nodiscard]] Timestamp modified() const { return modified_; }
-  void set_modified(Timestamp now) { modified_ = now; }
-  void set_made(Timestamp now) { modified_ = durable_modified_ = now; }
+  void set_modified(Timestamp now) {
+    modified_ = written_ = now;
+    time_unsaved_ = false;
+  }
+  void set_made(Timestamp now) {
+    set_modified(now);
+    durable_modified_ = now;
+  }
+  // In the place of the time of the last change: less durable than that.
+  void set_time(Timestamp time) {
+    modified_ = time;
+    time_unsaved_ = true;
+  }
   // Whether anything now differs from what is durable.
   [[nodiscard]] bool changed() const { return size_ != durable_size_ || !changed_.empty(); }
 
@@ -81,10 +92,6 @@ class Contents {
   [[nodiscard]] std::size_t room(std::uint64_t position, std::size_t length) const;
   // Whether the pages count against the free space: not those of a removed and closed file.
   void set_counted(bool counted);
-
-  // Memory that follows every change of the first `length` bytes until it is taken out.
-  void add_mapping(MutableBytes mapping);
-  void remove_mapping(const std::byte* data);
 
  private:
   struct Page {
@@ -113,7 +120,6 @@ class Contents {
   void zero(std::uint64_t position, std::uint64_t length);
   void zero_in_page(Page& page, std::uint64_t index, std::size_t from, std::size_t to);
   void forget_beyond(std::uint64_t size);
-  void update_mappings(std::uint64_t position, std::uint64_t length);
   [[nodiscard]] std::uint64_t surviving_size(Random& random, Survival survival) const;
 
   Storage& storage_;
@@ -121,10 +127,11 @@ class Contents {
   std::uint64_t durable_size_ = 0;
   Timestamp modified_{0};
   Timestamp durable_modified_{0};
+  Timestamp written_{0};       // what modified_ is if set_time() is forgotten
+  bool time_unsaved_ = false;  // set_time() since the last sync that saved it
   std::vector<Page> dense_;
   std::map<std::uint64_t, Page> sparse_;
   std::vector<std::uint64_t> changed_;  // the pages with sectors that differ, in order of change
-  std::vector<MutableBytes> mappings_;
   std::uint64_t pages_held_ = 0;
   bool counted_ = true;
 };

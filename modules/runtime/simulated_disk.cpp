@@ -19,7 +19,7 @@ using simulated::Place;
 using simulated::Survival;
 
 void lose_contents(Node& node, Random& random, Survival survival) {
-  if (node.contents.changed()) node.contents.lose(random, survival);
+  node.contents.lose(random, survival);
   for (const auto& [name, entry] : node.entries) lose_contents(*entry.now, random, survival);
 }
 

@@ -61,6 +61,7 @@ std::optional<SimulatedFaults::Injected> SimulatedFaults::at_random(IoKind kind,
       return perhaps(rates.open, IoFault::too_many_open);
     case IoKind::set_size:
     case IoKind::punch:
+    case IoKind::set_time:
     case IoKind::rename:
     case IoKind::remove:
     case IoKind::make_directory:

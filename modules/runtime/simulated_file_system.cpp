@@ -35,6 +35,7 @@ constexpr std::size_t places_max = std::size_t{1} << place_bits;
     case IoKind::sync_data:
     case IoKind::set_size:
     case IoKind::punch:
+    case IoKind::set_time:
     case IoKind::rename:
     case IoKind::remove:
     case IoKind::make_directory:
@@ -100,7 +101,6 @@ SimulatedFileSystem::SimulatedFileSystem(SimulatedDisk& disk, Executor& executor
 SimulatedFileSystem::~SimulatedFileSystem() {
   check(in_flight_ == 0, "a file system outlives its operations");
   close_all();
-  for (auto& [data, mapping] : mappings_) mapping.node->contents.remove_mapping(data);
   std::erase(disk_.mounted_, this);
 }
 
@@ -250,28 +250,6 @@ std::string_view SimulatedFileSystem::path_of(const IoOperation& operation) {
   if (operation.file_ == no_file) return operation.path_;
   const OpenFile* file = find(operation.file_);
   return file == nullptr ? std::string_view{} : std::string_view(file->path);
-}
-
-IoResult<ByteView> SimulatedFileSystem::map(FileHandle file, std::size_t length) {
-  const auto error = [](int number) {
-    return failure(IoError{fault_of(number), number, "map", 0});
-  };
-  if (!alive_) return error(EIO);
-  OpenFile* open = find(file);
-  if (open == nullptr) return error(EBADF);
-  if (length == 0 || length > open->node->contents.size()) return error(EINVAL);
-  Mapping mapping{open->node, std::make_unique<std::byte[]>(length), length};
-  const MutableBytes memory(mapping.memory.get(), length);
-  open->node->contents.add_mapping(memory);
-  mappings_.emplace(memory.data(), std::move(mapping));
-  return ByteView(memory);
-}
-
-void SimulatedFileSystem::unmap(ByteView mapping) {
-  const auto found = mappings_.find(mapping.data());
-  check(found != mappings_.end(), "what is unmapped was mapped");
-  found->second.node->contents.remove_mapping(mapping.data());
-  mappings_.erase(found);
 }
 
 }  // namespace millrace

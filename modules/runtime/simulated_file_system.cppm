@@ -3,7 +3,6 @@ module;
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,10 +52,6 @@ class SimulatedFileSystem final : public FileSystem {
   [[nodiscard]] bool start(IoOperation& operation) override;
   [[nodiscard]] int descriptor(FileHandle) const override { return -1; }
 
-  // A copy of the file that follows every change.
-  [[nodiscard]] IoResult<ByteView> map(FileHandle file, std::size_t length) override;
-  void unmap(ByteView mapping) override;
-
   // The process dies and the machine goes on: nothing that was written is lost.
   void kill(std::uint64_t seed);
   [[nodiscard]] bool alive() const { return alive_; }
@@ -73,11 +68,6 @@ class SimulatedFileSystem final : public FileSystem {
     std::string path;         // when it was opened
     std::uint32_t generation = 0;
     bool writable = false;
-  };
-  struct Mapping {
-    simulated::NodePtr node;
-    std::unique_ptr<std::byte[]> memory;
-    std::size_t length = 0;
   };
 
   using Fault = std::optional<SimulatedFaults::Injected>;
@@ -114,7 +104,6 @@ class SimulatedFileSystem final : public FileSystem {
   std::vector<OpenFile> files_;
   std::vector<std::size_t> free_places_;
   std::size_t open_files_ = 0;
-  std::map<const std::byte*, Mapping> mappings_;
   std::vector<std::unique_ptr<Flight>> flights_;
   std::vector<Flight*> free_flights_;
   std::vector<Flight*> posted_;

@@ -329,18 +329,6 @@ TEST(SimulatedFileSystem, two_processes_share_a_disk_and_its_locks) {
   EXPECT_TRUE(second.alive());
 }
 
-TEST(SimulatedFileSystem, mapped_memory_can_be_read_after_the_process_has_died) {
-  Machine machine(1);
-  const FileHandle file = machine.open("/file");
-  machine.write(file, 0, "text");
-  const auto mapping = machine.files().map(file, 4);
-  ASSERT_TRUE(mapping);
-  machine.files().kill(1);
-  EXPECT_EQ(as_text(*mapping), "text");
-  machine.files().unmap(*mapping);
-  EXPECT_FALSE(machine.files().map(file, 4));
-}
-
 TEST(SimulatedFileSystem, a_closed_handle_is_not_taken_for_the_next_file) {
   Machine machine(1);
   std::set<std::int32_t> seen;

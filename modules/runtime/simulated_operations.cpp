@@ -70,6 +70,7 @@ void SimulatedFileSystem::perform(IoOperation& operation, const Fault& fault) {
     case IoKind::sync_data:
     case IoKind::set_size:
     case IoKind::punch:
+    case IoKind::set_time:
     case IoKind::file_size:
     case IoKind::lock:
       if (OpenFile* file = find(operation.file_); file != nullptr) {
@@ -156,6 +157,9 @@ void SimulatedFileSystem::perform_on_file(IoOperation& operation, OpenFile& file
     case IoKind::punch:
       contents.punch(operation.position_, operation.length_);
       contents.set_modified(executor_.clock().wall_now());
+      return;
+    case IoKind::set_time:
+      contents.set_time(operation.time_);
       return;
     case IoKind::file_size:
       operation.value_ = contents.size();

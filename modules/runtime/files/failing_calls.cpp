@@ -143,6 +143,11 @@ int fallocate(int file, int mode, off_t position, off_t length) {
   return static_cast<int>(::syscall(SYS_fallocate, file, mode, position, length));
 }
 
+int futimens(int file, const timespec times[2]) noexcept {
+  if (millrace::fails(LibraryCall::futimens)) return -1;
+  return static_cast<int>(::syscall(SYS_utimensat, file, nullptr, times, 0));
+}
+
 int fcntl(int file, int command, ...) {
   va_list more;
   va_start(more, command);

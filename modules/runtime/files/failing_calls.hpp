@@ -22,6 +22,7 @@ enum class LibraryCall : std::uint8_t {
   sync_file_range,
   ftruncate,
   fallocate,
+  futimens,
   fcntl,
   fstat,
   stat,

@@ -271,14 +271,10 @@ TEST_P(EveryCall, of_a_question_for_the_size) {
   expect_that_interruptions_do_not_matter({LibraryCall::fstat}, run);
 }
 
-TEST_P(EveryCall, of_a_mapping) {
-  const Run run = on_file([this](FileHandle file) -> IoResult<void> {
-    const auto mapping = files().map(file, 8);
-    if (!mapping) return failure(mapping.error());
-    files().unmap(*mapping);
-    return {};
-  });
-  expect_errors("map", {LibraryCall::fstat}, run);
+TEST_P(EveryCall, of_a_change_of_time) {
+  const Run run = on_file([this](FileHandle file) { return set_time(file, Timestamp(1)); });
+  expect_errors("set_time", {LibraryCall::futimens}, run);
+  expect_that_interruptions_do_not_matter({LibraryCall::futimens}, run);
 }
 
 TEST_P(EveryCall, of_a_lock) {

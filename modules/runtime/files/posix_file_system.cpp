@@ -1,8 +1,4 @@
 module;
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <chrono>
 #include <coroutine>
@@ -22,7 +18,8 @@ namespace {
 constexpr std::size_t write_backs_max = 4;
 
 [[nodiscard]] bool changes(IoKind kind) {
-  return kind == IoKind::write || kind == IoKind::set_size || kind == IoKind::punch;
+  return kind == IoKind::write || kind == IoKind::set_size || kind == IoKind::punch ||
+         kind == IoKind::set_time;
 }
 
 [[nodiscard]] bool ends_in_error(IoOperation& operation, int error_number) {
@@ -71,6 +68,7 @@ bool PosixFileSystem::start(IoOperation& operation) {
     case IoKind::sync_data:
     case IoKind::set_size:
     case IoKind::punch:
+    case IoKind::set_time:
     case IoKind::file_size:
     case IoKind::lock: {
       files::OpenFile* file = files_.find(operation.file_);
@@ -400,26 +398,6 @@ void PosixFileSystem::spent(Duration taken) {
 int PosixFileSystem::descriptor(FileHandle file) const {
   const files::OpenFile* open = files_.find(file);
   return open == nullptr ? -1 : open->descriptor;
-}
-
-IoResult<ByteView> PosixFileSystem::map(FileHandle file, std::size_t length) {
-  const auto refused = [](int number) {
-    return failure(IoError{fault_of(number), number, "map", 0});
-  };
-  const files::OpenFile* open = files_.find(file);
-  if (open == nullptr) return refused(EBADF);
-  struct stat status{};
-  if (::fstat(open->descriptor, &status) == -1) return refused(errno);
-  // Memory past the end of the file would end the process when it is touched.
-  if (length == 0 || length > static_cast<std::uint64_t>(status.st_size)) return refused(EINVAL);
-  void* memory = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, open->descriptor, 0);
-  if (memory == MAP_FAILED) return refused(errno);
-  return ByteView(static_cast<const std::byte*>(memory), length);
-}
-
-void PosixFileSystem::unmap(ByteView mapping) {
-  const int result = ::munmap(const_cast<std::byte*>(mapping.data()), mapping.size());
-  check(result == 0, "what is unmapped was mapped");
 }
 
 FileSystemCounters PosixFileSystem::counters() const {

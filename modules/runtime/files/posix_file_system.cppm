@@ -1,5 +1,5 @@
 // What the file systems of running processes have in common: handles, what a shard does itself,
-// early write-back, mappings. How the rest is carried out is for those who derive from it.
+// early write-back. How the rest is carried out is for those who derive from it.
 module;
 #include <chrono>
 #include <coroutine>
@@ -51,8 +51,6 @@ class PosixFileSystem : public FileSystem {
 
   [[nodiscard]] bool start(IoOperation& operation) final;
   [[nodiscard]] int descriptor(FileHandle file) const final;
-  [[nodiscard]] IoResult<ByteView> map(FileHandle file, std::size_t length) final;
-  void unmap(ByteView mapping) final;
 
   [[nodiscard]] FileSystemCounters counters() const;
   [[nodiscard]] std::size_t open_files() const { return files_.size(); }

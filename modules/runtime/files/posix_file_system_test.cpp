@@ -366,18 +366,6 @@ TEST_P(PosixFiles, a_descriptor_is_that_of_the_file) {
   real_->loop().run(test());
 }
 
-TEST_P(PosixFiles, what_is_not_mapped_tells_why) {
-  start();
-  const auto test = [&]() -> Task<void> {
-    const FileHandle folder = (co_await files().open(directory_.path(), OpenMode::read)).value();
-    const auto mapping = files().map(folder, 1);
-    EXPECT_FALSE(mapping);
-    if (!mapping) EXPECT_STREQ(mapping.error().operation, "map");
-    EXPECT_TRUE(co_await files().close(folder));
-  };
-  real_->loop().run(test());
-}
-
 [[nodiscard]] std::vector<FileSystemKind> kinds() {
   if (!probe_io_uring()) return {FileSystemKind::thread_pool};
   return {FileSystemKind::thread_pool, FileSystemKind::io_uring};

@@ -5,6 +5,7 @@ module;
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -162,6 +163,18 @@ void punch_file(IoOperation& operation) {
                    operation.hold_.descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                    static_cast<off_t>(operation.position_), static_cast<off_t>(operation.length_));
              }));
+}
+
+void set_time_of_file(IoOperation& operation) {
+  const std::chrono::milliseconds time(operation.time_.value());
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  const std::chrono::nanoseconds rest = time - seconds;
+  timespec written{};
+  written.tv_sec = seconds.count();
+  written.tv_nsec = rest.count();
+  const timespec times[] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, written};
+  set_result(operation,
+             uninterrupted([&] { return ::futimens(operation.hold_.descriptor, times); }));
 }
 
 void size_of_file(IoOperation& operation) {
@@ -344,6 +357,8 @@ void perform(IoOperation& operation) {
                         }));
     case IoKind::punch:
       return punch_file(operation);
+    case IoKind::set_time:
+      return set_time_of_file(operation);
     case IoKind::file_size:
       return size_of_file(operation);
     case IoKind::lock:

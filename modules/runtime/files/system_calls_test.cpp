@@ -31,10 +31,6 @@ class NoFileSystem final : public FileSystem {
  public:
   bool start(IoOperation& /*operation*/) override { return true; }
   int descriptor(FileHandle /*file*/) const override { return -1; }
-  IoResult<ByteView> map(FileHandle /*file*/, std::size_t /*length*/) override {
-    return failure(IoError{});
-  }
-  void unmap(ByteView /*mapping*/) override {}
 };
 
 struct Operation : IoOperation {

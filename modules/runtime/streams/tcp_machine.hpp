@@ -41,10 +41,6 @@ class DescribedFiles final : public FileSystem {
     return true;
   }
   [[nodiscard]] int descriptor(FileHandle file) const override { return file.value(); }
-  [[nodiscard]] IoResult<ByteView> map(FileHandle, std::size_t) override {
-    return failure(IoError{});
-  }
-  void unmap(ByteView) override {}
 
  private:
   std::vector<int> descriptors_;

@@ -5,6 +5,7 @@ module;
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -89,6 +90,19 @@ Task<StorageResult<void>> CleanedSegment::write(ByteView more) {
   co_return StorageResult<void>();
 }
 
+Task<StorageResult<void>> CleanedSegment::set_time(Timestamp changed) {
+  const auto set = co_await context_.files.set_time(file_, changed);
+  if (set) co_return StorageResult<void>();
+  const std::string log_path = path(SegmentFileKind::log);
+  const IoFault fault = set.error().fault;
+  if (fault != IoFault::denied && fault != IoFault::invalid) {
+    co_return storage_failure(set.error(), log_path);
+  }
+  // Some file systems cannot. Then retention by time keeps the records longer.
+  context_.log.warning("{}", describe(set.error(), log_path));
+  co_return StorageResult<void>();
+}
+
 Task<StorageResult<void>> CleanedSegment::sync() {
   if (planted(Planted::cleaned_not_synced)) co_return StorageResult<void>();
   const std::uint64_t written = written_;
@@ -124,9 +138,13 @@ Task<StorageResult<void>> CleanedSegment::write_index(SegmentFileKind kind, Byte
   co_return done;
 }
 
-Task<StorageResult<void>> CleanedSegment::finish() {
+Task<StorageResult<void>> CleanedSegment::finish(std::optional<Timestamp> changed) {
   if (buffer_.size() > 0) {
     if (auto written = co_await write({}); !written) co_return written;
+  }
+  // Before the sync, which saves the time with the size.
+  if (changed) {
+    if (auto set = co_await set_time(*changed); !set) co_return set;
   }
   if (auto synced = co_await sync(); !synced) co_return synced;
   buffer_ = Buffer();

@@ -3,6 +3,7 @@ module;
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 export module millrace.storage.cleaner:cleaned_segment;
@@ -45,8 +46,9 @@ class CleanedSegment {
   // Offsets rise from batch to batch. What the format cannot express is StorageFault::limit.
   [[nodiscard]] Task<StorageResult<void>> add(ByteView batch, const protocol::BatchHeader& header);
   void add_aborted(const AbortedTransaction& transaction);
-  // All files are complete and synced when it succeeds; their names are not durable yet.
-  [[nodiscard]] Task<StorageResult<void>> finish();
+  // All files are complete and synced when it succeeds; their names are not durable yet. The log
+  // file says that it changed last at this time, where one is given.
+  [[nodiscard]] Task<StorageResult<void>> finish(std::optional<Timestamp> changed);
   // Removes what there is.
   [[nodiscard]] Task<StorageResult<void>> discard();
 
@@ -66,6 +68,7 @@ class CleanedSegment {
   [[nodiscard]] std::string path(SegmentFileKind kind) const;
   [[nodiscard]] Task<StorageResult<void>> remove_files();
   [[nodiscard]] Task<StorageResult<void>> write(ByteView more);
+  [[nodiscard]] Task<StorageResult<void>> set_time(Timestamp changed);
   [[nodiscard]] Task<StorageResult<void>> sync();
   [[nodiscard]] Task<StorageResult<void>> close();
   [[nodiscard]] Task<StorageResult<void>> write_index(SegmentFileKind kind, ByteView bytes);

@@ -215,7 +215,9 @@ Task<StorageResult<void>> CleaningPass::clean_group() {
   StorageResult<void> done;
   if (!group) done = failure(group.error());
   if (takes_place) {
-    done = co_await cleaned.finish();
+    const auto changed = co_await last_change(group->count);
+    if (!changed) done = failure(changed.error());
+    if (done) done = co_await cleaned.finish(*changed);
     if (done) done = co_await put_in_place(group->count);
   }
   if (!done || !takes_place) {
@@ -234,6 +236,21 @@ Task<StorageResult<void>> CleaningPass::clean_group() {
     report_.bytes_written += cleaned.bytes();
   }
   co_return done;
+}
+
+// For retention a segment without timestamps is as old as the last change of its file. As in Kafka,
+// cleaning is none.
+Task<StorageResult<std::optional<Timestamp>>> CleaningPass::last_change(std::size_t count) {
+  std::optional<Timestamp> latest;
+  for (std::size_t i = next_; i < next_ + count; ++i) {
+    const std::string path = segments_[i]->log_path();
+    const auto status = co_await context_.segments.files.status(path);
+    // What was deleted meanwhile is not replaced.
+    if (!status && status.error().fault == IoFault::not_found) continue;
+    if (!status) co_return storage_failure(status.error(), path);
+    latest = std::max(latest, std::optional(status->modified));
+  }
+  co_return StorageResult<std::optional<Timestamp>>(latest);
 }
 
 Task<StorageResult<void>> CleaningPass::put_in_place(std::size_t count) {

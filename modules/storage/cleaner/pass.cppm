@@ -102,6 +102,7 @@ class CleaningPass {
   };
   [[nodiscard]] Task<StorageResult<Group>> clean_into(CleanedSegment& cleaned);
   [[nodiscard]] Task<StorageResult<void>> reach(CleanedSegment& cleaned, Offset last_base);
+  [[nodiscard]] Task<StorageResult<std::optional<Timestamp>>> last_change(std::size_t count);
   [[nodiscard]] Task<StorageResult<void>> put_in_place(std::size_t count);
   [[nodiscard]] Task<StorageResult<bool>> clean_segment(CleanedSegment& cleaned, Segment& segment,
                                                         Offset end);

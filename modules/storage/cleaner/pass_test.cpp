@@ -247,5 +247,77 @@ TEST(CleaningPass, is_as_slow_as_the_throttle_says) {
   EXPECT_LE(machine.machine.executor.clock().now() - start, std::chrono::seconds(13));
 }
 
+constexpr std::int64_t day = std::int64_t{24} * 60 * 60 * 1000;
+
+// Without timestamps, written on the tenth day and, from the middle on, on the eleventh; cleaned on
+// the twelfth.
+void clean_without_timestamps(CleanerMachine& machine) {
+  machine.machine.config.segment_bytes = 400;
+  machine.machine.config.deletes = true;
+  machine.machine.config.retention = Milliseconds(2 * day);
+  machine.machine.executor.manual_clock().set_wall(Timestamp(10 * day));
+  machine.open();
+  for (int i = 0; i < 40; ++i) {
+    if (i == 20) machine.machine.executor.manual_clock().set_wall(Timestamp(11 * day));
+    machine.append({{.timestamp = -1, .key = "k" + std::to_string(i % 30), .value = "value"}});
+  }
+  machine.settle();
+  // What is left becomes one segment.
+  machine.machine.config.segment_bytes = 4000;
+  machine.log().set_config(machine.machine.config);
+  machine.machine.executor.manual_clock().set_wall(Timestamp(12 * day));
+  ASSERT_TRUE(machine.clean());
+  ASSERT_EQ(machine.log().segments().size(), 2u);
+  ASSERT_GT(machine.cleaner->counters().bytes_written, 0u);
+  ASSERT_EQ(machine.items().size(), 30u);
+}
+
+std::size_t left_at(CleanerMachine& machine, std::int64_t time) {
+  machine.machine.executor.manual_clock().set_wall(Timestamp(time));
+  EXPECT_TRUE(machine.machine.wait(machine.log().apply_retention()));
+  return machine.items().size();
+}
+
+// As in Kafka: with compact,delete cleaning again and again would keep them for ever.
+TEST(CleaningPass, cleaning_makes_a_segment_without_timestamps_no_younger) {
+  CleanerMachine machine(12);
+  clean_without_timestamps(machine);
+  machine.reopen();
+  EXPECT_EQ(left_at(machine, 13 * day - 1000), 30u) << "as young as the youngest of them";
+  EXPECT_EQ(left_at(machine, 13 * day + 1000), 0u);
+}
+
+TEST(CleaningPass, after_a_power_cut_a_cleaned_segment_may_be_younger_and_never_older) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CleanerMachine machine(seed);
+    clean_without_timestamps(machine);
+    machine.part_now();
+    machine.machine.power_cut(seed);
+    machine.open();
+    EXPECT_EQ(left_at(machine, 13 * day - 1000), 30u);
+    EXPECT_EQ(left_at(machine, 14 * day + 1000), 0u);
+  }
+}
+
+TEST(CleaningPass, a_file_system_that_cannot_set_times_is_cleaned_all_the_same) {
+  CleanerMachine machine(13);
+  machine.machine.disk.faults().plan(
+      {.kind = IoKind::set_time, .fault = IoFault::denied, .times = PlannedFault::always});
+  clean_without_timestamps(machine);
+  EXPECT_TRUE(machine.machine.lines->says("set_time"));
+  EXPECT_EQ(left_at(machine, 14 * day - 1000), 30u);
+  EXPECT_EQ(left_at(machine, 14 * day + 1000), 0u);
+}
+
+TEST(CleaningPass, a_device_that_fails_to_set_a_time_is_left_alone) {
+  CleanerMachine machine(14);
+  machine.open();
+  fill(machine, 10, 2);
+  machine.settle();
+  machine.machine.disk.faults().plan({.kind = IoKind::set_time});
+  EXPECT_FALSE(machine.clean());
+  EXPECT_TRUE(machine.log().offline());
+}
+
 }  // namespace
 }  // namespace millrace::storage

@@ -40,12 +40,4 @@ bool DescriptorFiles::start(IoOperation& operation) {
   return true;
 }
 
-IoResult<ByteView> DescriptorFiles::map(FileHandle /*file*/, std::size_t /*length*/) {
-  return failure(IoError{.fault = IoFault::invalid, .number = 0, .operation = "map", .done = 0});
-}
-
-void DescriptorFiles::unmap(ByteView /*mapping*/) {
-  check(false, "nothing is mapped here");
-}
-
 }  // namespace millrace::broker

@@ -16,8 +16,6 @@ class DescriptorFiles final : public FileSystem {
  public:
   [[nodiscard]] bool start(IoOperation& operation) override;
   [[nodiscard]] int descriptor(FileHandle file) const override { return file.value(); }
-  [[nodiscard]] IoResult<ByteView> map(FileHandle file, std::size_t length) override;
-  void unmap(ByteView mapping) override;
 };
 
 }  // namespace millrace::broker
