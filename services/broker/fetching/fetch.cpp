@@ -272,6 +272,7 @@ Response Fetch::answer() {
   std::uint64_t bytes = 0;
   for (FetchedPartition* fetched : asked_) {
     const bool with_records = fits(*fetched, bytes);
+    if (context_.version < first_version_with_leaders) fetched->leader = {};
     if (tell(*fetched, with_records)) answer.add(*fetched, with_records, limits_.isolation);
   }
   if (context_.version >= first_version_with_endpoints) {

@@ -28,6 +28,7 @@ export namespace millrace::broker {
 
 class FetchRequests;
 
+inline constexpr std::int16_t first_version_with_leaders = 12;
 inline constexpr std::int16_t first_version_with_topic_ids = 13;
 inline constexpr std::int16_t first_version_with_endpoints = 16;
 

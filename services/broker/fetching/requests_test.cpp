@@ -91,6 +91,16 @@ TEST_P(Fetching, tells_each_partition_what_is_wrong_with_it) {
   EXPECT_THAT(told.endpoints, testing::Contains("host2:9092"));
 }
 
+TEST_P(Fetching, tells_an_old_client_of_another_leader_without_its_name) {
+  machine.make_topic("far", 1, BrokerId(2));
+  for (const std::int16_t version : {std::int16_t{4}, version_by_name, std::int16_t{12}}) {
+    const FetchTold told = machine.fetch({.wanted = {{.topic = "far"}}, .version = version});
+    ASSERT_EQ(told.partitions.size(), 1U) << "version " << version;
+    EXPECT_EQ(told.partitions[0].error, ErrorCode::not_leader_or_follower);
+    EXPECT_EQ(told.partitions[0].leader, version >= 12 ? 2 : -1);
+  }
+}
+
 TEST_P(Fetching, says_unknown_topic_of_names) {
   const FetchTold told =
       machine.fetch({.wanted = {{.topic = "nothing"}}, .version = version_by_name});
