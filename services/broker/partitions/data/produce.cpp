@@ -165,7 +165,7 @@ Task<void> Produce::append_on(DataRequests& there, Produce& produce) {
 Response Produce::answer() {
   const auto failed = std::ranges::find_if(
       parts_, [](const ProducePart& part) { return part.code != ErrorCode::none; });
-  if (failed != parts_.end()) tell_of_bad_batches();
+  if (failed != parts_.end()) tell_of_refused_batches();
   if (message_.acks == 0) {
     if (failed == parts_.end()) return Response::none();
     return Response::close(formatted("a produce request with acks=0 failed for {}-{}: {}",
@@ -249,10 +249,11 @@ void Produce::add_endpoint(BrokerId leader, std::vector<Answer::NodeEndpoint>& e
   }
 }
 
-// Whose fault it is, for people: one line a request.
-void Produce::tell_of_bad_batches() const {
+// Whose fault it is, for people: one line a request. What the storage cannot take is one of them:
+// the code that the client gets does not tell that the disk is full.
+void Produce::tell_of_refused_batches() const {
   for (const ProducePart& part : parts_) {
-    if (!part.is_bad_batch) continue;
+    if (!part.is_bad_batch && part.code != ErrorCode::kafka_storage_error) continue;
     owner_.log_.warning("a batch from {} (client id {}) for {}-{} is refused with {}: {}",
                         to_string(request_.context.peer), request_.context.client_id, part.topic,
                         part.index.value(), protocol::name_of(part.code), part.message);

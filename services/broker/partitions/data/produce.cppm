@@ -52,7 +52,7 @@ class Produce {
   void submit();
   task_detail::Detached submit_to(ShardIndex shard);
   [[nodiscard]] static Task<void> append_on(DataRequests& there, Produce& produce);
-  void tell_of_bad_batches() const;
+  void tell_of_refused_batches() const;
   void fill(Answer::PartitionProduceResponse& response, ProducePart& part);
   void add_endpoint(BrokerId leader, std::vector<Answer::NodeEndpoint>& endpoints) const;
 
