@@ -1,4 +1,4 @@
-"""Bad input from clients: its answer, the line in the log that names them, and nobody else harmed."""
+"""Bad input of clients: its answer, the line in the log that names them, nobody else harmed."""
 
 import gzip
 import socket
