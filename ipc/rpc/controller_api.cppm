@@ -172,6 +172,9 @@ struct ForwardReply {
   ErrorCode error = ErrorCode::none;
   std::string message{};
   std::vector<std::byte> body{};
+  // Who has applied the metadata up to here sees what the request has changed. -1: nothing to see,
+  // or the controller is too old to tell.
+  MetadataOffset metadata_offset{-1};
 
   friend bool operator==(const ForwardReply&, const ForwardReply&) = default;
 };

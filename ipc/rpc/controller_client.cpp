@@ -204,6 +204,7 @@ class ControllerClient::Implementation final : public SessionOwner {
         options_(std::move(options)),
         session_options_(session_options(options_)),
         log_(log, home.clock()),
+        problems_(log, home.clock(), problem_rate),
         random_(options_.seed),
         begin_(*this, &Implementation::begin_session),
         end_(*this, &Implementation::end_session),
@@ -262,8 +263,16 @@ class ControllerClient::Implementation final : public SessionOwner {
       return greeting_of(wire::read<HelloReply>(response.getReply()));
     });
   }
-  void tell_problem(const std::string& sentence) override { log_.warning("{}", sentence); }
+  // Controllers and those who call them start together: what is over soon is no warning.
+  void tell_problem(const std::string& sentence) override {
+    if (std::exchange(is_away_, true)) {
+      problems_.warning("{}", sentence);
+    } else {
+      problems_.info("{}", sentence);
+    }
+  }
   void tell_connected(const std::string& sentence) override {
+    is_away_ = false;
     log_.info("connected to controller {}", sentence);
   }
   [[nodiscard]] double random_fraction() override { return random_.fraction(); }
@@ -300,9 +309,11 @@ class ControllerClient::Implementation final : public SessionOwner {
   EventLoop& home_;
   ControllerClientOptions options_;
   SessionOptions session_options_;
-  LimitedLogger log_;    // used on the RPC thread only
-  Random random_;        // likewise
-  SessionSlot session_;  // likewise
+  LimitedLogger log_;       // used on the RPC thread only
+  LimitedLogger problems_;  // likewise
+  bool is_away_ = false;    // likewise: the last attempt to connect has failed
+  Random random_;           // likewise
+  SessionSlot session_;     // likewise
   std::atomic<std::size_t> letters_ = 0;
   Step<Implementation> begin_;
   Step<Implementation> end_;

@@ -1,21 +1,15 @@
 module;
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
+#include <algorithm>
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "paced_stream.hpp"
 #include "sockets.hpp"
 #include "wire.hpp"
 
@@ -113,6 +107,8 @@ struct Peer : kj::Refcounted {
   std::string name;  // with what it said about itself
   bool is_greeted = false;
   std::size_t calls = 0;
+  std::size_t unread_bytes = 0;  // of answers that are not written yet
+  kj::Own<kj::PromiseFulfiller<void>> given_up{};
 };
 
 // The object that a client calls. On the RPC thread, one for each connection.
@@ -204,16 +200,29 @@ class CallTarget final : public wire::Controller::Server {
     return pair.promise
         .then([context, before = kj::mv(before), peer = kj::addRef(*peer_)](Reply reply) mutable {
           before(reply);
-          const std::size_t bytes = wire::bytes_of(reply);
-          if (bytes > message_bytes_max) {
-            const std::string sentence = formatted("an answer of {} bytes is over the limit of {}",
-                                                   bytes, message_bytes_max);
-            peer->log.error("{}: {}", peer->name, sentence);
-            kj::throwFatalException(refusal(kj::Exception::Type::FAILED, sentence));
-          }
-          wire::write(reply, context.initResults().initReply());
+          find_room(*peer, wire::bytes_of(reply));
+          auto results = context.initResults();
+          wire::write(reply, results.initReply());
+          peer->unread_bytes += results.totalSize().wordCount * sizeof(capnp::word);
         })
         .attach(kj::mv(place));
+  }
+
+  // For an answer; throws what its caller is told where there is none.
+  static void find_room(Peer& peer, std::size_t bytes) {
+    if (bytes > message_bytes_max) {
+      const std::string sentence =
+          formatted("an answer of {} bytes is over the limit of {}", bytes, message_bytes_max);
+      peer.log.error("{}: {}", peer.name, sentence);
+      kj::throwFatalException(refusal(kj::Exception::Type::FAILED, sentence));
+    }
+    if (peer.unread_bytes <= peer.common.options.unread_bytes_max) return;
+    if (peer.given_up->isWaiting()) {
+      peer.log.warning("{}: closed, it leaves {} bytes of answers unread", peer.name,
+                       peer.unread_bytes);
+      peer.given_up->fulfill();
+    }
+    kj::throwFatalException(refusal(kj::Exception::Type::DISCONNECTED, "answers are not read"));
   }
 
   kj::Own<Peer> peer_;
@@ -221,7 +230,10 @@ class CallTarget final : public wire::Controller::Server {
 
 struct Connection {
   Connection(kj::Own<kj::AsyncIoStream> s, kj::Own<Peer> p)
-      : stream(kj::mv(s)),
+      : stream(kj::heap<PacedStream>(kj::mv(s),
+                                     [p = kj::addRef(*p)](std::size_t bytes) mutable {
+                                       p->unread_bytes -= std::min(p->unread_bytes, bytes);
+                                     })),
         peer(kj::mv(p)),
         network(*stream, capnp::rpc::twoparty::Side::SERVER,
                 reader_options(traversal_bytes_max / sizeof(capnp::word), nesting_max)),
@@ -234,17 +246,6 @@ struct Connection {
   capnp::TwoPartyVatNetwork network;
   capnp::RpcSystem<capnp::rpc::twoparty::VatId> system;
 };
-
-std::string peer_name(kj::AsyncIoStream& stream) {
-  sockaddr_storage storage{};
-  kj::uint length = sizeof storage;
-  stream.getpeername(reinterpret_cast<sockaddr*>(&storage), &length);
-  return numeric_address(storage);
-}
-
-void set_option(kj::AsyncIoStream& stream, int level, int name, int value) {
-  stream.setsockopt(level, name, &value, sizeof value);
-}
 
 // What lives on the RPC thread: made there, ended there.
 class Acceptor final : public kj::TaskSet::ErrorHandler {
@@ -290,20 +291,17 @@ class Acceptor final : public kj::TaskSet::ErrorHandler {
       log_.warning("{}: closed, {} connections are open", name, connections_);
       return;
     }
-    // A peer that vanished is found out.
-    set_option(*stream, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_option(*stream, IPPROTO_TCP, TCP_KEEPIDLE, 30);
-    set_option(*stream, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-    set_option(*stream, IPPROTO_TCP, TCP_KEEPCNT, 3);
-    set_option(*stream, IPPROTO_TCP, TCP_NODELAY, 1);
+    prepare_connection(*stream);
 
     ++connections_;
     auto peer = kj::refcounted<Peer>(common_, log_, name);
+    auto given_up = kj::newPromiseAndFulfiller<void>();
+    peer->given_up = kj::mv(given_up.fulfiller);
     auto connection = kj::heap<Connection>(kj::mv(stream), kj::addRef(*peer));
     auto ended = connection->network.onDisconnect();
-    tasks_.add(ended.exclusiveJoin(silent(*peer)).attach(kj::mv(connection), kj::defer([this] {
-                                                           --connections_;
-                                                         })));
+    tasks_.add(ended.exclusiveJoin(silent(*peer))
+                   .exclusiveJoin(kj::mv(given_up.promise))
+                   .attach(kj::mv(connection), kj::defer([this] { --connections_; })));
   }
 
   // Ends if the peer has not said Hello in time.

@@ -22,6 +22,7 @@ struct ControllerServerOptions {
   std::uint16_t port = 0;  // 0: the system chooses
   std::size_t connections_max = rpc::connections_max;
   std::size_t calls_per_connection_max = rpc::calls_per_connection_max;
+  std::size_t unread_bytes_max = rpc::unread_bytes_max;
   Duration hello_timeout = rpc::hello_timeout;
 };
 

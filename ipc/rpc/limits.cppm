@@ -13,7 +13,7 @@ export namespace millrace::rpc {
 // The version of the schema and of what its methods mean. Another major version is refused; a minor
 // version adds fields and methods that older peers do without.
 inline constexpr std::uint16_t version_major = 1;
-inline constexpr std::uint16_t version_minor = 0;
+inline constexpr std::uint16_t version_minor = 1;
 
 // The bytes that a request or an answer may carry; a larger one is not sent, its caller is told so.
 inline constexpr std::size_t message_bytes_max = 8 * mebibyte;
@@ -40,6 +40,10 @@ static_assert(traversal_bytes_max % 8 == 0, "Cap'n Proto counts words");
 // an error.
 inline constexpr std::size_t connections_max = 1024;
 inline constexpr std::size_t calls_per_connection_max = 64;
+// Answers that wait until their client reads; past it the connection is closed. While any wait, no
+// call is read, so that these are answers to calls that were under way.
+inline constexpr std::size_t unread_bytes_max = 32 * mebibyte;
+static_assert(unread_bytes_max >= 2 * (message_bytes_max + message_overhead_bytes_max));
 // Calls that wait for answers at one client, and those that wait to be sent.
 inline constexpr std::size_t client_calls_max = 32;
 inline constexpr std::size_t client_waiting_max = 1024;
@@ -53,5 +57,7 @@ static_assert(client_calls_max + raft_messages_max < calls_per_connection_max,
 // How long a client tries one address, and the other side to say Hello.
 inline constexpr Duration connect_timeout = std::chrono::seconds{3};
 inline constexpr Duration hello_timeout = std::chrono::seconds{3};
+// Of what a client says about controllers that it does not reach.
+inline constexpr LogRate problem_rate{.lines_max = 1, .period = std::chrono::seconds{5}};
 
 }  // namespace millrace::rpc

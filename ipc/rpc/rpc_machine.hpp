@@ -63,6 +63,7 @@ class FakeController final : public ControllerService {
   }
   Task<ForwardReply> on(Forward request) override {
     forwards.push_back(request);
+    if (before_forward) co_await before_forward();
     ForwardReply reply = forwarded;
     if (echoes) reply.body = std::move(request.body);
     co_return reply;
@@ -88,6 +89,7 @@ class FakeController final : public ControllerService {
   bool echoes = true;
   std::int64_t blocks = 1;
   std::function<Task<void>()> before_heartbeat;
+  std::function<Task<void>()> before_forward;
   std::function<void()> raft_arrived;
 
   std::vector<Hello> hellos;

@@ -2,6 +2,7 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -35,6 +36,10 @@ std::uint16_t port_of(int descriptor) {
   sockaddr_in6 in{};
   std::memcpy(&in, &storage, sizeof in);
   return ntohs(in.sin6_port);
+}
+
+void set_option(kj::AsyncIoStream& stream, int level, int name, int value) {
+  stream.setsockopt(level, name, &value, sizeof value);
 }
 
 }  // namespace
@@ -81,6 +86,21 @@ std::string numeric_address(const sockaddr_storage& storage) {
   const std::string name = host.data();
   const bool is_v6 = name.find(':') != std::string::npos;
   return (is_v6 ? "[" + name + "]" : name) + ":" + service.data();
+}
+
+std::string peer_name(kj::AsyncIoStream& stream) {
+  sockaddr_storage storage{};
+  kj::uint length = sizeof storage;
+  stream.getpeername(reinterpret_cast<sockaddr*>(&storage), &length);
+  return numeric_address(storage);
+}
+
+void prepare_connection(kj::AsyncIoStream& stream) {
+  set_option(stream, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(stream, IPPROTO_TCP, TCP_KEEPIDLE, 30);
+  set_option(stream, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  set_option(stream, IPPROTO_TCP, TCP_KEEPCNT, 3);
+  set_option(stream, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
 }  // namespace millrace::rpc

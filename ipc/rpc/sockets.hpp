@@ -1,6 +1,7 @@
 // Sockets as the system has them, for what KJ does not tell apart.
 #pragma once
 #include <sys/socket.h>
+#include "kj.hpp"
 
 #include <cstdint>
 #include <string>
@@ -20,5 +21,10 @@ struct Listening {
 
 // "127.0.0.1:50412", "[::1]:50412".
 [[nodiscard]] std::string numeric_address(const sockaddr_storage& storage);
+[[nodiscard]] std::string peer_name(kj::AsyncIoStream& stream);
+
+// A peer whose machine is gone is found out within about a minute, and small messages leave at
+// once.
+void prepare_connection(kj::AsyncIoStream& stream);
 
 }  // namespace millrace::rpc

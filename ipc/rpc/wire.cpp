@@ -285,10 +285,12 @@ void get(Forward::Reader from, rpc::Forward& to) {
 void put(const rpc::ForwardReply& from, ForwardReply::Builder to) {
   put_error(from, to);
   to.setBody(data_of(from.body));
+  to.setMetadataOffset(from.metadata_offset.value());
 }
 void get(ForwardReply::Reader from, rpc::ForwardReply& to) {
   get_error(from, to);
   to.body = bytes_from(from.getBody());
+  to.metadata_offset = MetadataOffset(from.getMetadataOffset());
 }
 
 void put(const rpc::AllocateProducerIds& from, AllocateProducerIds::Builder to) {

@@ -119,8 +119,10 @@ TEST(Wire, forwarded_requests_and_the_rest_go_there_and_back) {
                         .timeout = std::chrono::seconds{30},
                         .body = bytes_of_text("body")};
   EXPECT_EQ(round_trip<wire::Forward>(forward), forward);
-  const ForwardReply forwarded{
-      .error = ErrorCode::not_controller, .message = "m", .body = bytes_of_text("b")};
+  const ForwardReply forwarded{.error = ErrorCode::not_controller,
+                               .message = "m",
+                               .body = bytes_of_text("b"),
+                               .metadata_offset = MetadataOffset(1'000'000'000'000)};
   EXPECT_EQ(round_trip<wire::ForwardReply>(forwarded), forwarded);
   const AllocateProducerIds allocate{.broker_id = BrokerId(1), .epoch = BrokerEpoch(2)};
   EXPECT_EQ(round_trip<wire::AllocateProducerIds>(allocate), allocate);
@@ -157,6 +159,9 @@ TEST(Wire, what_an_older_peer_does_not_send_has_its_default) {
   capnp::MallocMessageBuilder other;
   const auto reply = other.initRoot<wire::HeartbeatReply>().asReader();
   EXPECT_TRUE(wire::read<HeartbeatReply>(reply).is_fenced);
+  capnp::MallocMessageBuilder third;
+  const auto forwarded = third.initRoot<wire::ForwardReply>().asReader();
+  EXPECT_EQ(wire::read<ForwardReply>(forwarded).metadata_offset, MetadataOffset(-1));
 }
 
 TEST(Wire, a_list_that_is_too_long_is_refused_before_it_takes_memory) {
@@ -188,6 +193,30 @@ TEST(Wire, a_heartbeat_has_the_bytes_that_it_always_had) {
       0x04, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00,
       0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01,
       0x02, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+      // clang-format on
+  };
+  const std::vector<std::uint8_t> bytes(words.asBytes().begin(), words.asBytes().end());
+  EXPECT_EQ(bytes, golden);
+}
+
+// And these.
+TEST(Wire, the_answer_to_a_forwarded_request_has_the_bytes_that_it_always_had) {
+  capnp::MallocMessageBuilder message;
+  ForwardReply reply;
+  reply.body = bytes_of_text("done");
+  reply.metadata_offset = MetadataOffset(300);
+  wire::write(reply, message.initRoot<wire::ForwardReply>());
+  const kj::Array<capnp::word> words = capnp::messageToFlatArray(message);
+  const std::vector<std::uint8_t> golden = {
+      // clang-format off
+      0x00, 0x00, 0x00, 0x00, 0x07, 0x00, 0x00, 0x00,
+      0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x02, 0x00,
+      0xd3, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+      0x04, 0x00, 0x00, 0x00, 0x01, 0x00, 0x01, 0x00,
+      0x09, 0x00, 0x00, 0x00, 0x22, 0x00, 0x00, 0x00,
+      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+      0x64, 0x6f, 0x6e, 0x65, 0x00, 0x00, 0x00, 0x00,
       // clang-format on
   };
   const std::vector<std::uint8_t> bytes(words.asBytes().begin(), words.asBytes().end());

@@ -157,6 +157,7 @@ Task<rpc::ForwardReply> Service::forward(rpc::Forward request) {
   if (!quorum_.machine().leads()) {
     co_return refused<rpc::ForwardReply>(ErrorCode::not_controller, not_leading);
   }
+  rpc::ForwardReply reply;
   Result<Body, metadata::Outcome> body;
   if (request.api == protocol::ApiKey::describe_quorum) {
     QuorumState state;
@@ -176,11 +177,12 @@ Task<rpc::ForwardReply> Service::forward(rpc::Forward request) {
     if (!wanted) {
       co_return refused<rpc::ForwardReply>(wanted.error().error, wanted.error().message);
     }
-    const metadata::Reply reply = co_await quorum_.ask(*std::move(wanted));
-    body = write_reply(request.api, request.version, reply, *server_);
+    const metadata::Reply answer = co_await quorum_.ask(*std::move(wanted));
+    // The answer came after its change was applied here.
+    reply.metadata_offset = rpc::MetadataOffset(quorum_.image()->offset().value());
+    body = write_reply(request.api, request.version, answer, *server_);
   }
   if (!body) co_return refused<rpc::ForwardReply>(body.error().error, body.error().message);
-  rpc::ForwardReply reply;
   reply.body = *std::move(body);
   co_return reply;
 }

@@ -120,6 +120,8 @@ TEST_F(ServiceTest, forwarded_requests_are_answered_in_their_version) {
   ASSERT_TRUE(protocol::decode(response, reply.body, 7, arena));
   EXPECT_EQ(response.topics[0].error_code, 0);
   EXPECT_EQ(response.topics[0].topic_id, machine.quorum->image()->topic("orders")->id);
+  // Who has come so far sees the topic.
+  EXPECT_EQ(reply.metadata_offset.value(), machine.quorum->image()->offset().value());
 
   forward.body = {std::byte{0xff}};
   EXPECT_EQ(call(forward).error, ErrorCode::invalid_request);

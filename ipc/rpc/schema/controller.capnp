@@ -146,6 +146,7 @@ struct Forward {
 struct ForwardReply {
   error @0 :Error;
   body @1 :Data;
+  metadataOffset @2 :Int64 = -1;  # since version 1.1
 }
 
 struct AllocateProducerIds {

@@ -102,6 +102,11 @@ class ClusterLink::Implementation {
       log_.debug("the controller refuses a forwarded request: {}", sentence_of(*reply));
       co_return failure(reply->error);
     }
+    const metadata::MetadataOffset changed(reply->metadata_offset.value());
+    if (changed > image_->offset() && !co_await wait_for(changed, deadline)) {
+      problems_.warning("a client hears of its change at {} while this broker is at {}", changed,
+                        image_->offset());
+    }
     co_return std::move(reply->body);
   }
 

@@ -84,7 +84,10 @@ class ClusterLink {
   [[nodiscard]] Task<bool> wait_for(metadata::MetadataOffset offset, MonotonicTime deadline);
   [[nodiscard]] BrokerEpoch epoch() const;
 
-  // not_controller: nobody took it, nothing was done. request_timed_out: it may be carried out.
+  // What the request has changed is in image() before its answer is there: whoever asked for a
+  // topic may write to it at once. Where that takes longer than the request may, it is answered
+  // before. not_controller: nobody took it, nothing was done. request_timed_out: it may be carried
+  // out.
   [[nodiscard]] Task<Result<std::vector<std::byte>, ErrorCode>> forward(rpc::Forward request);
   [[nodiscard]] Task<Result<metadata::ProducerIdBlock, ErrorCode>> allocate_producer_ids();
   [[nodiscard]] Task<rpc::RpcResult<rpc::DescribeQuorumReply>> describe_quorum(

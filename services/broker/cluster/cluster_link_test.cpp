@@ -234,6 +234,58 @@ TEST_F(ClusterLinkTest, forwards_with_the_time_that_the_client_waits) {
   run(body());
 }
 
+TEST_F(ClusterLinkTest, answers_a_forward_when_its_change_is_here_and_all_listeners_know_it) {
+  const auto body = [&]() -> Task<void> {
+    co_await serve();
+    listener_takes = 3s;
+    controller.to_change = {metadata::TopicRecord{"orders", uuid_of(30)}};
+    EXPECT_TRUE(co_await link.forward({}));
+    EXPECT_NE(link.image()->topic("orders"), nullptr);
+    EXPECT_EQ(offsets.back(), controller.end() - 1);
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, answers_a_forward_in_its_time_even_when_its_change_is_not_here) {
+  const auto body = [&]() -> Task<void> {
+    co_await serve();
+    controller.to_change = {metadata::TopicRecord{"orders", uuid_of(30)}};
+    controller.offset_told_ahead = 1000;
+    rpc::Forward request;
+    request.timeout = 7s;
+    request.body = {std::byte{42}};
+    const MonotonicTime deadline = in(7s);
+    const auto answer = co_await link.forward(request);
+    EXPECT_EQ(answer.value(), request.body);
+    EXPECT_EQ(executor.clock().now(), deadline);
+    EXPECT_EQ(lines_with("a client hears of its change"), 1U);
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, stopping_answers_a_forward_whose_change_is_not_here) {
+  TaskGroup group;
+  bool has_ended = false;
+  const auto ask = [&]() -> Task<void> {
+    EXPECT_TRUE(co_await link.forward({}));
+    has_ended = true;
+  };
+  const auto body = [&]() -> Task<void> {
+    co_await serve();
+    controller.to_change = {metadata::TopicRecord{"orders", uuid_of(30)}};
+    controller.offset_told_ahead = 1000;
+    group.start(ask());
+    co_await sleep_until(executor, in(1s));
+    EXPECT_FALSE(has_ended);
+    co_await link.stop();
+    EXPECT_TRUE(has_ended);
+    co_await group.wait();
+  };
+  run(body());
+}
+
 TEST_F(ClusterLinkTest, a_forward_without_an_answer_says_whether_it_may_be_carried_out) {
   const auto body = [&]() -> Task<void> {
     co_await serve();

@@ -106,7 +106,12 @@ class SimulatedController final : public rpc::ControllerCalls {
     if (is_away) co_return co_await nobody<rpc::ForwardReply>(deadline);
     if (fault) co_return failure(rpc::RpcError{*fault, "a planted failure"});
     forward_timeout = request.timeout;
-    co_return rpc::ForwardReply{.error = forward_error, .body = request.body};
+    rpc::ForwardReply reply{.error = forward_error, .body = request.body};
+    if (to_change) {
+      append(*std::exchange(to_change, std::nullopt));
+      reply.metadata_offset = rpc::MetadataOffset(end() - 1 + offset_told_ahead);
+    }
+    co_return reply;
   }
   Task<rpc::RpcResult<rpc::AllocateProducerIdsReply>> call(rpc::AllocateProducerIds request,
                                                            MonotonicTime deadline) override {
@@ -138,6 +143,9 @@ class SimulatedController final : public rpc::ControllerCalls {
   ErrorCode hello_error = ErrorCode::none;
   ErrorCode forward_error = ErrorCode::none;
   std::optional<rpc::RpcFault> fault;
+  // What the next forwarded request changes, and how far its answer's offset is ahead of that.
+  std::optional<std::vector<metadata::Record>> to_change;
+  std::int64_t offset_told_ahead = 0;
 
   BrokerEpoch epoch{-1};
   std::vector<rpc::MetadataEntry> entries;

@@ -93,14 +93,7 @@ void TopicCreation::create_missing(std::string_view name, const RequestContext& 
     create(ordinary_topic(name, config), asked);
     return;
   }
-  NewTopic topic = group_topic(config, around_.images.current()->broker_count());
-  const auto wanted = config.get<"offsets.topic.replication.factor">();
-  if (topic.replication_factor < wanted && !warned_) {
-    warned_ = true;
-    log_.warning("{} is made with {} replicas instead of {}: there are no more brokers", name,
-                 topic.replication_factor, wanted);
-  }
-  create(std::move(topic), asked);
+  create(group_topic(config, around_.images.current()->broker_count()), asked);
 }
 
 void TopicCreation::create(NewTopic topic, const RequestContext& asked) {
@@ -141,10 +134,19 @@ void TopicCreation::tell_outcome(const NewTopic& topic, const std::vector<std::b
   if (error == ErrorCode::none) {
     log_.info("topic {} was made because a client asked for it: {} partitions, {} replicas",
               topic.name, topic.partitions, topic.replication_factor);
+    if (topic.name == group_state_topic) warn_of_few_replicas(topic);
   } else if (error != ErrorCode::topic_already_exists) {
     log_.warning("topic {} could not be made: {} {}", topic.name, protocol::name_of(error),
                  outcome.error_message);
   }
+}
+
+// The topic is made once in the life of a cluster, whoever asks how often, and so is this said.
+void TopicCreation::warn_of_few_replicas(const NewTopic& topic) {
+  const auto wanted = around_.configs.server()->get<"offsets.topic.replication.factor">();
+  if (topic.replication_factor >= wanted) return;
+  log_.warning("{} is made with {} replicas instead of {}: there are no more brokers", topic.name,
+               topic.replication_factor, wanted);
 }
 
 Task<void> TopicCreation::stop() {

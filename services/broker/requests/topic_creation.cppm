@@ -60,13 +60,13 @@ class TopicCreation {
  private:
   [[nodiscard]] Task<void> ask_controllers(NewTopic topic, rpc::Forward request);
   void tell_outcome(const NewTopic& topic, const std::vector<std::byte>& body);
+  void warn_of_few_replicas(const NewTopic& topic);
 
   const HandlerSurroundings& around_;
   LimitedLogger log_;
   std::set<std::string, std::less<>> names_;
   TaskGroup running_;
   bool stopped_ = false;
-  bool warned_ = false;  // that the topic of groups has too few replicas
 };
 
 }  // namespace millrace::broker

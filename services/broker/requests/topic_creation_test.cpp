@@ -135,6 +135,9 @@ TEST(TopicCreation, makes_the_state_topic_of_groups_on_first_use) {
   for (std::int16_t version = 0; version <= 6; ++version) {
     Bench bench;
     bench.set(Cluster().broker(1).broker(2).image());
+    bench.controller.answer = [](const rpc::Forward& forward) {
+      return made_with(forward, ErrorCode::none);
+    };
     FindCoordinatorRequest request;
     const protocol::String key = "group";
     if (version < 4) {
@@ -157,6 +160,20 @@ TEST(TopicCreation, makes_the_state_topic_of_groups_on_first_use) {
     EXPECT_EQ(made.topics[0].configs.size(), 3U);
     EXPECT_NE(lines_of(bench).find("2 replicas instead of 3"), std::string::npos);
   }
+}
+
+// Shards and brokers all ask for it at once: only the one that made it says so.
+TEST(TopicCreation, says_once_that_the_state_topic_of_groups_has_few_replicas) {
+  Bench bench;
+  bench.set(Cluster().broker(1).image());
+  bench.controller.answer = [](const rpc::Forward& forward) {
+    return made_with(forward, ErrorCode::topic_already_exists);
+  };
+  FindCoordinatorRequest request;
+  request.key = "group";
+  bench.ask<FindCoordinatorResponse>(request, std::int16_t{0});
+  EXPECT_EQ(bench.controller.forwards.size(), 1U);
+  EXPECT_EQ(lines_of(bench).find("replicas instead of"), std::string::npos) << lines_of(bench);
 }
 
 TEST(TopicCreation, gives_the_state_topic_of_groups_its_settings) {
