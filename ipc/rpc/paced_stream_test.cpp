@@ -49,6 +49,34 @@ TEST_F(PacedStreamTest, a_peer_that_does_not_read_its_answers_is_not_listened_to
   loop->run(run());
 }
 
+TEST_F(PacedStreamTest, answers_to_slow_calls_that_are_not_read_close_the_connection) {
+  FakeController controller(1);
+  Gate gate(*loop);
+  controller.before_forward = [&] { return gate.pass(); };
+  controller.echoes = false;
+  controller.forwarded.body.resize(mebibyte);
+  ControllerServerOptions options;
+  options.unread_bytes_max = 8 * mebibyte;
+  const auto server = serve(controller, options);
+  const auto calls = client({at(controller, *server)});
+  const auto run = [&]() -> Task<void> {
+    const RawPeer peer(server->port());
+    EXPECT_TRUE(peer.write(bootstrap()));
+    EXPECT_TRUE(peer.write(call_hello(1)));
+    co_await until([&] { return controller.hellos.size() == 2; });
+    // A call there and back: hello is answered by then.
+    EXPECT_TRUE(co_await calls->call(Heartbeat{}, soon()));
+    for (std::uint32_t i = 2; i < 50; ++i) EXPECT_TRUE(peer.write(call_forward(i, 10)));
+    co_await until([&] { return gate.waiting == 48; });
+    gate.open();
+    co_await until([&] { return logged("of answers unread"); });
+    EXPECT_TRUE(co_await calls->call(Heartbeat{}, soon()));
+    co_await calls->stop();
+    co_await server->stop();
+  };
+  loop->run(run());
+}
+
 TEST_F(PacedStreamTest, many_large_answers_to_a_peer_that_reads_are_no_reason_to_close) {
   FakeController controller(1);
   controller.echoes = false;
