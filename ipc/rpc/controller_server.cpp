@@ -108,6 +108,8 @@ struct Peer : kj::Refcounted {
   bool is_greeted = false;
   std::size_t calls = 0;
   std::size_t unread_bytes = 0;  // of answers that are not written yet
+  // Kept here: an answer may come when the server is gone.
+  std::size_t unread_bytes_max = common.options.unread_bytes_max;
   kj::Own<kj::PromiseFulfiller<void>> given_up{};
 };
 
@@ -216,7 +218,7 @@ class CallTarget final : public wire::Controller::Server {
       peer.log.error("{}: {}", peer.name, sentence);
       kj::throwFatalException(refusal(kj::Exception::Type::FAILED, sentence));
     }
-    if (peer.unread_bytes <= peer.common.options.unread_bytes_max) return;
+    if (peer.unread_bytes <= peer.unread_bytes_max) return;
     if (peer.given_up->isWaiting()) {
       peer.log.warning("{}: closed, it leaves {} bytes of answers unread", peer.name,
                        peer.unread_bytes);
