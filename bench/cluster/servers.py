@@ -5,8 +5,13 @@ import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/cluster"))
+
+from ports import free_port  # noqa: E402  (its folder had to be named first)
 
 START_WAIT_S = 90
 STOP_WAIT_S = 60
@@ -27,12 +32,6 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def cpu_seconds(pid):

@@ -6,19 +6,18 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
 SOURCE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(SOURCE.parents[1] / "tests/cluster"))
+
+from ports import free_port  # noqa: E402  (its folder had to be named first)
+
 PROGRAM = pathlib.Path(os.environ["MILLRACE_PROGRAM"])
 PATIENCE_SECONDS = 60
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def is_alive(process):
@@ -96,7 +95,7 @@ class LocalTest(unittest.TestCase):
                                  ["coordinator-1", "broker-1", "controller-1"])
 
     def test_starts_as_many_as_asked(self):
-        self.port = 20000 + os.getpid() % 20000
+        self.port = free_port(2)
         process = self.start("--brokers", "2", "--controllers", "3", "--set", "stand.in.brokers=2")
         self.assertEqual(process.stdout.readline(),
                          f"ready bootstrap=127.0.0.1:{self.port},127.0.0.1:{self.port + 1}\n")

@@ -5,20 +5,15 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
 import time
 
+from ports import free_port
+
 PROGRAMS = pathlib.Path(os.environ["MILLRACE_PROGRAMS"])
 PATIENCE_SECONDS = 60
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_until(holds, message):

@@ -12,7 +12,6 @@ import argparse
 import pathlib
 import random
 import shutil
-import socket
 import sys
 import tempfile
 import threading
@@ -23,6 +22,10 @@ from confluent_kafka import admin
 
 import cluster as clusters
 import history as histories
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cluster"))
+
+from ports import free_port  # noqa: E402  (its folder had to be named first)
 
 RECORDS_MIN = 500
 AFTER_WAIT_S = 10
@@ -299,12 +302,6 @@ class Round:
         self._kill()
         time.sleep(1)
         member.finish()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def run(arguments, directory):
