@@ -6,6 +6,7 @@ module;
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 export module millrace.metadata:types;
@@ -45,6 +46,13 @@ struct Broker {
   bool in_controlled_shutdown = false;
   std::vector<Uuid> directories;
 
+  // How clients of that listener reach it; null if they cannot.
+  [[nodiscard]] const Endpoint* endpoint(std::string_view listener) const {
+    for (const Endpoint& each : endpoints) {
+      if (each.listener == listener) return &each;
+    }
+    return nullptr;
+  }
   // Whether it may lead.
   [[nodiscard]] bool is_active() const { return !fenced && !in_controlled_shutdown; }
   friend bool operator==(const Broker&, const Broker&) = default;

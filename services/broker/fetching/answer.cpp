@@ -1,5 +1,4 @@
 module;
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -53,19 +52,8 @@ void FetchAnswer::add(FetchedPartition& found, bool with_records, Isolation isol
 
 void FetchAnswer::add_endpoints(const metadata::Image& image, std::string_view listener) {
   for (const Response::PartitionData& data : partitions_) {
-    const std::int32_t id = data.current_leader.leader_id;
-    const bool known = std::ranges::any_of(
-        endpoints_, [id](const Response::NodeEndpoint& node) { return node.node_id == id; });
-    const metadata::Broker* broker = known || id < 0 ? nullptr : image.broker(BrokerId(id));
-    if (broker == nullptr) continue;
-    for (const metadata::Endpoint& endpoint : broker->endpoints) {
-      if (endpoint.listener != listener) continue;
-      Response::NodeEndpoint& node = endpoints_.emplace_back();
-      node.node_id = id;
-      node.host = endpoint.host;
-      node.port = endpoint.port;
-      if (broker->rack) node.rack = *broker->rack;
-    }
+    const BrokerId leader(data.current_leader.leader_id);
+    if (leader != no_broker) add_endpoint(endpoints_, image, listener, leader);
   }
 }
 

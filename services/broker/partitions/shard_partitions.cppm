@@ -61,6 +61,25 @@ struct LeaderHint {
 [[nodiscard]] LeaderHint leader_hint(const metadata::Image& image, const Uuid& topic_id,
                                      PartitionIndex partition);
 
+// Where that leader is reached by the listener that the client came by, once; for the answers that
+// have node endpoints.
+template <class NodeEndpoint>
+void add_endpoint(std::vector<NodeEndpoint>& endpoints, const metadata::Image& image,
+                  std::string_view listener, BrokerId leader) {
+  for (const NodeEndpoint& known : endpoints) {
+    if (known.node_id == leader.value()) return;
+  }
+  const metadata::Broker* const broker = image.broker(leader);
+  const metadata::Endpoint* const endpoint =
+      broker == nullptr ? nullptr : broker->endpoint(listener);
+  if (endpoint == nullptr) return;
+  NodeEndpoint& added = endpoints.emplace_back();
+  added.node_id = leader.value();
+  added.host = endpoint->host;
+  added.port = endpoint->port;
+  if (broker->rack) added.rack = *broker->rack;
+}
+
 // Belongs to one shard, on its thread; its manager outlives it, and stop() comes before the
 // manager's. Finds partitions for requests, and follows the metadata: makes and removes logs,
 // becomes leader, takes over settings. A log that cannot be made or opened is told of in the log

@@ -190,7 +190,8 @@ Response Produce::answer() {
       ProducePart& part = parts_[next];
       fill(responses[next], part);
       if (knows_hints && part.leader.leader != no_broker) {
-        add_endpoint(part.leader.leader, endpoints);
+        add_endpoint(endpoints, owner_.image(), request_.context.session->listener,
+                     part.leader.leader);
       }
     }
     topics[i].partition_responses =
@@ -229,24 +230,6 @@ void Produce::fill(Answer::PartitionProduceResponse& response, ProducePart& part
   if (request_.context.version < first_produce_version_with_hints) return;
   response.current_leader.leader_id = part.leader.leader.value();
   response.current_leader.leader_epoch = part.leader.epoch.value();
-}
-
-// Where the leader is reached by the listener that the client came by.
-void Produce::add_endpoint(BrokerId leader, std::vector<Answer::NodeEndpoint>& endpoints) const {
-  for (const Answer::NodeEndpoint& endpoint : endpoints) {
-    if (endpoint.node_id == leader.value()) return;
-  }
-  const metadata::Broker* broker = owner_.image().broker(leader);
-  if (broker == nullptr) return;
-  for (const metadata::Endpoint& endpoint : broker->endpoints) {
-    if (endpoint.listener != request_.context.session->listener) continue;
-    Answer::NodeEndpoint& added = endpoints.emplace_back();
-    added.node_id = leader.value();
-    added.host = endpoint.host;
-    added.port = endpoint.port;
-    if (broker->rack) added.rack = *broker->rack;
-    return;
-  }
 }
 
 // Whose fault it is, for people: one line a request. What the storage cannot take is one of them:

@@ -54,7 +54,6 @@ class Produce {
   [[nodiscard]] static Task<void> append_on(DataRequests& there, Produce& produce);
   void tell_of_refused_batches() const;
   void fill(Answer::PartitionProduceResponse& response, ProducePart& part);
-  void add_endpoint(BrokerId leader, std::vector<Answer::NodeEndpoint>& endpoints) const;
 
   DataRequests& owner_;
   Request request_;

@@ -43,15 +43,6 @@ constexpr std::int16_t code(ErrorCode error) {
   return static_cast<std::int16_t>(error);
 }
 
-// An endpoint that clients of this listener may see: a fenced broker has one too, if it is asked
-// for.
-const metadata::Endpoint* any_endpoint(const metadata::Broker& broker, std::string_view listener) {
-  for (const metadata::Endpoint& endpoint : broker.endpoints) {
-    if (endpoint.listener == listener) return &endpoint;
-  }
-  return nullptr;
-}
-
 WireCoordinator no_coordinator(ErrorCode error, String sentence) {
   WireCoordinator none;
   none.error_code = code(error);
@@ -139,7 +130,7 @@ DescribeClusterResponse answer_cluster(const DescribeClusterRequest& request, st
   std::vector<WireBroker> brokers;
   view.image.for_each_broker([&](const metadata::Broker& broker) {
     if (broker.fenced && !request.include_fenced_brokers) return;
-    const metadata::Endpoint* const endpoint = any_endpoint(broker, view.listener);
+    const metadata::Endpoint* const endpoint = broker.endpoint(view.listener);
     if (endpoint == nullptr) return;
     WireBroker told;
     told.broker_id = broker.id.value();

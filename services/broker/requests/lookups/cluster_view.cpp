@@ -33,19 +33,12 @@ bool is_legal(char c) {
          c == '_' || c == '-';
 }
 
-const metadata::Endpoint* endpoint_for(const metadata::Broker& broker, std::string_view listener) {
-  const auto found =
-      std::find_if(broker.endpoints.begin(), broker.endpoints.end(),
-                   [&](const metadata::Endpoint& other) { return other.listener == listener; });
-  return found == broker.endpoints.end() ? nullptr : &*found;
-}
-
 }  // namespace
 
 const metadata::Endpoint* ClusterView::endpoint_of(BrokerId id) const {
   const metadata::Broker* const broker = image.broker(id);
   if (broker == nullptr || broker->fenced) return nullptr;
-  return endpoint_for(*broker, listener);
+  return broker->endpoint(listener);
 }
 
 BrokerId ClusterView::told_as_controller() const {
