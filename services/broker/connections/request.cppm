@@ -1,5 +1,6 @@
 // A request on its way to whoever handles it, and the response on its way back.
 module;
+#include <algorithm>
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
@@ -15,6 +16,7 @@ export module millrace.broker.connections:request;
 import millrace.base;
 import millrace.protocol.api;
 import millrace.protocol.framing;
+import millrace.protocol.header;
 import millrace.protocol.wire;
 import millrace.runtime;
 import millrace.runtime.memory;
@@ -139,6 +141,32 @@ template <class Message>
     return Response::close("the answer cannot be encoded: " + protocol::to_string(frame.error()));
   }
   return Response(std::move(*frame), std::move(hold));
+}
+
+// A body that was encoded elsewhere, in place of a message.
+struct EncodedBody {
+  ByteView bytes;
+};
+
+[[nodiscard]] inline protocol::MeasureResult measure(const EncodedBody& in, std::int16_t) {
+  return protocol::MessageSize{in.bytes.size(), 0, 0};
+}
+inline void write(const EncodedBody& in, std::int16_t, protocol::Writer& writer) {
+  writer.finish(std::copy(in.bytes.begin(), in.bytes.end(), writer.begin()));
+}
+
+// The answer to a request whose body, in the version of the request, was encoded elsewhere.
+[[nodiscard]] inline Response respond_encoded(const RequestContext& context, BufferPool& pool,
+                                              ByteView body) {
+  protocol::ResponseHeader header;
+  header.correlation_id = context.correlation_id.value();
+  auto frame = protocol::encode_frame(
+      pool, header, protocol::response_header_version(*context.api, context.version),
+      EncodedBody{body}, context.version);
+  if (!frame) {
+    return Response::close("the answer cannot be encoded: " + protocol::to_string(frame.error()));
+  }
+  return Response(std::move(*frame));
 }
 
 }  // namespace millrace::broker

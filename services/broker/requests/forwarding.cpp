@@ -283,8 +283,7 @@ class Forwarding {
 
   Response pass_back(const std::vector<std::byte>& reply) {
     if (outcomes_.empty()) {
-      return respond(request_.context, around_.pool,
-                     EncodedBody<Api::Response::api_key>{.bytes = reply});
+      return respond_encoded(request_.context, around_.pool, reply);
     }
     typename Api::Response done;
     Arena arena(request_arena_bytes_max);

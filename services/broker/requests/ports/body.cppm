@@ -13,24 +13,6 @@ import millrace.protocol.wire;
 
 export namespace millrace::broker {
 
-// The body of a response, encoded in the version of its request, in place of a message.
-template <protocol::ApiKey key>
-struct EncodedBody {
-  static constexpr protocol::ApiKey api_key = key;
-  ByteView bytes;
-};
-
-template <protocol::ApiKey key>
-[[nodiscard]] protocol::MeasureResult measure(const EncodedBody<key>& in, std::int16_t) {
-  return protocol::MessageSize{in.bytes.size(), 0, 0};
-}
-
-template <protocol::ApiKey key>
-void write(const EncodedBody<key>& in, std::int16_t, protocol::Writer& writer) {
-  std::byte* const end = std::copy(in.bytes.begin(), in.bytes.end(), writer.begin());
-  writer.finish(end);
-}
-
 // The body of a message without records.
 template <class Message>
 [[nodiscard]] Result<std::vector<std::byte>, protocol::EncodeError> encode_body(

@@ -24,17 +24,20 @@ std::vector<std::byte> bytes_of(const protocol::OutgoingFrame& frame) {
 }
 
 TEST(EncodedBody, is_sent_like_the_message_that_it_was) {
+  RequestContext context;
+  context.api = &protocol::api_info(ApiKey::describe_cluster);
+  context.version = 2;
+  context.correlation_id = CorrelationId(7);
   BufferPool pool;
   protocol::DescribeClusterResponse message;
   message.cluster_id = "cluster";
   const auto body = encode_body(message, 2);
   ASSERT_TRUE(body.has_value());
-  const auto direct = protocol::encode_response(pool, CorrelationId(7), message, 2);
-  const auto passed_on = protocol::encode_response(pool, CorrelationId(7),
-                                                   EncodedBody<ApiKey::describe_cluster>{*body}, 2);
-  ASSERT_TRUE(direct.has_value());
-  ASSERT_TRUE(passed_on.has_value());
-  EXPECT_EQ(bytes_of(*direct), bytes_of(*passed_on));
+  const Response direct = respond(context, pool, message);
+  const Response passed_on = respond_encoded(context, pool, *body);
+  ASSERT_EQ(direct.kind(), Response::Kind::frame);
+  ASSERT_EQ(passed_on.kind(), Response::Kind::frame);
+  EXPECT_EQ(bytes_of(direct.frame()), bytes_of(passed_on.frame()));
 }
 
 TEST(EncodedBody, that_cannot_be_written_in_a_version_is_an_error) {
