@@ -26,29 +26,12 @@ import millrace.runtime.shard;
 import millrace.storage.manager;
 
 namespace millrace::broker {
-namespace {
-
-// Not a secret: it makes ids and jitter differ between two starts.
-[[nodiscard]] std::uint64_t seed_of(const Clock& clock) {
-  const auto wall = static_cast<std::uint64_t>(clock.wall_now().value());
-  const auto since_boot = static_cast<std::uint64_t>(clock.now().time_since_epoch().count());
-  return wall * 0x9E3779B97F4A7C15U ^ since_boot;
-}
-
-[[nodiscard]] Uuid draw_uuid(Random& random) {
-  Uuid id;
-  for (std::byte& byte : id.bytes) byte = static_cast<std::byte>(random.below(256));
-  return id;
-}
-
-}  // namespace
-
 Broker::Broker(Process& process)
     : process_(process),
       log_(process.log()),
       config_(std::make_shared<const config::ServerConfig>(process.config())),
       self_(config_->get<"node.id">()),
-      random_(seed_of(process.clock())),
+      random_(fresh_seed()),
       images_(process.shards().count()) {}
 
 Broker::~Broker() = default;
@@ -79,7 +62,7 @@ Result<void> Broker::start() {
 }
 
 Result<void> Broker::make_shards() {
-  const auto choice = choose_file_system(file_setting_of(*config_));
+  const auto choice = choose_file_system(file_system_setting_of(*config_));
   if (!choice) return failure(choice.error());
   log_.info("{}", choice->reason);
   auto pool = FilePool::start(process_.clock());
@@ -126,7 +109,7 @@ void Broker::make_link() {
       log_);
   ClusterLinkOptions options;
   options.broker_id = self_;
-  options.incarnation = draw_uuid(random_);
+  options.incarnation = storage::random_uuid(random_);
   options.endpoints = endpoints_of(listeners_->endpoints());
   options.rack = config_->get<"broker.rack">();
   options.software_version = MILLRACE_VERSION;

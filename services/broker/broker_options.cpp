@@ -13,7 +13,6 @@ import millrace.broker.connections;
 import millrace.config;
 import millrace.ipc.rpc;
 import millrace.metadata;
-import millrace.runtime.files;
 
 namespace millrace::broker {
 
@@ -37,12 +36,6 @@ std::vector<metadata::Endpoint> endpoints_of(const std::vector<ListenerEndpoint>
                          static_cast<std::int16_t>(listener.protocol)});
   }
   return endpoints;
-}
-
-FileSystemSetting file_setting_of(const config::ServerConfig& config) {
-  if (config.get<"millrace.file.io">() == "uring") return FileSystemSetting::io_uring;
-  if (config.get<"millrace.file.io">() == "threads") return FileSystemSetting::thread_pool;
-  return FileSystemSetting::automatic;
 }
 
 }  // namespace millrace::broker

@@ -12,7 +12,6 @@ import millrace.broker.cluster;
 import millrace.broker.connections;
 import millrace.config;
 import millrace.ipc.rpc;
-import millrace.runtime.files;
 
 export namespace millrace::broker {
 
@@ -27,8 +26,5 @@ inline constexpr std::size_t request_memory_bytes = 512 * mebibyte;
 // As the broker registers them, once it listens.
 [[nodiscard]] std::vector<metadata::Endpoint> endpoints_of(
     const std::vector<ListenerEndpoint>& listeners);
-
-// millrace.file.io
-[[nodiscard]] FileSystemSetting file_setting_of(const config::ServerConfig& config);
 
 }  // namespace millrace::broker

@@ -5,7 +5,6 @@ module;
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -82,22 +81,6 @@ Task<Result<void>> make_directories(FileSystem& files, std::string directory) {
   co_return Result<void>();
 }
 
-FileSystemSetting file_system_setting_of(const config::ServerConfig& server) {
-  const auto wanted = server.get<"millrace.file.io">();
-  if (wanted == "uring") return FileSystemSetting::io_uring;
-  if (wanted == "threads") return FileSystemSetting::thread_pool;
-  return FileSystemSetting::automatic;
-}
-
-metadata::RandomSource random_source() {
-  auto device = std::make_shared<std::random_device>();
-  return [device] {
-    constexpr unsigned half = 32;
-    const std::uint64_t high = (*device)();
-    return (high << half) | (*device)();
-  };
-}
-
 // What runs on the home shard.
 struct Running {
   Process& process;
@@ -166,7 +149,7 @@ Task<Result<void>> serve(Running& running, Shard& here) {
   options.directory = running.plan.directory;
   options.self = running.plan.self;
   options.metadata = metadata::options_from(running.server);
-  options.random = random_source();
+  options.random = fresh_seed;
   options.snapshot_after_bytes = static_cast<std::uint64_t>(
       running.server->get<"metadata.log.max.record.bytes.between.snapshots">().value());
   auto quorum = co_await Quorum::open(here.loop(), *running.files, std::move(options),

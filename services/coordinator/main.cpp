@@ -4,7 +4,6 @@
 #include <coroutine>
 #include <cstdint>
 #include <memory>
-#include <random>
 #include <string>
 #include <utility>
 
@@ -38,11 +37,6 @@ struct OnShard {
   TaskGroup tasks;
 };
 
-std::uint64_t seed_of_this_process() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32) | device();
-}
-
 Result<void> serve(Process& process) {
   const std::string path(process.config().get<"millrace.coordinator.socket">());
   if (path.empty()) {
@@ -55,8 +49,7 @@ Result<void> serve(Process& process) {
   const ShardIndex home(0);
   std::unique_ptr<OnShard> on_shard;
   process.shards().run_on(home, [&](Shard& shard) {
-    on_shard =
-        std::make_unique<OnShard>(shard, seed_of_this_process(), *options, path, process.log());
+    on_shard = std::make_unique<OnShard>(shard, fresh_seed(), *options, path, process.log());
     on_shard->tasks.start(on_shard->service.run());
   });
   process.ready(formatted("coordinating for the broker at {}", path));

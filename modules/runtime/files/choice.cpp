@@ -6,10 +6,19 @@ module;
 
 module millrace.runtime.files;
 
+import millrace.config;
+
 namespace millrace {
 
 std::string_view name_of(FileSystemKind kind) {
   return kind == FileSystemKind::io_uring ? "io_uring" : "thread_pool";
+}
+
+FileSystemSetting file_system_setting_of(const config::ServerConfig& config) {
+  const auto wanted = config.get<"millrace.file.io">();
+  if (wanted == "uring") return FileSystemSetting::io_uring;
+  if (wanted == "threads") return FileSystemSetting::thread_pool;
+  return FileSystemSetting::automatic;
 }
 
 Result<FileSystemSetting> file_system_setting_from_string(std::string_view text) {

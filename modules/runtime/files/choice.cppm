@@ -8,6 +8,7 @@ module;
 export module millrace.runtime.files:choice;
 
 import millrace.base;
+import millrace.config;
 import millrace.runtime;
 import :file_pool;
 import :posix_file_system;
@@ -19,6 +20,8 @@ enum class FileSystemKind : std::uint8_t { io_uring, thread_pool };
 
 // What the operator wants: the best that works here, or one of them by name.
 enum class FileSystemSetting : std::uint8_t { automatic, io_uring, thread_pool };
+// millrace.file.io
+[[nodiscard]] FileSystemSetting file_system_setting_of(const config::ServerConfig& config);
 // "auto", "io_uring" or "thread_pool".
 [[nodiscard]] Result<FileSystemSetting> file_system_setting_from_string(std::string_view text);
 

@@ -10,6 +10,7 @@ module;
 #include <functional>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -174,6 +175,11 @@ ExitCode serve(const Loaded& loaded, const ProcessOptions& options, NotifyEnviro
 }
 
 }  // namespace
+
+std::uint64_t fresh_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
 
 void Process::ready(std::string_view status) const {
   parts_.log.info("ready: {}", status);

@@ -69,6 +69,9 @@ class Process {
   Parts parts_;
 };
 
+// Another one in each process: for ids that nobody else draws, and for jitter. Never for secrets.
+[[nodiscard]] std::uint64_t fresh_seed();
+
 // Starts the service's parts, says ready(), waits for the stop, and ends what it started. What it
 // started on shards has ended when it returns. An error ends the process with ExitCode::failure.
 using ServiceBody = std::function<Result<void>(Process&)>;
