@@ -17,11 +17,4 @@ ShardImages::ShardImages(std::uint32_t shard_count) {
   for (std::uint32_t i = 0; i < shard_count; ++i) images_.push_back(std::make_unique<ShardImage>());
 }
 
-Task<void> ShardImages::publish(Shard& here, std::shared_ptr<const metadata::Image> image) {
-  for (std::uint32_t i = 0; i < here.shard_count(); ++i) {
-    co_await here.call(ShardIndex(i),
-                       [this, image](Shard& there) { at(there.index()).set(image); });
-  }
-}
-
 }  // namespace millrace::broker

@@ -36,8 +36,6 @@ class ShardImages {
   explicit ShardImages(std::uint32_t shard_count);
 
   [[nodiscard]] ShardImage& at(ShardIndex index) { return *images_[index.value()]; }
-  // Called on the shard `here`: ends when every shard has it.
-  [[nodiscard]] Task<void> publish(Shard& here, std::shared_ptr<const metadata::Image> image);
 
  private:
   std::vector<std::unique_ptr<ShardImage>> images_;

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <coroutine>
+#include <cstdint>
 #include <memory>
 
 import millrace.base;
@@ -16,16 +16,15 @@ TEST(ShardImages, every_shard_has_an_image_from_the_beginning) {
   EXPECT_NE(images.at(ShardIndex{2}).current(), nullptr);
 }
 
-TEST(ShardImages, what_is_published_is_on_every_shard) {
-  SimulatedExecutor executor;
-  telemetry::Registry registry{4};
-  SimulatedShards shards(executor, registry, 3);
+TEST(ShardImages, what_a_shard_is_given_is_its_own) {
   ShardImages images(3);
   metadata::ImageBuilder builder(metadata::empty_image());
   builder.skip(metadata::MetadataOffset(9));
   const auto image = builder.take().first;
-  ASSERT_TRUE(executor.run(images.publish(shards.at(ShardIndex{1}), image)));
-  for (std::uint32_t i = 0; i < 3; ++i) EXPECT_EQ(images.at(ShardIndex(i)).current(), image);
+  const auto before = images.at(ShardIndex(2)).current();
+  for (std::uint32_t i = 0; i < 2; ++i) images.at(ShardIndex(i)).set(image);
+  for (std::uint32_t i = 0; i < 2; ++i) EXPECT_EQ(images.at(ShardIndex(i)).current(), image);
+  EXPECT_EQ(images.at(ShardIndex(2)).current(), before);
 }
 
 }  // namespace

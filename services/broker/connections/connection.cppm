@@ -63,7 +63,6 @@ class Connection {
   [[nodiscard]] ConnectionId id() const { return id_; }
   [[nodiscard]] const SocketAddress& peer() const { return stream_->peer(); }
   [[nodiscard]] const std::string& listener() const { return session().listener; }
-  [[nodiscard]] CloseReason close_reason() const { return close_reason_; }
 
  private:
   struct IdleTimer : Timer {

@@ -114,7 +114,6 @@ class Partition final : public std::enable_shared_from_this<Partition> {
   [[nodiscard]] const Uuid& topic_id() const { return topic_id_; }
   [[nodiscard]] PartitionIndex index() const { return index_; }
   [[nodiscard]] inline storage::Log& log() { return *log_; }
-  [[nodiscard]] const std::shared_ptr<storage::Log>& shared_log() const { return log_; }
   [[nodiscard]] inline const TopicSettings& settings() const { return *settings_; }
 
   // --- Where it stands ---

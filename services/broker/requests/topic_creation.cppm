@@ -53,7 +53,6 @@ class TopicCreation {
   // Of internal and ordinary topics, what their settings say.
   void create_missing(std::string_view name, const RequestContext& asked);
 
-  [[nodiscard]] std::size_t in_creation() const { return names_.size(); }
   // Waits for the answers about all topics; no more is made afterwards.
   [[nodiscard]] Task<void> stop();
 
