@@ -12,7 +12,8 @@ import time
 
 from ports import free_port
 
-PROGRAMS = pathlib.Path(os.environ["MILLRACE_PROGRAMS"])
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAMS = pathlib.Path(os.environ.get("MILLRACE_PROGRAMS", ROOT / "build/release/bin"))
 PATIENCE_SECONDS = 60
 
 
@@ -46,7 +47,11 @@ class LocalCluster:
              str(self.port), *self.arguments],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         threading.Thread(target=self.read_errors, args=[self.process], daemon=True).start()
+        # One that never becomes ready ends, and with it the line that is waited for.
+        patience = threading.Timer(PATIENCE_SECONDS, self.process.kill)
+        patience.start()
         line = self.process.stdout.readline()
+        patience.cancel()
         ready = re.fullmatch(r"ready bootstrap=(\S+)\n", line)
         if not ready:
             self.process.kill()
@@ -87,17 +92,31 @@ class LocalCluster:
                 return int(child)
         return None
 
+    def wait_for(self, service, other_than=None):
+        """The number of the process, once there is one (other than that)."""
+        wait_until(lambda: self.process_of(service) not in (None, other_than),
+                   f"millrace-{service} does not run\n")
+        return self.process_of(service)
+
+    def end(self, service):
+        """kill -9; returns when the process is gone, whether or not another has come. Gives its
+        number."""
+        victim = self.wait_for(service)
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: self.process_of(service) != victim,
+                   f"millrace-{service}, process {victim}, did not die of kill -9\n")
+        return victim
+
     def kill(self, service):
         """kill -9; returns when another process has taken its place."""
-        victim = self.process_of(service)
-        os.kill(victim, signal.SIGKILL)
-        wait_until(lambda: self.process_of(service) not in (None, victim),
-                   f"millrace-{service} was not started again\n")
+        self.wait_for(service, other_than=self.end(service))
 
-    def close(self):
+    def close(self, keep=False):
+        """Ends it, whatever it does. keep: its directory stays, for a look."""
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
         if self.process:
             self.process.stdout.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        if not keep:
+            shutil.rmtree(self.directory, ignore_errors=True)

@@ -13,6 +13,7 @@ class History:
         self._lock = threading.Lock()
         self._acknowledged = []
         self._commits = {}
+        self._confirmed = 0
 
     def acknowledged(self, topic, partition, offset, value):
         with self._lock:
@@ -22,12 +23,19 @@ class History:
         with self._lock:
             key = (group, topic, partition)
             self._commits[key] = max(offset, self._commits.get(key, -1))
+            self._confirmed += 1
 
     def count(self):
         with self._lock:
             return len(self._acknowledged)
 
+    def confirmed(self):
+        """How many commits were."""
+        with self._lock:
+            return self._confirmed
+
     def commits(self):
+        """The highest of each partition."""
         with self._lock:
             return dict(self._commits)
 
