@@ -70,7 +70,9 @@ class Broker final : public storage::DirectoryObserver {
   [[nodiscard]] Task<Result<void>> register_broker(Uuid cluster_id);
   [[nodiscard]] Task<void> take_image(std::shared_ptr<const metadata::Image> image,
                                       const metadata::Delta& delta);
+  [[nodiscard]] Task<void> take_settings(std::shared_ptr<const metadata::Image> image);
   [[nodiscard]] Task<void> end_when_asked_to();
+  [[nodiscard]] Task<void> leave_cluster();
   [[nodiscard]] Task<void> stop_link();
   [[nodiscard]] Task<void> stop_client();
   void take_leadership(const LeadershipChange& change);
@@ -107,6 +109,7 @@ class Broker final : public storage::DirectoryObserver {
   DataRequestsOfShards data_;
   TaskGroup tasks_;
   bool joining_ = false;
+  bool cluster_left_ = false;
   bool link_stopped_ = false;
   bool client_stopped_ = false;
   bool serving_ = false;

@@ -16,6 +16,7 @@ import millrace.broker.connections;
 import millrace.broker.coordination;
 import millrace.broker.fetching;
 import millrace.broker.partitions;
+import millrace.broker.requests.configs;
 import millrace.broker.requests.lookups;
 import millrace.config;
 import millrace.ipc.channel;
@@ -65,12 +66,10 @@ Task<Result<void>> Broker::join() {
 Task<void> Broker::end_when_asked_to() {
   while (joining_) {
     if (process_.is_stop_requested()) {
-      // Once it is registered the controllers are told; before, calls to them may wait for ever.
-      if (link_->epoch() >= BrokerEpoch(0)) {
-        co_await stop_link();
-      } else {
-        co_await stop_client();
-      }
+      // Calls to them may wait for ever.
+      co_await leave_cluster();
+      co_await stop_client();
+      co_await stop_link();
       co_return;
     }
     co_await sleep_until(home().loop(), home().clock().now() + stop_check_interval);
@@ -132,9 +131,11 @@ Task<Result<void>> Broker::register_broker(Uuid cluster_id) {
   co_return Result<void>();
 }
 
-// Partitions first: clients are told of a leader when it is one.
+// Settings first, for the partitions that are made with them; then partitions: clients are told of
+// a leader when it is one.
 Task<void> Broker::take_image(std::shared_ptr<const metadata::Image> image,
                               const metadata::Delta& delta) {
+  co_await take_settings(image);
   const Applied applied = co_await host_->apply(image, delta);
   if (applied.made + applied.removed + applied.failed > 0) {
     log_.info("metadata {}: {} partitions made, {} removed, {} failed", image->offset().value(),
@@ -143,6 +144,18 @@ Task<void> Broker::take_image(std::shared_ptr<const metadata::Image> image,
   for (const auto& shard : shards_) {
     co_await home().call(shard->shard().index(), [&](Shard&) { shard->take(image); });
   }
+}
+
+// What a cluster sets for its brokers counts at once, without a restart.
+Task<void> Broker::take_settings(std::shared_ptr<const metadata::Image> image) {
+  ConfigView& settings = shards_.front()->configs();
+  const auto before = settings.server();
+  settings.update(std::move(image));
+  const auto now = settings.server();
+  if (now == before) co_return;
+  listeners_->follow(*now);
+  co_await host_->set_server_config(now);
+  log_.info("other settings of the cluster for this broker count now");
 }
 
 void Broker::take_leadership(const LeadershipChange& change) {
@@ -154,6 +167,12 @@ void Broker::take_leadership(const LeadershipChange& change) {
   }
 }
 
+Task<void> Broker::leave_cluster() {
+  if (std::exchange(cluster_left_, true)) co_return;
+  // Who does not answer now does not answer what clients wait for either.
+  if (!co_await link_->leave()) co_await stop_client();
+}
+
 Task<void> Broker::stop_link() {
   if (!std::exchange(link_stopped_, true)) co_await link_->stop();
 }
@@ -163,13 +182,14 @@ Task<void> Broker::stop_client() {
 }
 
 Task<void> Broker::leave() {
-  co_await stop_link();
+  co_await leave_cluster();
   for (const auto& shard : shards_) {
     co_await home().call(shard->shard().index(), [&](Shard&) { shard->stop_waiting(); });
   }
   if (gateway_) co_await gateway_->stop();
   if (listeners_) co_await listeners_->stop();
   co_await stop_client();
+  co_await stop_link();
   co_await tasks_.wait();
 }
 

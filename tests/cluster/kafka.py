@@ -3,9 +3,10 @@
 import socket
 import struct
 
-PRODUCE, FETCH, METADATA, API_VERSIONS, CREATE_TOPICS = 0, 1, 3, 18, 19
+PRODUCE, FETCH, LIST_OFFSETS, METADATA, API_VERSIONS, CREATE_TOPICS = 0, 1, 2, 3, 18, 19
 OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR = 8, 9, 10
 JOIN_GROUP, HEARTBEAT, SYNC_GROUP, INCREMENTAL_ALTER_CONFIGS = 11, 12, 14, 44
+TOPIC, BROKER = 2, 4  # kinds of resources with settings
 NOT_READY = {3, 5, 6}  # unknown topic, no leader, not the leader: metadata is under way
 
 
@@ -187,10 +188,24 @@ class Connection:
 
     def set_config(self, topic, name, value):
         """The error code of IncrementalAlterConfigs for a setting of a topic."""
-        body = struct.pack(">ib", 1, 2) + text(topic) + struct.pack(">i", 1) + text(name)
-        answer = self.ask(INCREMENTAL_ALTER_CONFIGS, 0, body + b"\0" + text(value) + b"\0")
+        return self.alter_config(TOPIC, topic, name, value)
+
+    def alter_config(self, kind, resource, name, value):
+        """The error code of IncrementalAlterConfigs; without a value the setting is taken away."""
+        body = struct.pack(">ib", 1, kind) + text(resource) + struct.pack(">i", 1) + text(name)
+        body += b"\1\xff\xff" if value is None else b"\0" + text(value)
+        answer = self.ask(INCREMENTAL_ALTER_CONFIGS, 0, body + b"\0")
         answer.take("ii")
         return answer.take("h")
+
+    def earliest(self, topic, partition):
+        """(error code, where the partition begins)."""
+        answer = self.ask(LIST_OFFSETS, 1, struct.pack(">ii", -1, 1) + text(topic) +
+                          struct.pack(">iiq", 1, partition, -2))
+        answer.take("i")
+        answer.text()
+        _, _, error, _, offset = answer.take("iihqq")
+        return error, offset
 
     def fetch(self, topic, partition, offset):
         """(error code, [(offset, value)])."""

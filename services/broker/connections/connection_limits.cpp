@@ -28,10 +28,16 @@ std::string_view name_of(ConnectionLimit limit) {
 }
 
 ConnectionLimits::ConnectionLimits(const ListenersPlan& plan)
-    : broker_max_(plan.connections_max),
-      address_max_(plan.connections_per_address_max),
-      address_overrides_(plan.address_overrides),
-      of_listener_(plan.listeners.size()) {
+    : of_listener_(plan.listeners.size()) {
+  set(plan);
+}
+
+void ConnectionLimits::set(const ListenersPlan& plan) {
+  const std::scoped_lock lock(mutex_);
+  broker_max_ = plan.connections_max;
+  address_max_ = plan.connections_per_address_max;
+  address_overrides_ = plan.address_overrides;
+  listener_max_.clear();
   for (const ListenerPlan& listener : plan.listeners) {
     listener_max_.push_back(listener.connections_max);
   }
@@ -39,10 +45,10 @@ ConnectionLimits::ConnectionLimits(const ListenersPlan& plan)
 
 ConnectionLimit ConnectionLimits::take(std::size_t listener, const SocketAddress& peer) {
   const SocketAddress host = host_of(peer);
+  const std::scoped_lock lock(mutex_);
   const auto found = address_overrides_.find(host);
   const std::uint32_t address_max =
       found == address_overrides_.end() ? address_max_ : found->second;
-  const std::scoped_lock lock(mutex_);
   if (total_ >= broker_max_) return ConnectionLimit::broker;
   if (of_listener_[listener] >= listener_max_[listener]) return ConnectionLimit::listener;
   const auto of_address = of_address_.find(host);

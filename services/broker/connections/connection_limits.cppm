@@ -30,17 +30,18 @@ class ConnectionLimits {
 
   // Counts it, or says which limit is reached. `listener` is its place in the plan.
   [[nodiscard]] ConnectionLimit take(std::size_t listener, const SocketAddress& peer);
+  // Connections that there are already stay, also above the new limits.
+  void set(const ListenersPlan& plan);
   void give_back(std::size_t listener, const SocketAddress& peer);
 
   [[nodiscard]] std::size_t total() const;
 
  private:
-  const std::uint32_t broker_max_;
-  const std::uint32_t address_max_;
-  const std::map<SocketAddress, std::uint32_t> address_overrides_;
-  std::vector<std::uint32_t> listener_max_;
-
   mutable std::mutex mutex_;
+  std::uint32_t broker_max_ = 0;
+  std::uint32_t address_max_ = 0;
+  std::map<SocketAddress, std::uint32_t> address_overrides_;
+  std::vector<std::uint32_t> listener_max_;
   std::size_t total_ = 0;
   std::vector<std::size_t> of_listener_;
   std::map<SocketAddress, std::size_t> of_address_;

@@ -213,5 +213,32 @@ TEST(ConnectionLimits, count_by_broker_listener_and_address) {
   EXPECT_EQ(limits.take(1, at("10.0.0.1", 4)), ConnectionLimit::none);
 }
 
+TEST(ConnectionLimits, that_change_count_for_those_who_come_then) {
+  const auto at = [](std::uint16_t port) {
+    return address_from_string("10.0.0.1", Port(port)).value();
+  };
+  ListenersPlan plan;
+  plan.connections_max = plan.connections_per_address_max = 10;
+  plan.listeners.resize(1);
+  plan.listeners[0].connections_max = 10;
+  ConnectionLimits limits(plan);
+  for (std::uint16_t port = 1; port <= 3; ++port) {
+    EXPECT_EQ(limits.take(0, at(port)), ConnectionLimit::none);
+  }
+  plan.connections_per_address_max = 2;
+  limits.set(plan);
+  EXPECT_EQ(limits.total(), 3u) << "those who are here stay";
+  EXPECT_EQ(limits.take(0, at(4)), ConnectionLimit::address);
+  limits.give_back(0, at(1));
+  EXPECT_EQ(limits.take(0, at(4)), ConnectionLimit::address);
+  plan.address_overrides[host_of(at(0))] = 3;
+  limits.set(plan);
+  EXPECT_EQ(limits.take(0, at(4)), ConnectionLimit::none);
+  plan.connections_max = 3;
+  plan.address_overrides.clear();
+  limits.set(plan);
+  EXPECT_EQ(limits.take(0, at(5)), ConnectionLimit::broker);
+}
+
 }  // namespace
 }  // namespace millrace::broker

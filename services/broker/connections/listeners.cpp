@@ -12,6 +12,7 @@ module;
 module millrace.broker.connections;
 
 import millrace.base;
+import millrace.config;
 import millrace.runtime;
 import millrace.runtime.shard;
 import millrace.runtime.streams;
@@ -109,6 +110,14 @@ Result<void> Listeners::bind(std::size_t index, Network& network) {
 
 void Listeners::accept_all() {
   for (const auto& bound : bound_) accepting_.start(accept(*bound));
+}
+
+void Listeners::follow(const config::ServerConfig& config) {
+  if (const auto changed = change_limits(config, plan_); !changed) {
+    log_.error("the limits of connections stay as they were: {}", changed.error().message);
+    return;
+  }
+  limits_.set(plan_);
 }
 
 bool Listeners::admits(std::size_t listener, const SocketAddress& peer) {

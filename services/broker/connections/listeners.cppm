@@ -12,6 +12,7 @@ module;
 export module millrace.broker.connections:listeners;
 
 import millrace.base;
+import millrace.config;
 import millrace.runtime;
 import millrace.runtime.shard;
 import millrace.runtime.streams;
@@ -50,6 +51,9 @@ class Listeners {
 
   [[nodiscard]] const std::vector<ListenerEndpoint>& endpoints() const { return endpoints_; }
   void accept_all();
+  // The limits of connections that `config` has now count for those who come from now on. What
+  // cannot count is told in the log, and the limits stay as they were.
+  void follow(const config::ServerConfig& config);
 
   // Nobody can connect any more; then the connections of all shards end, see
   // ShardConnections::stop().

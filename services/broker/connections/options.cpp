@@ -8,6 +8,7 @@ module;
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -69,7 +70,14 @@ void advertise(const config::ServerConfig& config, ListenerPlan& plan) {
   }
 }
 
-Result<void> read_overrides(const config::ServerConfig& config, ListenersPlan& plan) {
+using Addresses = std::vector<SocketAddress>;
+
+// What addresses a name stands for; some may block.
+using NameLookup = std::function<Result<Addresses>(const std::string& name)>;
+
+Result<void> read_overrides(const config::ServerConfig& config, const NameLookup& lookup,
+                            ListenersPlan& plan) {
+  plan.address_overrides.clear();
   for (const config::NameValue& pair : config.get<"max.connections.per.ip.overrides">()) {
     std::uint32_t count = 0;
     const char* const end = pair.value.data() + pair.value.size();
@@ -79,7 +87,7 @@ Result<void> read_overrides(const config::ServerConfig& config, ListenersPlan& p
                      formatted("max.connections.per.ip.overrides: {} is no number of connections",
                                pair.value));
     }
-    const auto addresses = resolve(pair.name, Port(0));
+    auto addresses = lookup(pair.name);
     if (!addresses) {
       return failure(addresses.error().kind,
                      formatted("max.connections.per.ip.overrides: {}", addresses.error().message));
@@ -87,8 +95,22 @@ Result<void> read_overrides(const config::ServerConfig& config, ListenersPlan& p
     for (const SocketAddress& address : *addresses) {
       plan.address_overrides[host_of(address)] = count;
     }
+    plan.known_names[pair.name] = std::move(*addresses);
   }
   return {};
+}
+
+// Those of the listeners that the plan has.
+Result<void> read_limits(const config::ServerConfig& config, const NameLookup& lookup,
+                         ListenersPlan& plan) {
+  plan.connections_max = static_cast<std::uint32_t>(config.get<"max.connections">());
+  plan.connections_per_address_max =
+      static_cast<std::uint32_t>(config.get<"max.connections.per.ip">());
+  for (ListenerPlan& listener : plan.listeners) {
+    listener.connections_max =
+        static_cast<std::uint32_t>(config.get_for<"max.connections">(listener.name));
+  }
+  return read_overrides(config, lookup, plan);
 }
 
 }  // namespace
@@ -119,10 +141,6 @@ Result<ListenersPlan> plan_listeners(const config::ServerConfig& config) {
                                         config.source<"socket.send.buffer.bytes">()),
       .receive_buffer_bytes = buffer_bytes(config.get<"socket.receive.buffer.bytes">(),
                                            config.source<"socket.receive.buffer.bytes">())};
-  plan.connections_max = static_cast<std::uint32_t>(config.get<"max.connections">());
-  plan.connections_per_address_max =
-      static_cast<std::uint32_t>(config.get<"max.connections.per.ip">());
-  if (auto read = read_overrides(config, plan); !read) return failure(read.error());
   for (const config::ListenerAddress& configured : config.get<"listeners">()) {
     ListenerPlan listener;
     listener.name = configured.listener;
@@ -145,12 +163,29 @@ Result<ListenersPlan> plan_listeners(const config::ServerConfig& config) {
           listener.addresses.begin(), listener.addresses.end(),
           [](const SocketAddress& a, const SocketAddress& b) { return a.family > b.family; });
     }
-    listener.connections_max =
-        static_cast<std::uint32_t>(config.get_for<"max.connections">(listener.name));
     advertise(config, listener);
     plan.listeners.push_back(std::move(listener));
   }
+  const NameLookup lookup = [](const std::string& name) { return resolve(name, Port(0)); };
+  if (auto read = read_limits(config, lookup, plan); !read) return failure(read.error());
   return plan;
+}
+
+Result<void> change_limits(const config::ServerConfig& config, ListenersPlan& plan) {
+  const NameLookup lookup = [&plan](const std::string& name) -> Result<Addresses> {
+    if (const auto address = address_from_string(name, Port(0))) return Addresses{*address};
+    if (const auto known = plan.known_names.find(name); known != plan.known_names.end()) {
+      return known->second;
+    }
+    return failure(ErrorKind::not_found,
+                   formatted("{} is a name, and names are looked up when the broker starts, in its "
+                             "own file: give the address",
+                             name));
+  };
+  ListenersPlan changed = plan;
+  if (auto read = read_limits(config, lookup, changed); !read) return read;
+  plan = std::move(changed);
+  return {};
 }
 
 }  // namespace millrace::broker

@@ -3,6 +3,7 @@ module;
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -48,11 +49,18 @@ struct ListenersPlan {
   std::uint32_t connections_per_address_max = 0;
   // By the bytes of the address, for which see SocketAddress; the port is 0.
   std::map<SocketAddress, std::uint32_t> address_overrides;
+  // What names of hosts in the overrides stood for at the start.
+  std::map<std::string, std::vector<SocketAddress>, std::less<>> known_names;
 };
 
 // Looks up names, and so blocks: for the start of the process. Fails with a sentence that names the
 // property.
 [[nodiscard]] Result<ListenersPlan> plan_listeners(const config::ServerConfig& config);
+
+// Puts the limits of connections that `config` has now into the plan of a broker that runs. Blocks
+// nowhere, and so knows only names that it looked up at the start. Where it fails, with a sentence
+// that names the property, the plan stays as it was.
+[[nodiscard]] Result<void> change_limits(const config::ServerConfig& config, ListenersPlan& plan);
 
 // The address without its port and scope: connections are counted by it.
 [[nodiscard]] SocketAddress host_of(const SocketAddress& address);

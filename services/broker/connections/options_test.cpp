@@ -91,6 +91,38 @@ TEST(ListenersPlan, has_the_limits_of_connections) {
   EXPECT_EQ(plan.address_overrides.at(local), 20u);
 }
 
+TEST(ListenersPlan, takes_other_limits_while_the_broker_runs) {
+  ListenersPlan plan = plan_of(
+      "listeners=PLAINTEXT://127.0.0.1:9092\n"
+      "max.connections.per.ip.overrides=localhost:20\n");
+  const auto changed = change_limits(config_of("max.connections=9\n"
+                                               "listener.name.plaintext.max.connections=8\n"
+                                               "max.connections.per.ip=7\n"
+                                               "max.connections.per.ip.overrides=192.0.2.1:6,"
+                                               "localhost:5\n"),
+                                     plan);
+  ASSERT_TRUE(changed) << changed.error().message;
+  EXPECT_EQ(plan.connections_max, 9u);
+  EXPECT_EQ(plan.listeners[0].connections_max, 8u);
+  EXPECT_EQ(plan.connections_per_address_max, 7u);
+  EXPECT_EQ(plan.address_overrides.at(address_from_string("192.0.2.1", Port(0)).value()), 6u);
+  EXPECT_EQ(plan.address_overrides.at(address_from_string("127.0.0.1", Port(0)).value()), 5u)
+      << "a name that was looked up at the start";
+}
+
+TEST(ListenersPlan, keeps_its_limits_where_others_cannot_count) {
+  ListenersPlan plan = plan_of("max.connections=9\n");
+  const auto unknown = change_limits(
+      config_of("max.connections=5\nmax.connections.per.ip.overrides=elsewhere:6\n"), plan);
+  ASSERT_FALSE(unknown);
+  EXPECT_NE(unknown.error().message.find("elsewhere is a name"), std::string::npos);
+  const auto no_number = change_limits(
+      config_of("max.connections=5\nmax.connections.per.ip.overrides=192.0.2.1:many\n"), plan);
+  ASSERT_FALSE(no_number);
+  EXPECT_EQ(plan.connections_max, 9u);
+  EXPECT_TRUE(plan.address_overrides.empty());
+}
+
 TEST(ListenersPlan, sets_socket_buffers_only_where_that_was_asked_for) {
   const ListenersPlan silent = plan_of("listeners=PLAINTEXT://127.0.0.1:9092");
   EXPECT_EQ(silent.sockets.sockets.send_buffer_bytes, std::nullopt);

@@ -142,7 +142,7 @@ Task<void> PartitionHost::set_server_config(std::shared_ptr<const config::Server
   const storage::ManagerOptions options = storage::manager_options(*server);
   options_.server = server;
   static_cast<void>(co_await on_all([&](Partitions& partitions) -> Task<Applied> {
-    partitions.set_server_config(server);
+    co_await partitions.set_server_config(server);
     partitions.manager().set_options(options);
     co_return Applied{};
   }));

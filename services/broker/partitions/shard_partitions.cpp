@@ -150,10 +150,17 @@ void Partitions::follow_settings(const std::string& topic) {
   }
 }
 
-void Partitions::set_server_config(std::shared_ptr<const config::ServerConfig> server) {
+Task<void> Partitions::set_server_config(std::shared_ptr<const config::ServerConfig> server) {
+  const auto guard = co_await following_.lock();
+  if (stopped_) co_return;
   server_ = std::move(server);
   default_settings_ = topic_settings(*server_, nullptr);
-  for (const auto& [name, topic] : topics_) follow_settings(name);
+  // Topics come and go under the lock only.
+  std::size_t looked_at = 0;
+  for (const auto& [name, topic] : topics_) {
+    follow_settings(name);
+    if (++looked_at % topics_per_slice == 0) co_await yield(context_.executor);
+  }
 }
 
 }  // namespace millrace::broker

@@ -125,11 +125,8 @@ class Partitions {
   // The image is the cluster's as of now: what lies on disk and is in no topic is set aside, and
   // partitions that come from now on were never here. Once.
   [[nodiscard]] Task<Applied> caught_up();
-  // Other settings of the server: all topics take them over.
-  void set_server_config(std::shared_ptr<const config::ServerConfig> server);
-  [[nodiscard]] const std::shared_ptr<const config::ServerConfig>& server_config() const {
-    return server_;
-  }
+  // Other settings of the server: all topics take them over. Not while the metadata are followed.
+  [[nodiscard]] Task<void> set_server_config(std::shared_ptr<const config::ServerConfig> server);
   // For a log that is opened. Before the topic is known nothing of it is deleted or compacted:
   // its settings may forbid it.
   [[nodiscard]] storage::LogConfig config_of(const std::string& topic) const;

@@ -100,6 +100,31 @@ TEST_F(PartitionsTest, takes_over_settings_at_once) {
   EXPECT_EQ(machine.partition("orders").settings().batch_bytes_max, 88U);
 }
 
+TEST_F(PartitionsTest, takes_over_all_that_the_server_sets_for_topics_without_their_own) {
+  ASSERT_TRUE(machine.start().has_value());
+  machine.make_topic({});
+  machine.set_server({{"log.retention.ms", "1234"},
+                      {"log.retention.bytes", "5678"},
+                      {"log.segment.bytes", "2000000"},
+                      {"log.cleanup.policy", "compact,delete"},
+                      {"min.insync.replicas", "2"},
+                      {"log.message.timestamp.type", "LogAppendTime"},
+                      {"log.flush.interval.messages", "3"}});
+  machine.run(machine.life->host->set_server_config(machine.server));
+  machine.make_topic({.name = "later"});
+  for (const char* topic : {"orders", "later"}) {
+    const Partition& partition = machine.partition(topic);
+    const storage::LogConfig& log = machine.partition(topic).log().config();
+    EXPECT_EQ(log.retention, 1234ms) << topic;
+    EXPECT_EQ(log.retention_bytes, 5678U) << topic;
+    EXPECT_EQ(log.segment_bytes, 2'000'000U) << topic;
+    EXPECT_TRUE(log.compacts && log.deletes) << topic;
+    EXPECT_EQ(log.flush_records, 3U) << topic;
+    EXPECT_EQ(partition.settings().insync_replicas_min, 2U) << topic;
+    EXPECT_EQ(partition.settings().timestamp_type, protocol::TimestampType::log_append_time);
+  }
+}
+
 TEST_F(PartitionsTest, finds_its_records_again_after_a_stop) {
   ASSERT_TRUE(machine.start().has_value());
   machine.make_topic({.partitions = 5});

@@ -89,7 +89,6 @@ void ConfigView::update(std::shared_ptr<const metadata::Image> image) {
     return;
   }
   server_ = std::make_shared<const ServerConfig>(std::move(*made));
-  for (ConfigListener* listener : listeners_) listener->config_changed(server_);
 }
 
 TopicConfig ConfigView::topic(const metadata::Image& image, std::string_view name) const {

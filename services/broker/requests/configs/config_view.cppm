@@ -3,7 +3,6 @@
 module;
 #include <memory>
 #include <string_view>
-#include <vector>
 
 export module millrace.broker.requests.configs:config_view;
 
@@ -15,19 +14,6 @@ export namespace millrace::broker {
 
 using config::ServerConfig;
 using config::TopicConfig;
-
-// Is told when the settings of the broker are others. Lives on the shard of the view, which it
-// outlives.
-class ConfigListener {
- public:
-  virtual ~ConfigListener() = default;
-  virtual void config_changed(const std::shared_ptr<const ServerConfig>& config) = 0;
-
- protected:
-  ConfigListener() = default;
-  ConfigListener(const ConfigListener&) = default;
-  ConfigListener& operator=(const ConfigListener&) = default;
-};
 
 // What settings `image` makes of those of the start. Values for one listener count only where the
 // start gave them. The error tells what is wrong in the metadata.
@@ -45,13 +31,12 @@ class ConfigView {
   // Called with each new image. Costs two look-ups where no setting of a broker changed.
   void update(std::shared_ptr<const metadata::Image> image);
 
-  // All that was ever handed out stays readable from any thread.
+  // Another one when a setting of this broker changed. All that was ever handed out stays readable
+  // from any thread.
   [[nodiscard]] const std::shared_ptr<const ServerConfig>& server() const { return server_; }
   // A topic's settings by `image`. Never fails: settings that cannot count are logged, and the
   // topic then has the broker's defaults.
   [[nodiscard]] TopicConfig topic(const metadata::Image& image, std::string_view name) const;
-
-  void add(ConfigListener& listener) { listeners_.push_back(&listener); }
 
  private:
   std::shared_ptr<const ServerConfig> start_;
@@ -60,7 +45,6 @@ class ConfigView {
   std::shared_ptr<const metadata::Image> image_;
   BrokerId self_;
   Logger log_;
-  std::vector<ConfigListener*> listeners_;
 };
 
 }  // namespace millrace::broker
