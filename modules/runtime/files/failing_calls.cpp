@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -101,6 +102,11 @@ ssize_t preadv2(int file, const iovec* pieces, int count, off_t position, int fl
   if (count != 1) return ::syscall(SYS_preadv2, file, pieces, count, position, 0, flags);
   const iovec piece{pieces->iov_base, std::min(pieces->iov_len, millrace::bytes_max())};
   return ::syscall(SYS_preadv2, file, &piece, 1, position, 0, flags);
+}
+
+ssize_t sendfile(int to, int file, off_t* position, std::size_t bytes) noexcept {
+  if (millrace::fails(LibraryCall::sendfile)) return -1;
+  return ::syscall(SYS_sendfile, to, file, position, std::min(bytes, millrace::bytes_max()));
 }
 
 ssize_t pwritev(int file, const iovec* pieces, int count, off_t position) {

@@ -2,6 +2,7 @@ module;
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -31,8 +32,7 @@ namespace {
 
 static_assert(pieces_per_call <= IOV_MAX);
 
-// Reading in: what is copied at a time, and what the disk is asked for at a time.
-constexpr std::size_t read_in_bytes = 64 * kibibyte;
+// What the disk is asked for at a time when something is read in.
 constexpr std::uint64_t read_in_ahead = mebibyte;
 
 // A path as the system wants it: ended by a zero, and so without one inside.
@@ -90,10 +90,17 @@ void set_result(IoOperation& operation, int result) {
   return S_ISDIR(mode) ? EntryKind::directory : EntryKind::other;
 }
 
+// Without O_NOATIME, the first read after each write notes its time, and waits for the journal of
+// the file system to do so. The system allows it to the owner of the file only.
 void open_file(IoOperation& operation, const char* path) {
   const int flags = flags_of(operation.mode_) | O_CLOEXEC | O_NOCTTY;
-  operation.hold_.descriptor = uninterrupted([&] { return ::open(path, flags, file_mode); });
-  set_result(operation, operation.hold_.descriptor);
+  const auto open_with = [&](int more) {
+    return uninterrupted([&] { return ::open(path, flags | more, file_mode); });
+  };
+  int& descriptor = operation.hold_.descriptor;
+  descriptor = open_with(O_NOATIME);
+  if (descriptor == -1 && errno == EPERM) descriptor = open_with(0);
+  set_result(operation, descriptor);
 }
 
 void close_file(IoOperation& operation) {
@@ -116,25 +123,29 @@ void read_file(IoOperation& operation) {
   operation.value_ = done;
 }
 
-// Reads into a buffer that nobody looks at: what a disk has to give is then in memory for others.
+// Where bytes go that nobody wants.
+[[nodiscard]] int nowhere() {
+  static const int descriptor =
+      uninterrupted([] { return ::open("/dev/null", O_WRONLY | O_CLOEXEC); });
+  return descriptor;
+}
+
+// Sends nowhere: what a disk has to give is then in memory for others, and nothing was copied.
 void read_in_file(IoOperation& operation) {
-  std::array<std::byte, read_in_bytes> scratch;
   const int file = operation.hold_.descriptor;
   std::uint64_t left = operation.length_;
   auto position = static_cast<off_t>(operation.position_);
   for (std::uint64_t asked_for = 0; left > 0;) {
     if (asked_for == 0) {
       asked_for = std::min<std::uint64_t>(left, read_in_ahead);
-      // The disk begins with all of this at once. If it cannot, the reads below say why.
+      // The disk begins with all of this at once. If it cannot, the calls below say why.
       static_cast<void>(
           ::posix_fadvise(file, position, static_cast<off_t>(asked_for), POSIX_FADV_WILLNEED));
     }
-    const std::size_t wanted = std::min<std::uint64_t>(asked_for, scratch.size());
     const ssize_t count =
-        uninterrupted([&] { return ::pread(file, scratch.data(), wanted, position); });
+        uninterrupted([&] { return ::sendfile(nowhere(), file, &position, asked_for); });
     if (count == -1) return fail(operation, errno);
     if (count == 0) return;
-    position += count;
     left -= static_cast<std::uint64_t>(count);
     asked_for -= static_cast<std::uint64_t>(count);
   }
