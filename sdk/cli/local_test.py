@@ -181,14 +181,47 @@ class LocalTest(unittest.TestCase):
         self.assertEqual(process.returncode, 1)
         self.assertIn("there is no program", errors)
 
-    def test_kills_what_hangs_when_it_is_asked_twice(self):
-        process = self.ready("--set", "stand.in.broker-1=hang")
+    def hear(self, process, text):
+        """Reads what it says until a line has the text."""
+        if not any(text in line for line in process.stderr):
+            self.fail(f"it does not say '{text}'")
+
+    def start_to_stop(self, how):
+        """A process that is stopping, and has not yet stopped its broker."""
+        process = self.ready("--set", f"stand.in.broker-1={how}")
         process.send_signal(signal.SIGTERM)
         self.wait_until(lambda: ("coordinator-1", self.process_of("coordinator-1")) in
                         self.events("stops"), "the coordinator was not stopped")
-        errors = self.stop(process)
+        return process
+
+    def test_kills_what_hangs_when_it_is_interrupted_twice_while_it_stops(self):
+        process = self.start_to_stop("hang")
+        process.send_signal(signal.SIGINT)
+        self.hear(process, "interrupt it again")
+        errors = self.stop(process, signal.SIGINT)
         self.assertIn("broker-1 ended with signal 9", errors)
         self.assertEqual(process.returncode, 1)
+
+    def test_goes_on_stopping_when_it_is_asked_again(self):
+        process = self.start_to_stop("slow")
+        process.send_signal(signal.SIGTERM)
+        self.hear(process, "stopping already")
+        for signal_number in (signal.SIGTERM, signal.SIGHUP, signal.SIGTERM):
+            process.send_signal(signal_number)
+        (self.data / "broker-1/may-stop").touch()
+        process.communicate(timeout=PATIENCE_SECONDS)
+        self.assertEqual(process.returncode, 0)
+        self.assertEqual([name for name, _ in self.events("stops")],
+                         ["coordinator-1", "broker-1", "controller-1"])
+
+    def test_stops_children_that_stand_still(self):
+        process = self.ready()
+        for name in ("controller-1", "broker-1", "coordinator-1"):
+            os.kill(self.process_of(name), signal.SIGSTOP)
+        errors = self.stop(process)
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertEqual([name for name, _ in self.events("stops")],
+                         ["coordinator-1", "broker-1", "controller-1"])
 
     def test_shows_warnings_without_end_only_in_the_log(self):
         process = self.ready("--set", "stand.in.coordinator-1=chatty")

@@ -4,7 +4,8 @@
 The directory of its configuration says which of them it is. A broker answers the requests of the
 probe. Every one appends a line to events.txt beside that directory when it starts, serves, stops.
 `--set stand.in.NAME=HOW` tells the one called NAME ("broker-1") to behave otherwise:
-fail, crash-once, hang, deaf, chatty.
+fail, crash-once, hang, deaf, chatty, slow (it stops when there is a file may-stop beside its
+configuration).
 """
 
 import os
@@ -100,6 +101,8 @@ def main():
             file.write(f"{name} {what} {os.getpid()}\n")
 
     def stop(*_):
+        while how == "slow" and not os.path.exists(os.path.join(directory, "may-stop")):
+            time.sleep(0.01)
         event("stops")
         os._exit(0)
 

@@ -95,8 +95,14 @@ void Supervisor::take_signal() {
   if (!is_stopping_) {
     parts_.console.say(formatted("millrace: {}: stopping", ::strsignal(number)));
     request_stop();
-  } else if (number != SIGHUP) {
-    parts_.console.say("millrace: asked again: killing what still runs");
+  } else if (number != SIGINT) {
+    if (!std::exchange(is_repeat_told_, true)) {
+      parts_.console.say("millrace: it is stopping already");
+    }
+  } else if (++interrupts_ < interrupts_to_kill) {
+    parts_.console.say("millrace: it is stopping already; interrupt it again to kill what runs");
+  } else {
+    parts_.console.say("millrace: interrupted again: killing what still runs");
     kill_all();
   }
 }
@@ -104,6 +110,10 @@ void Supervisor::take_signal() {
 void Supervisor::request_stop() {
   if (std::exchange(is_stopping_, true)) return;
   parts_.notifier.stopping("stopping");
+  // One that stands still hears nothing, and others would wait for it.
+  for (const auto& member : members_) {
+    if (member->child) member->child->send(SIGCONT);
+  }
   stop_asked_.set();
   ready_changed_.set();
   status_changed_.set();

@@ -33,6 +33,9 @@ inline constexpr Duration running_well_after = std::chrono::milliseconds{500};
 // How long processes of one kind may take to stop before they are killed. Those of the services
 // themselves are shorter.
 inline constexpr Duration stop_deadline = std::chrono::seconds{40};
+// Of those who sit at a terminal, while it stops, until what still runs is killed. Other signals
+// change nothing then: whoever sends SIGTERM twice wants no unclean stop.
+inline constexpr int interrupts_to_kill = 2;
 // How often it is looked whether the cluster serves, and how often the wait is explained.
 inline constexpr Duration probe_interval = std::chrono::milliseconds{10};
 inline constexpr Duration explain_interval = std::chrono::seconds{10};
@@ -103,8 +106,10 @@ class Supervisor {
       *this, [](Watch& self) { static_cast<SignalWatch&>(self).supervisor.take_signal(); }};
   int exit_code_ = 0;
   unsigned restarts_ = 0;
+  int interrupts_ = 0;  // since it is stopping
   bool is_ready_ = false;
   bool is_stopping_ = false;
+  bool is_repeat_told_ = false;
   bool is_killing_ = false;
 };
 

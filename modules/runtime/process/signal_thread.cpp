@@ -25,8 +25,6 @@ import millrace.runtime.shard;
 namespace millrace {
 namespace {
 
-constexpr int signal_exit_base = 128;  // as shells tell of a process that a signal ended
-
 // Wakes the thread: it is to end, or the program itself asks for a stop.
 int wake_signal() {
   return SIGRTMIN;
@@ -107,8 +105,9 @@ void SignalThread::take(int signal) {
   if (!deadline_) {
     begin_to_stop(name);
   } else if (signal != wake_signal()) {
-    log_.warning("{} again: ending at once; the next start recovers", name);
-    std::_Exit(signal_exit_base + signal);
+    if (std::exchange(is_repeat_told_, true)) return;
+    log_.info("{} again: the stop goes on; SIGKILL ends at once, and the next start recovers",
+              name);
   }
 }
 

@@ -29,9 +29,10 @@ inline constexpr Duration look_interval = std::chrono::seconds{1};
 inline constexpr Duration hang_reported_after = std::chrono::seconds{2};
 static_assert(hang_reported_after > telemetry::stall_threshold_default);
 
-// SIGTERM and SIGINT ask for a stop once; a second one, or a stop that takes too long, ends the
-// process at once. SIGHUP is noted, SIGPIPE and SIGXFSZ are ignored. Made on the main thread before
-// all others, so that those take no signals; ends after the shards. Clock and notifier outlive it.
+// SIGTERM and SIGINT ask for a stop; those that follow change nothing. A stop that takes too long
+// ends the process at once. SIGHUP is noted, SIGPIPE and SIGXFSZ are ignored. Made on the main
+// thread before all others, so that those take no signals; ends after the shards. Clock and
+// notifier outlive it.
 class SignalThread {
  public:
   struct Options {
@@ -73,6 +74,7 @@ class SignalThread {
   const Shards* shards_ = nullptr;
   std::optional<MonotonicTime> deadline_;
   bool is_hang_reported_ = false;
+  bool is_repeat_told_ = false;
   std::atomic<bool> stop_requested_ = false;
   std::atomic<bool> ended_ = false;
   std::thread thread_;

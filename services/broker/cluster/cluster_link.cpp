@@ -57,7 +57,7 @@ class ClusterLink::Implementation {
     check(!is_registered() && !is_stopping_, "a broker registers once");
     registration_ = std::move(registration);
     for (;;) {
-      auto reply = co_await controllers_.call(register_request(), deadline);
+      auto reply = co_await controllers_.call(register_request(options_, registration_), deadline);
       if (!reply) co_return failure(ErrorKind::io, reply.error().message);
       if (reply->error == ErrorCode::none) {
         registered(reply->epoch);
@@ -133,19 +133,19 @@ class ClusterLink::Implementation {
     heartbeat_due_.set();
   }
 
-  Task<void> stop() {
-    check(!wants_shut_down_, "a link to the controllers is stopped once");
+  Task<bool> leave() {
+    check(!wants_shut_down_, "a broker leaves its cluster once");
     wants_shut_down_ = true;
-    if (is_registered()) {
-      heartbeat_due_.set();
-      const MonotonicTime deadline = now() + options_.controlled_shutdown_max;
-      co_await until([this] { return is_released_ || is_abandoned_; }, deadline);
-      if (!is_released_) log_.warning("the broker stops before the controllers let it go");
-    }
-    is_stopping_ = true;
-    heartbeat_due_.set();
-    pause_ended_.set();
-    changed();
+    if (is_registered()) co_await say_farewell();
+    if (!is_released_) end_waiting();
+    co_return is_released_;
+  }
+
+  Task<void> stop() {
+    check(!is_stopped_, "a link to the controllers is stopped once");
+    is_stopped_ = true;
+    if (!wants_shut_down_) static_cast<void>(co_await leave());
+    end_waiting();
     co_await loops_.wait();
     // Who waited for a change was told, and goes in a later turn.
     while (!waiting_.empty()) co_await yield(home_);
@@ -170,6 +170,22 @@ class ClusterLink::Implementation {
     waiting_.erase(place);
     co_return condition();
   }
+  Task<void> say_farewell() {
+    heartbeat_due_.set();
+    const MonotonicTime deadline = now() + options_.controlled_shutdown_max;
+    const auto is_over = [this] { return is_released_ || is_abandoned_; };
+    // Whatever was under way before: an answer comes soon, or none is waited for.
+    co_await until([&] { return is_over() || is_farewell_heard_; }, now() + farewell_timeout);
+    if (is_farewell_heard_) co_await until(is_over, deadline);
+    if (!is_released_) log_.warning("the broker stops before the controllers let it go");
+  }
+  // Nothing is waited for any more but the calls that are under way.
+  void end_waiting() {
+    is_stopping_ = true;
+    heartbeat_due_.set();
+    pause_ended_.set();
+    changed();
+  }
   void changed() {
     for (AsyncSignal* signal : waiting_) signal->set();
   }
@@ -179,22 +195,6 @@ class ClusterLink::Implementation {
     co_return is_stopping_;
   }
 
-  [[nodiscard]] rpc::RegisterBroker register_request() const {
-    rpc::RegisterBroker request;
-    request.cluster_id = registration_.cluster_id;
-    request.broker_id = options_.broker_id;
-    request.incarnation = options_.incarnation;
-    for (const metadata::Endpoint& endpoint : options_.endpoints) {
-      request.endpoints.push_back({.listener = endpoint.listener,
-                                   .host = endpoint.host,
-                                   .port = endpoint.port,
-                                   .security_protocol = endpoint.security_protocol});
-    }
-    request.rack = options_.rack;
-    request.directories = registration_.directories;
-    request.previous_epoch = registration_.previous_epoch;
-    return request;
-  }
   void registered(BrokerEpoch epoch) {
     log_.info("registered as broker {} at epoch {}", options_.broker_id, epoch);
     epoch_ = epoch;
@@ -210,7 +210,8 @@ class ClusterLink::Implementation {
       co_return;
     }
     problems_.warning("registers again: {}", why);
-    const auto reply = co_await controllers_.call(register_request(), now() + answer_timeout);
+    const auto reply = co_await controllers_.call(register_request(options_, registration_),
+                                                  now() + answer_timeout);
     if (!reply) {
       missed(reply.error());
     } else if (reply->error != ErrorCode::none) {
@@ -222,7 +223,7 @@ class ClusterLink::Implementation {
   }
 
   Task<void> heartbeats() {
-    while (!is_stopping_) {
+    while (!is_stopping_ && !is_closed_ && !is_released_) {
       const MonotonicTime begun = now();
       const bool was_answered = co_await heartbeat();
       if (is_stopping_) break;
@@ -248,11 +249,13 @@ class ClusterLink::Implementation {
     const auto reply = co_await controllers_.call(request, now() + timeout);
     if (!reply) {
       missed(reply.error());
-      is_abandoned_ = is_farewell;
+      is_abandoned_ = is_farewell || is_closed_;
       changed();
       co_return false;
     }
     answered();
+    is_farewell_heard_ = is_farewell;
+    changed();
     if (reply->error == ErrorCode::broker_id_not_registered ||
         reply->error == ErrorCode::stale_broker_epoch) {
       co_await register_again(sentence_of(*reply));
@@ -275,7 +278,7 @@ class ClusterLink::Implementation {
   }
 
   Task<void> follow() {
-    while (!is_stopping_) {
+    while (!is_stopping_ && !is_closed_) {
       const MonotonicTime begun = now();
       const MonotonicTime deadline = begun + follow_wait + answer_timeout;
       const auto reply = co_await controllers_.call(follower_.request(follow_wait), deadline);
@@ -321,6 +324,8 @@ class ClusterLink::Implementation {
   }
 
   void missed(const rpc::RpcError& error) {
+    is_closed_ = error.fault == rpc::RpcFault::closed;
+    if (is_closed_) return;
     problems_.warning("{}; this broker goes on with the metadata as of {}", error.message,
                       image_->offset());
     is_away_ = true;
@@ -350,9 +355,12 @@ class ClusterLink::Implementation {
   bool is_away_ = false;  // no controller answered the last call
   std::vector<Uuid> offline_directories_;
   bool wants_shut_down_ = false;
-  bool is_released_ = false;   // the controllers let the broker go
-  bool is_abandoned_ = false;  // nobody is there to let it go
+  bool is_farewell_heard_ = false;  // the controllers know that the broker leaves
+  bool is_released_ = false;        // they let it go
+  bool is_abandoned_ = false;       // nobody is there to let it go
+  bool is_closed_ = false;          // the calls to the controllers
   bool is_stopping_ = false;
+  bool is_stopped_ = false;  // stop() was called
 
   AsyncSignal heartbeat_due_;
   AsyncSignal pause_ended_;
@@ -407,6 +415,9 @@ Task<rpc::RpcResult<rpc::DescribeQuorumReply>> ClusterLink::describe_quorum(
 }
 void ClusterLink::directories_offline(std::vector<Uuid> directories) {
   implementation_->directories_offline(std::move(directories));
+}
+Task<bool> ClusterLink::leave() {
+  return implementation_->leave();
 }
 Task<void> ClusterLink::stop() {
   return implementation_->stop();

@@ -96,10 +96,13 @@ class ClusterLink {
   // Told with the next heartbeat.
   void directories_offline(std::vector<Uuid> directories);
 
-  // Controlled shutdown: asks the controllers to let this broker go, waits for that as long as the
-  // options say, or until no controller answers, then ends all that runs here. Called once. What
-  // waits in hello(), register_broker() or forward() ends first, at its deadline or when the calls
-  // are closed.
+  // Controlled shutdown: asks the controllers to let this broker go, and waits for that as long as
+  // the options say, or until no controller answers within farewell_timeout. True if it was let go:
+  // forward() goes on, and so does the metadata. False: whoever waits here for metadata is told
+  // that it does not come. Called once.
+  [[nodiscard]] Task<bool> leave();
+  // Leaves, if that was not done, and ends all that runs here, calls that are under way last: at
+  // their deadlines or, as it should be, because the calls were closed before. Called once.
   [[nodiscard]] Task<void> stop();
 
  private:

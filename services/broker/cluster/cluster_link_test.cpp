@@ -12,62 +12,13 @@
 #include <vector>
 
 // This one imports modules: it comes after all that includes standard headers.
-#include "simulated_controller.hpp"
+#include "cluster_link_fixture.hpp"
 
 namespace millrace::broker {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::ElementsAre;
 using testing::HasSubstr;
-
-class ClusterLinkTest : public testing::Test {
- protected:
-  ClusterLinkTest() : link(executor, controller, options(), log) {
-    link.on_image(
-        [this](std::shared_ptr<const metadata::Image> image, const metadata::Delta&) -> Task<void> {
-          if (listener_takes > Duration::zero()) {
-            co_await sleep_until(executor, executor.clock().now() + listener_takes);
-          }
-          offsets.push_back(image->offset().value());
-        });
-  }
-  static ClusterLinkOptions options() {
-    ClusterLinkOptions options;
-    options.broker_id = BrokerId(101);
-    options.incarnation = uuid_of(1);
-    options.software_version = "0.1.0";
-    return options;
-  }
-  static Registration registration() {
-    return {.cluster_id = uuid_of(7), .directories = {uuid_of(20)}};
-  }
-  [[nodiscard]] MonotonicTime in(Duration time) const { return executor.clock().now() + time; }
-  void run(Task<void> task) {
-    const auto ended = executor.run(std::move(task));
-    ASSERT_TRUE(ended) << ended.error().message;
-  }
-  Task<void> serve() {
-    EXPECT_TRUE(co_await link.register_broker(registration(), in(10s)));
-    link.ready_to_serve();
-    EXPECT_TRUE(co_await link.unfenced());
-  }
-  [[nodiscard]] std::size_t lines_with(std::string_view text) const {
-    std::size_t count = 0;
-    for (const MemoryLogSink::Line& line : sink->lines()) {
-      if (line.message.find(text) != std::string::npos) ++count;
-    }
-    return count;
-  }
-
-  SimulatedExecutor executor;
-  std::shared_ptr<MemoryLogSink> sink = std::make_shared<MemoryLogSink>();
-  Logger log{sink, "cluster"};
-  SimulatedController controller{executor};
-  Duration listener_takes{};
-  std::vector<std::int64_t> offsets;
-  ClusterLink link;
-};
 
 TEST_F(ClusterLinkTest, hello_tells_the_cluster_before_anything_is_registered) {
   const auto body = [&]() -> Task<void> {
@@ -265,33 +216,12 @@ TEST_F(ClusterLinkTest, answers_a_forward_in_its_time_even_when_its_change_is_no
   run(body());
 }
 
-TEST_F(ClusterLinkTest, stopping_answers_a_forward_whose_change_is_not_here) {
-  TaskGroup group;
-  bool has_ended = false;
-  const auto ask = [&]() -> Task<void> {
-    EXPECT_TRUE(co_await link.forward({}));
-    has_ended = true;
-  };
-  const auto body = [&]() -> Task<void> {
-    co_await serve();
-    controller.to_change = {metadata::TopicRecord{"orders", uuid_of(30)}};
-    controller.offset_told_ahead = 1000;
-    group.start(ask());
-    co_await sleep_until(executor, in(1s));
-    EXPECT_FALSE(has_ended);
-    co_await link.stop();
-    EXPECT_TRUE(has_ended);
-    co_await group.wait();
-  };
-  run(body());
-}
-
 TEST_F(ClusterLinkTest, a_forward_without_an_answer_says_whether_it_may_be_carried_out) {
   const auto body = [&]() -> Task<void> {
     co_await serve();
     const std::vector<std::pair<rpc::RpcFault, ErrorCode>> cases = {
         {rpc::RpcFault::unavailable, ErrorCode::not_controller},
-        {rpc::RpcFault::closed, ErrorCode::not_controller},
+        {rpc::RpcFault::closed, ErrorCode::request_timed_out},
         {rpc::RpcFault::timed_out, ErrorCode::request_timed_out},
         {rpc::RpcFault::broken, ErrorCode::request_timed_out},
         {rpc::RpcFault::too_large, ErrorCode::invalid_request},
@@ -317,60 +247,6 @@ TEST_F(ClusterLinkTest, gives_out_blocks_of_producer_ids_of_its_own_epoch) {
     EXPECT_EQ((co_await link.allocate_producer_ids()).error(), ErrorCode::stale_broker_epoch);
     controller.epoch = link.epoch();
     co_await link.stop();
-  };
-  run(body());
-}
-
-TEST_F(ClusterLinkTest, stopping_waits_until_the_controllers_let_the_broker_go) {
-  const auto body = [&]() -> Task<void> {
-    co_await serve();
-    co_await link.stop();
-    EXPECT_EQ(controller.heartbeats_until_release, 0);
-    EXPECT_TRUE(controller.heartbeats.back().want_shut_down);
-    EXPECT_EQ(lines_with("before the controllers let it go"), 0U);
-  };
-  run(body());
-}
-
-TEST_F(ClusterLinkTest, stopping_waits_no_longer_than_the_options_say) {
-  controller.heartbeats_until_release = 1'000'000;
-  const auto body = [&]() -> Task<void> {
-    co_await serve();
-    const MonotonicTime begun = executor.clock().now();
-    co_await link.stop();
-    const Duration waited = executor.clock().now() - begun;
-    EXPECT_GE(waited, options().controlled_shutdown_max);
-    EXPECT_LE(waited, options().controlled_shutdown_max + 3s);
-    EXPECT_EQ(lines_with("before the controllers let it go"), 1U);
-  };
-  run(body());
-}
-
-TEST_F(ClusterLinkTest, stopping_does_not_wait_for_controllers_that_are_away) {
-  const auto body = [&]() -> Task<void> {
-    co_await serve();
-    controller.is_away = true;
-    const MonotonicTime begun = executor.clock().now();
-    co_await link.stop();
-    EXPECT_LT(executor.clock().now() - begun, options().controlled_shutdown_max);
-  };
-  run(body());
-}
-
-TEST_F(ClusterLinkTest, stopping_ends_those_who_wait_for_an_image_or_to_be_unfenced) {
-  TaskGroup group;
-  std::vector<bool> came;
-  const auto wait_for_offset = [&]() -> Task<void> {
-    came.push_back(co_await link.wait_for(metadata::MetadataOffset(1000), in(1h)));
-  };
-  const auto wait_for_unfenced = [&]() -> Task<void> { came.push_back(co_await link.unfenced()); };
-  const auto body = [&]() -> Task<void> {
-    EXPECT_TRUE(co_await link.register_broker(registration(), in(10s)));
-    group.start(wait_for_offset());
-    group.start(wait_for_unfenced());
-    co_await link.stop();
-    co_await group.wait();
-    EXPECT_THAT(came, ElementsAre(false, false));
   };
   run(body());
 }

@@ -36,7 +36,7 @@ class SimulatedController final : public rpc::ControllerCalls {
   }
 
   Task<rpc::RpcResult<rpc::HelloReply>> call(rpc::Hello request, MonotonicTime deadline) override {
-    if (is_away) co_return co_await nobody<rpc::HelloReply>(deadline);
+    if (is_away || is_closed) co_return co_await nobody<rpc::HelloReply>(deadline);
     hellos.push_back(request);
     co_return rpc::HelloReply{.error = hello_error,
                               .message = hello_error == ErrorCode::none ? "" : "no, sorry",
@@ -46,7 +46,7 @@ class SimulatedController final : public rpc::ControllerCalls {
   }
   Task<rpc::RpcResult<rpc::RegisterBrokerReply>> call(rpc::RegisterBroker request,
                                                       MonotonicTime deadline) override {
-    if (is_away) co_return co_await nobody<rpc::RegisterBrokerReply>(deadline);
+    if (is_away || is_closed) co_return co_await nobody<rpc::RegisterBrokerReply>(deadline);
     registrations.push_back(request);
     rpc::RegisterBrokerReply reply;
     if (refusals > 0) {
@@ -67,7 +67,7 @@ class SimulatedController final : public rpc::ControllerCalls {
   }
   Task<rpc::RpcResult<rpc::HeartbeatReply>> call(rpc::Heartbeat request,
                                                  MonotonicTime deadline) override {
-    if (is_away) co_return co_await nobody<rpc::HeartbeatReply>(deadline);
+    if (is_away || is_closed) co_return co_await nobody<rpc::HeartbeatReply>(deadline);
     heartbeats.push_back(request);
     rpc::HeartbeatReply reply;
     if (has_forgotten) {
@@ -87,11 +87,12 @@ class SimulatedController final : public rpc::ControllerCalls {
   }
   Task<rpc::RpcResult<rpc::FollowMetadataReply>> call(rpc::FollowMetadata request,
                                                       MonotonicTime deadline) override {
-    if (is_away) co_return co_await nobody<rpc::FollowMetadataReply>(deadline);
+    if (is_away || is_closed) co_return co_await nobody<rpc::FollowMetadataReply>(deadline);
     ++follows;
     const MonotonicTime until = executor_.clock().now() + request.wait;
     while (entries.back().offset < request.next && executor_.clock().now() < until) {
       co_await sleep_until(executor_, executor_.clock().now() + std::chrono::milliseconds{5});
+      if (is_closed) co_return co_await nobody<rpc::FollowMetadataReply>(deadline);
     }
     rpc::FollowMetadataReply reply;
     for (const rpc::MetadataEntry& entry : entries) {
@@ -103,7 +104,7 @@ class SimulatedController final : public rpc::ControllerCalls {
   }
   Task<rpc::RpcResult<rpc::ForwardReply>> call(rpc::Forward request,
                                                MonotonicTime deadline) override {
-    if (is_away) co_return co_await nobody<rpc::ForwardReply>(deadline);
+    if (is_away || is_closed) co_return co_await nobody<rpc::ForwardReply>(deadline);
     if (fault) co_return failure(rpc::RpcError{*fault, "a planted failure"});
     forward_timeout = request.timeout;
     rpc::ForwardReply reply{.error = forward_error, .body = request.body};
@@ -115,7 +116,7 @@ class SimulatedController final : public rpc::ControllerCalls {
   }
   Task<rpc::RpcResult<rpc::AllocateProducerIdsReply>> call(rpc::AllocateProducerIds request,
                                                            MonotonicTime deadline) override {
-    if (is_away) co_return co_await nobody<rpc::AllocateProducerIdsReply>(deadline);
+    if (is_away || is_closed) co_return co_await nobody<rpc::AllocateProducerIdsReply>(deadline);
     rpc::AllocateProducerIdsReply reply;
     if (request.epoch != epoch) reply.error = ErrorCode::stale_broker_epoch;
     reply.first = ProducerId(5000);
@@ -124,7 +125,7 @@ class SimulatedController final : public rpc::ControllerCalls {
   }
   Task<rpc::RpcResult<rpc::DescribeQuorumReply>> call(rpc::DescribeQuorum,
                                                       MonotonicTime deadline) override {
-    if (is_away) co_return co_await nobody<rpc::DescribeQuorumReply>(deadline);
+    if (is_away || is_closed) co_return co_await nobody<rpc::DescribeQuorumReply>(deadline);
     co_return rpc::DescribeQuorumReply{};
   }
 
@@ -135,6 +136,7 @@ class SimulatedController final : public rpc::ControllerCalls {
   [[nodiscard]] std::int64_t end() const { return static_cast<std::int64_t>(entries.size()) + 1; }
 
   bool is_away = false;        // nobody answers
+  bool is_closed = false;      // no call is answered any more, nor are those under way
   bool has_forgotten = false;  // the next heartbeat is of a broker that nobody knows
   bool is_fenced = true;
   int refusals = 0;
@@ -158,7 +160,11 @@ class SimulatedController final : public rpc::ControllerCalls {
  private:
   template <class Reply>
   Task<rpc::RpcResult<Reply>> nobody(MonotonicTime deadline) {
-    co_await sleep_until(executor_, deadline);
+    while (!is_closed && executor_.clock().now() < deadline) {
+      co_await sleep_until(
+          executor_, std::min(deadline, executor_.clock().now() + std::chrono::milliseconds{50}));
+    }
+    if (is_closed) co_return failure(rpc::RpcError{rpc::RpcFault::closed, "closed"});
     co_return failure(rpc::RpcError{rpc::RpcFault::unavailable, "no controller took the call"});
   }
 
