@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import hashlib
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -87,11 +88,29 @@ def node(folder):
 
 
 def go(folder):
-    """The program that is built from the folder."""
+    """The program that is built from the folder, with the newest client that this Go can build."""
     place = PLACE / folder
-    sources = sorted(path for path in (CLIENTS / folder).iterdir()
-                     if path.suffix in (".go", ".mod", ".sum"))
+    source = CLIENTS / folder
+    sources = sorted(path for path in source.iterdir() if path.suffix in (".go", ".mod", ".sum"))
     with installing(folder, sources) as due:
         if due:
-            run("go", "build", "-o", place, ".", folder=CLIENTS / folder)
+            modules = "go.mod" if go_version() >= version_in(source / "go.mod") else "go-1.23.mod"
+            run("env", "GOTOOLCHAIN=local", "go", "build", f"-modfile={modules}", "-o", place, ".",
+                folder=source)
     return place
+
+
+def go_version():
+    """Of the Go that is installed: modules are not asked for another."""
+    said = subprocess.run(["env", "GOTOOLCHAIN=local", "go", "env", "GOVERSION"], cwd=PLACE,
+                          capture_output=True, text=True, check=True)
+    return numbers(said.stdout.removeprefix("go"))
+
+
+def version_in(modules):
+    lines = modules.read_text(encoding="utf-8").splitlines()
+    return numbers(next(line for line in lines if line.startswith("go ")).removeprefix("go "))
+
+
+def numbers(version):
+    return [int(number) for number in re.findall(r"\d+", version)]

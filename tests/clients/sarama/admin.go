@@ -30,7 +30,7 @@ func administer(bootstrap, topic, group string) {
 	administerTopics(admin, topic)
 	administerConfigs(admin, topic)
 	administerRecords(admin, bootstrap, topic)
-	administerGroups(admin, topic, group)
+	administerGroups(admin, bootstrap, topic, group)
 	administerCluster(admin, topic)
 	must(admin.DeleteTopic(topic))
 	until("the topic to be gone", func() bool {
@@ -108,14 +108,8 @@ func administerRecords(admin sarama.ClusterAdmin, bootstrap, topic string) {
 	fmt.Println("ok records")
 }
 
-func administerGroups(admin sarama.ClusterAdmin, topic, group string) {
-	offsets := map[string]map[int32]sarama.OffsetAndMetadata{topic: {0: {Offset: 30}}}
-	commit := func() {
-		answer, err := admin.AlterConsumerGroupOffsets(group, offsets, nil)
-		must(err)
-		check(answer.Errors[topic][0] == sarama.ErrNoError, "the commit", answer.Errors)
-	}
-	commit()
+func administerGroups(admin sarama.ClusterAdmin, bootstrap, topic, group string) {
+	commit(admin, bootstrap, topic, group, 30)
 	found, err := admin.ListConsumerGroupOffsets(group, map[string][]int32{topic: {0}})
 	must(err)
 	check(found.GetBlock(topic, 0).Offset == 30, "the committed offset", found)
@@ -127,7 +121,7 @@ func administerGroups(admin sarama.ClusterAdmin, topic, group string) {
 	must(err)
 	check(described[0].State == "Empty", "the group's state", described[0])
 	must(admin.DeleteConsumerGroupOffset(group, topic, 0))
-	commit()
+	commit(admin, bootstrap, topic, group, 30)
 	must(admin.DeleteConsumerGroup(group))
 	listed, err = admin.ListConsumerGroups()
 	must(err)
