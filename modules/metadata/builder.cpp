@@ -12,6 +12,8 @@ module;
 #include <variant>
 #include <vector>
 
+#include "planted.hpp"
+
 module millrace.metadata;
 
 import millrace.base;
@@ -239,7 +241,9 @@ Result<void> ImageBuilder::on(const PartitionChangeRecord& record) {
   if (record.elr) partition.elr = *record.elr;
   if (record.leader) {
     partition.leader = *record.leader;
-    partition.leader_epoch = partition.leader_epoch.next();
+    if (!planted(Planted::leader_epoch_kept)) {
+      partition.leader_epoch = partition.leader_epoch.next();
+    }
   }
   ++partition.partition_epoch;
   if (!consistent(partition)) {
@@ -260,9 +264,9 @@ Result<void> ImageBuilder::on(const RemoveTopicRecord& record) {
   image_.partition_count_ -= topic->partitions.size();
   delta_.removed_topics.emplace_back(topic->name, topic->id);
   const std::pair<ConfigKind, std::string> key(ConfigKind::topic, topic->name);
-  if (image_.configs_.find(key) != nullptr) {
+  if (image_.configs_.find(key) != nullptr && !planted(Planted::settings_outlive_topic)) {
     image_.configs_ = image_.configs_.without(key);
-    touched_configs_.insert(key);
+    if (!planted(Planted::delta_without_settings)) touched_configs_.insert(key);
   }
   return {};
 }

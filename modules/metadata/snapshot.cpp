@@ -9,6 +9,8 @@ module;
 #include <variant>
 #include <vector>
 
+#include "planted.hpp"
+
 module millrace.metadata;
 
 import millrace.base;
@@ -49,8 +51,9 @@ class Pieces {
 void write_snapshot(const Image& image, const std::function<void(const OwnedBytes& piece)>& take) {
   Pieces pieces(take);
   if (!image.cluster_id().is_zero()) {
-    pieces.add(
-        ClusterRecord{image.cluster_id(), image.metadata_version(), image.last_broker_epoch()});
+    const bool loses = planted(Planted::snapshot_loses_broker_epoch);
+    pieces.add(ClusterRecord{image.cluster_id(), image.metadata_version(),
+                             loses ? BrokerEpoch(0) : image.last_broker_epoch()});
   }
   image.features().for_each(
       [&](const std::string& name, std::int16_t level) { pieces.add(FeatureRecord{name, level}); });

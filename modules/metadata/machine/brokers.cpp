@@ -10,6 +10,8 @@ module;
 #include <variant>
 #include <vector>
 
+#include "../planted.hpp"
+
 module millrace.metadata.machine;
 
 import millrace.base;
@@ -68,8 +70,8 @@ Outcome Machine::refusal_of(const RegisterBroker& request) const {
     return {ErrorCode::invalid_registration,
             formatted("{} brokers are registered, which is the limit", brokers_max)};
   }
-  const bool is_alive =
-      known->incarnation != broker.incarnation && sessions_.is_valid(broker.id, now_);
+  const bool is_alive = known->incarnation != broker.incarnation &&
+                        sessions_.is_valid(broker.id, now_) && !planted(Planted::taken_id_given);
   if (is_alive && !shares_directory(*known, broker)) {
     return {ErrorCode::duplicate_broker_registration,
             formatted("another process is registered as {} and was heard of just now",
@@ -97,7 +99,8 @@ void Machine::on(RequestId id, RegisterBroker& request) {
     if (broker != *known) propose({RegisterBrokerRecord{broker}});
     return answer(id, RegisterBrokerReply{{}, broker.epoch});
   }
-  broker.epoch = std::max(image_->last_broker_epoch().next(),
+  const bool repeats = planted(Planted::broker_epoch_repeated);
+  broker.epoch = std::max(repeats ? BrokerEpoch(0) : image_->last_broker_epoch().next(),
                           BrokerEpoch(committed_image_->offset().next().value()));
   broker.fenced = true;
   broker.in_controlled_shutdown = false;
@@ -115,7 +118,7 @@ Outcome Machine::refusal_of(BrokerId broker, BrokerEpoch epoch) const {
     return {ErrorCode::broker_id_not_registered,
             formatted("{} is not registered", name_of(broker))};
   }
-  if (known->epoch != epoch) {
+  if (known->epoch != epoch && !planted(Planted::stale_epoch_heard)) {
     return {ErrorCode::stale_broker_epoch,
             formatted("{} is registered at epoch {}, not at {}", name_of(broker),
                       known->epoch.value(), epoch.value())};
@@ -137,8 +140,9 @@ void Machine::on(RequestId id, const Heartbeat& request) {
     sessions_.begin(request.broker, {expires, committed_image_->offset()});
     session = sessions_.find(request.broker);
   }
-  session->expires = expires;
-  const bool is_caught_up = session->registered && request.applied >= *session->registered;
+  if (!planted(Planted::session_not_prolonged)) session->expires = expires;
+  const bool is_caught_up = planted(Planted::served_before_caught_up) ||
+                            (session->registered && request.applied >= *session->registered);
   answer(id, move_on(Broker(*image_->broker(request.broker)), request, is_caught_up));
 }
 
@@ -146,12 +150,14 @@ HeartbeatReply Machine::move_on(const Broker& broker, const Heartbeat& request, 
   HeartbeatReply reply;
   reply.is_caught_up = is_caught_up;
   if (request.want_shut_down) {
-    if (!broker.fenced && !broker.in_controlled_shutdown) {
+    if (planted(Planted::shut_down_while_leading)) {
+      propose({BrokerChangeRecord{broker.id, broker.epoch, true, std::nullopt}});
+    } else if (!broker.fenced && !broker.in_controlled_shutdown) {
       propose({BrokerChangeRecord{broker.id, broker.epoch, std::nullopt, true}});
       elect_everywhere();
     }
     // It leads nothing any more, and need not wait for its session to end.
-    if (!broker.fenced) fence(broker.id);
+    if (!image_->broker(broker.id)->fenced) fence(broker.id);
     sessions_.end(broker.id);
     reply.should_shut_down = true;
   } else if (broker.fenced && !request.want_fence && is_caught_up) {
@@ -180,14 +186,15 @@ void Machine::on(RequestId id, const UnregisterBroker& request) {
 void Machine::on(RequestId id, const AllocateProducerIds& request) {
   Outcome outcome = refusal_of(request.broker, request.epoch);
   if (!outcome.ok()) return answer(id, AllocateProducerIdsReply{std::move(outcome), {}});
-  const ProducerIdBlock block{image_->next_producer_id(), producer_id_block_size};
+  const Image& image = planted(Planted::producer_ids_given_twice) ? *committed_image_ : *image_;
+  const ProducerIdBlock block{image.next_producer_id(), producer_id_block_size};
   propose({ProducerIdsRecord{request.broker, request.epoch, block.first.plus(block.count)}});
   answer(id, AllocateProducerIdsReply{{}, block});
 }
 
 void Machine::fence(BrokerId broker) {
   propose({BrokerChangeRecord{broker, image_->broker(broker)->epoch, true, std::nullopt}});
-  elect_everywhere();
+  if (!planted(Planted::fenced_broker_leads)) elect_everywhere();
 }
 
 bool Machine::is_unclean_allowed(const std::string& topic) const {
@@ -213,7 +220,7 @@ void Machine::elect_everywhere() {
   // Proposals take the place of the image.
   const std::shared_ptr<const Image> image = image_;
   image->for_each_topic([&](const Topic& topic) {
-    rules.unclean = is_unclean_allowed(topic.name);
+    rules.unclean = planted(Planted::unclean_without_leave) || is_unclean_allowed(topic.name);
     for (const Partition& partition : topic.partitions) {
       if (auto change = elect(topic.id, partition, rules)) changes.emplace_back(*std::move(change));
       if (changes.size() < changes_at_once) continue;

@@ -7,6 +7,8 @@ module;
 #include <variant>
 #include <vector>
 
+#include "../planted.hpp"
+
 module millrace.metadata.machine;
 
 import millrace.base;
@@ -40,7 +42,7 @@ void Outbox::flush() {
 
 void Outbox::answer(RequestId request, Reply reply) {
   check(packing_.empty(), "an answer comes after the proposals that it rests on");
-  if (uncommitted_.empty()) {
+  if (uncommitted_.empty() || planted(Planted::answer_before_commit)) {
     answer_now(request, std::move(reply));
   } else {
     waiting_.emplace(last_, Answer{request, std::move(reply)});
@@ -70,6 +72,9 @@ bool Outbox::committed(ByteView entry) {
 
 void Outbox::fail_all(const Outcome& outcome) {
   packing_.clear();
+  if (planted(Planted::lost_proposal_answered)) {
+    for (auto& [ticket, answer] : waiting_) answer_now(answer.request, std::move(answer.reply));
+  }
   waiting_.clear();
   uncommitted_.clear();
   uncommitted_bytes_ = 0;

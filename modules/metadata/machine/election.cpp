@@ -5,6 +5,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "../planted.hpp"
+
 module millrace.metadata.machine;
 
 import millrace.base;
@@ -23,6 +25,7 @@ std::vector<BrokerId> staying(const Partition& partition, const ElectionRules& r
   }
   if (!isr.empty() || partition.isr.empty()) return isr;
   // All leave: the leader has all that was acknowledged, else the first has.
+  if (planted(Planted::last_in_sync_forgotten)) return {partition.replicas.back()};
   const bool has_leader = contains(partition.isr, partition.leader);
   return {has_leader ? partition.leader : partition.isr.front()};
 }

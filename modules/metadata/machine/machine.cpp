@@ -9,6 +9,8 @@ module;
 #include <variant>
 #include <vector>
 
+#include "../planted.hpp"
+
 module millrace.metadata.machine;
 
 import millrace.base;
@@ -67,10 +69,13 @@ Effects Machine::become_leader(MonotonicTime now) {
   image_ = committed_image_;
   builder_.emplace(image_);
   similar_names_.clear();
-  image_->for_each_topic([this](const Topic& topic) { similar_names_.add(topic.name); });
+  if (!planted(Planted::names_forgotten)) {
+    image_->for_each_topic([this](const Topic& topic) { similar_names_.add(topic.name); });
+  }
   // Nobody knows when they were heard of last.
   sessions_.clear();
   image_->for_each_broker([&](const Broker& broker) {
+    if (planted(Planted::sessions_forgotten)) return;
     sessions_.begin(broker.id, {now + options_.session_timeout, image_->offset()});
   });
   if (image_->cluster_id().is_zero()) {

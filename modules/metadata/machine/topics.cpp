@@ -2,6 +2,7 @@ module;
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -9,6 +10,8 @@ module;
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "../planted.hpp"
 
 module millrace.metadata.machine;
 
@@ -92,8 +95,12 @@ Outcome Machine::create(const NewTopic& wanted, bool validate_only, CreatedTopic
   created.partitions = static_cast<std::int32_t>(partitions.size());
   created.replication_factor = static_cast<std::int16_t>(partitions.front().replicas.size());
   created.settings = settings;
-  if (validate_only) return {};
+  if (validate_only && !planted(Planted::validation_makes_topic)) return {};
   created.id = new_id();
+  if (planted(Planted::topic_id_by_name)) {
+    created.id = {};
+    store_big_endian(created.id.bytes.data(), std::hash<std::string>()(wanted.name));
+  }
   std::vector<Record> records;
   records.reserve(1 + settings.size() + partitions.size());
   records.emplace_back(TopicRecord{wanted.name, created.id, is_internal_name(wanted.name)});
