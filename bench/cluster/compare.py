@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Measures a Millrace cluster beside Apache Kafka 4.3.1, with Kafka's own tools as the client.
 
-Both run at once on this machine, and take their turns: each round measures one, then the other; the
-first round is thrown away, and medians of the others are shown. A row whose client used more than
-90 % of a core is marked: there the client is what is measured.
+Both run at once on this machine, and take their turns: each round measures one, then the other, and
+then what the machine itself can do; the first round is thrown away, and medians of the others are
+shown. A row whose client used more than 90 % of a core is marked: there the client is what is
+measured. See memory.py for what is done about the memory of a virtual machine.
 """
 
 import argparse
@@ -19,11 +20,17 @@ import sys
 import tempfile
 import time
 
+import memory
 import servers
 
 CLIENT_BOUND = 0.9
 TOOLS = "org.apache.kafka.tools."
 MEBI = 1024 * 1024
+PARTITIONS = 8
+PRODUCE_ROW = "produce 1 KB, 8 partitions"
+BARE_ROW = "fetch 1 KB, bare client"
+FLOOR = "floor"
+IDLE_WAIT_S = 2
 
 PRODUCED = re.compile(
     r"(\d+) records sent, ([\d.]+) records/sec \(([\d.]+) MB/sec\), .*? max latency"
@@ -105,6 +112,32 @@ def consume(classpath, server, topic, records, size):
     }
 
 
+def bare(program, *arguments):
+    """Runs a mode of bare.cpp: {measure: value}."""
+    done = subprocess.run(
+        [program, *arguments], capture_output=True, text=True, timeout=600, check=False
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{program} {arguments}: {done.stderr}")
+    return {name: float(value) for name, value in map(str.split, done.stdout.splitlines())}
+
+
+def fetch_bare(program, server, topic, megabytes):
+    before = server.cpu_seconds()
+    fetched = bare(program, "fetch", str(server.port), topic, str(PARTITIONS), str(megabytes))
+    used = server.cpu_seconds() - before
+    return {"MB/s": fetched["MB/s"], "CPU s/GB": used / (fetched["bytes"] / 1e9)}
+
+
+def floors(program, directory, megabytes):
+    """What the machine can do: {row: {measure: value}}."""
+    rows = {}
+    for row, mode in ((PRODUCE_ROW, "receive"), (BARE_ROW, "send")):
+        measured = bare(program, mode, str(directory), str(megabytes))
+        rows[row] = {"MB/s": measured["MB/s"], "CPU s/GB": measured["s/GB"]}
+    return rows
+
+
 def end_to_end(classpath, server, topic, records):
     tool = Tool(classpath, server)
     output = tool.run(
@@ -128,9 +161,10 @@ def round_of(arguments, classpath, server, number):
     rows = {}
     topic = f"kilobyte-{number}"
     count = int(1_000_000 * scale)
-    make_topic(classpath, server, topic, 8)
-    rows["produce 1 KB, 8 partitions"] = produce(classpath, server, topic, count, 1024)
+    make_topic(classpath, server, topic, PARTITIONS)
+    rows[PRODUCE_ROW] = produce(classpath, server, topic, count, 1024)
     rows["consume 1 KB"] = consume(classpath, server, topic, count, 1024)
+    rows[BARE_ROW] = fetch_bare(arguments.bare, server, topic, count * 1024 // 1_000_000)
     delete_topic(classpath, server, topic)
     for partitions in (1, 16):
         topic = f"small-{partitions}-{number}"
@@ -149,27 +183,57 @@ def round_of(arguments, classpath, server, number):
     return rows
 
 
+def median_of(rounds, row, measure):
+    """Of all rounds but the first; none where it was not measured."""
+    values = [one[row][measure] for one in rounds[1:] or rounds if measure in one.get(row, {})]
+    return statistics.median(values) if values else None
+
+
 def table(rounds, peers):
-    """Medians of all rounds but the first, as lines of text."""
-    kept = {name: all_rounds[1:] or all_rounds for name, all_rounds in rounds.items()}
-    lines = [f"{'':32}{'measure':14}" + "".join(f"{peer:>14}" for peer in peers) + f"{'ratio':>9}"]
-    first = kept[peers[0]][0]
-    for row, measures in first.items():
+    """Medians and their ratio, as lines of text."""
+    columns = [*peers, FLOOR]
+    lines = [f"{'':32}{'measure':14}" + "".join(f"{name:>14}" for name in columns)
+             + f"{'ratio':>9}"]
+    for row, measures in rounds[peers[0]][-1].items():
         for measure in measures:
             if measure == "client":
                 continue
-            values = [
-                statistics.median(one[row][measure] for one in kept[peer]) for peer in peers
-            ]
+            values = [median_of(rounds[name], row, measure) for name in columns]
             bound = any(
-                one[row].get("client", 0) > CLIENT_BOUND for peer in peers for one in kept[peer]
+                (median_of(rounds[peer], row, "client") or 0) > CLIENT_BOUND for peer in peers
             )
-            ratio = values[1] / values[0] if len(values) > 1 and values[0] else float("nan")
+            two = len(peers) > 1 and values[0]
             lines.append(
-                f"{row:32}{measure:14}" + "".join(f"{value:14.2f}" for value in values)
-                + f"{ratio:9.2f}" + ("  client-bound" if bound else "")
+                f"{row:32}{measure:14}"
+                + "".join(f"{'' if value is None else f'{value:.2f}':>14}" for value in values)
+                + (f"{values[1] / values[0]:9.2f}" if two else f"{'':9}")
+                + ("  client-bound" if bound else "")
             )
     return lines
+
+
+def compare(arguments, classpath, peers, directory):
+    """Starts the peers, and runs all rounds: the lines of the table."""
+    rounds = {name: [] for name in [*(peer.name for peer in peers), FLOOR]}
+    for peer in peers:
+        peer.start()
+        time.sleep(IDLE_WAIT_S)
+        peer.idle_bytes = peer.resident_bytes()
+        print(f"{peer.name} is ready after {peer.ready_s:.2f} s, idle with "
+              f"{peer.idle_bytes / MEBI:.0f} MB", flush=True)
+    for number in range(arguments.rounds + 1):
+        for peer in peers:
+            rounds[peer.name].append(round_of(arguments, classpath, peer, number))
+            print(f"round {number} of {arguments.rounds}: {peer.name}", flush=True)
+        megabytes = int(1000 * arguments.scale)
+        rounds[FLOOR].append(floors(arguments.bare, directory, megabytes))
+    return [
+        f"machine: {machine()}",
+        f"scale {arguments.scale}, {arguments.rounds} rounds after the first",
+        *(f"{peer.name}: ready after {peer.ready_s:.2f} s, idle with "
+          f"{peer.idle_bytes / MEBI:.0f} MB" for peer in peers),
+        *table(rounds, [peer.name for peer in peers]),
+    ]
 
 
 def machine():
@@ -187,6 +251,7 @@ def machine():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--program", required=True, help="the millrace program")
+    parser.add_argument("--bare", required=True, help="the bare client of the bench")
     parser.add_argument("--classpath", required=True, help="a file with Kafka's class path")
     parser.add_argument("--rounds", type=int, default=3, help="after the one thrown away")
     parser.add_argument("--scale", type=float, default=1.0, help="of the number of records")
@@ -201,19 +266,9 @@ def main():
     ]
     if arguments.only:
         peers = [peer for peer in peers if peer.name == arguments.only]
-    rounds = {peer.name: [] for peer in peers}
     try:
-        for peer in peers:
-            peer.start()
-            print(f"{peer.name} is ready after {peer.ready_s:.2f} s, "
-                  f"{peer.resident_bytes() / MEBI:.0f} MB", flush=True)
-        for number in range(arguments.rounds + 1):
-            for peer in peers:
-                rounds[peer.name].append(round_of(arguments, classpath, peer, number))
-                print(f"round {number} of {arguments.rounds}: {peer.name}", flush=True)
-        text = [f"machine: {machine()}",
-                *(f"{peer.name}: ready after {peer.ready_s:.2f} s" for peer in peers),
-                *table(rounds, [peer.name for peer in peers])]
+        with memory.FilledMemory(directory):
+            text = compare(arguments, classpath, peers, directory)
         print("\n".join(text))
         if arguments.results:
             arguments.results.mkdir(parents=True, exist_ok=True)

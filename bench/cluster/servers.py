@@ -76,6 +76,7 @@ class Server:
         self.bootstrap = f"127.0.0.1:{self.port}"
         self.process = None
         self.ready_s = None
+        self.idle_bytes = None  # told by who waits until it idles
 
     def pids(self):
         raise NotImplementedError
