@@ -1,9 +1,10 @@
 """Puts the machine's memory to use, as that of a server that has run for a week is.
 
-In a virtual machine a page that was not touched lately costs a fault of the host when the page cache
-takes it: two seconds and more for a gigabyte, three times what everything else about it costs. That
-says something of the host, and nothing of the two peers. So a process here holds most of the memory,
-and a file fills what is left of it: what the page cache takes then was in use a moment ago.
+In a virtual machine, a page that was not touched lately costs a fault of the host when the page
+cache takes it: two seconds and more for a gigabyte, three times what everything else about it
+costs. That says something of the host, and nothing of the two peers. So a process here holds most
+of the memory, and a file fills what is left of it: what the page cache takes then was in use a
+moment ago.
 """
 
 import mmap
