@@ -159,7 +159,12 @@ namespace {
                                                         MonotonicTime deadline) {
   Partition* partition = state_partition(partitions, index);
   if (partition == nullptr) co_return failure(ErrorCode::not_leader_or_follower);
+  const auto kept = partition->shared_from_this();
+  const auto active_segment = [&] { return partition->log().segments().back()->base(); };
+  const Offset active = active_segment();
   const auto appended = co_await partition->append_internal(epoch, batch, deadline);
+  // Old commits go when their segment is full: a coordinator that starts reads what is left.
+  if (active_segment() != active) partitions.manager().clean_soon();
   if (!appended) co_return failure(appended.error().code);
   co_return Result<void, ErrorCode>();
 }

@@ -1,4 +1,4 @@
-"""What is set for all brokers, or for one, counts at once for topics that set nothing of their own."""
+"""What is set for brokers counts at once, for topics that set nothing of their own."""
 
 import unittest
 

@@ -141,6 +141,20 @@ class Connection:
             raise ConnectionError("the answer is for another request")
         return Reader(answer[4:])
 
+    def ask_all(self, api, version, bodies):
+        """Sends all requests before it reads the first answer."""
+        first = self.correlation_id + 1
+        for body in bodies:
+            self.correlation_id += 1
+            frame = (struct.pack(">hhi", api, version, self.correlation_id) +
+                     text("cluster-test") + body)
+            self.socket.sendall(struct.pack(">i", len(frame)) + frame)
+        answers = [self.read(struct.unpack(">i", self.read(4))[0]) for _ in bodies]
+        numbers = [struct.unpack_from(">i", answer)[0] for answer in answers]
+        if numbers != list(range(first, first + len(bodies))):
+            raise ConnectionError(f"answers come in the order {numbers}")
+        return [Reader(answer[4:]) for answer in answers]
+
     def api_versions(self):
         """The versions of each API: {api: (lowest, highest)}."""
         answer = self.ask(API_VERSIONS, 0, b"")

@@ -78,6 +78,12 @@ Task<StorageResult<SegmentSizes>> sizes_of(FileSystem& files, const std::string&
   co_return sizes;
 }
 
+// Of what comes after a replacement that is done.
+StorageResult<void> unless_offline(StorageError error) {
+  if (error.fault == StorageFault::offline) return failure(std::move(error));
+  return {};
+}
+
 }  // namespace
 
 Task<StorageResult<void>> Log::replace_segments(std::vector<std::shared_ptr<Segment>> replaced,
@@ -109,8 +115,21 @@ Task<StorageResult<void>> Log::replace_segments(std::vector<std::shared_ptr<Segm
       co_return failure(noted(settled.error()));
     }
   }
+  const Offset base = replaced.front()->base();
   const auto done = co_await replace_locked(index, std::move(replaced));
-  if (done) co_return done;
+  if (done) {
+    // The producers as of where segments began that are gone: nobody asks for them any more. What
+    // cannot be removed now is found by the next replacement.
+    const auto snapshots = co_await snapshot_offsets();
+    if (!snapshots) co_return unless_offline(noted(snapshots.error()));
+    for (const Offset snapshot : *snapshots) {
+      if (snapshot <= base || snapshot >= end || snapshot == snapshot_end_) continue;
+      if (const auto gone = co_await remove_snapshot(snapshot); !gone) {
+        co_return unless_offline(noted(gone.error()));
+      }
+    }
+    co_return done;
+  }
   StorageError error = done.error();
   // In the middle only a start can tell what the names of the files mean, whatever was lacking.
   if (version != version_) error.fault = StorageFault::offline;

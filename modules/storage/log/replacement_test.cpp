@@ -89,6 +89,24 @@ TEST(Replacement, the_new_segment_takes_the_place_of_the_old_ones) {
   ASSERT_TRUE(machine.close());
 }
 
+TEST(Replacement, snapshots_of_producers_within_it_go_with_the_old_segments) {
+  Compaction test(12);
+  LogMachine& machine = test.machine;
+  const auto has_snapshot = [&](std::int64_t offset) {
+    return machine.has_file(LogMachine::path(offset, SegmentFileKind::producer_snapshot));
+  };
+  for (const std::int64_t offset : {5, 10, 15, 20}) EXPECT_TRUE(has_snapshot(offset)) << offset;
+  test.clean();
+  ASSERT_TRUE(machine.wait(test.replace()));
+  for (const std::int64_t offset : {5, 10}) EXPECT_FALSE(has_snapshot(offset)) << offset;
+  for (const std::int64_t offset : {15, 20}) EXPECT_TRUE(has_snapshot(offset)) << offset;
+  // The producers are found again from what is left.
+  machine.kill(1);
+  machine.write_file("/data/recovery-point-offset-checkpoint", "0\n0\n");
+  ASSERT_TRUE(machine.open());
+  EXPECT_EQ(machine.records(), test.after);
+}
+
 // After a start a segment that ends at the recovery point is settled once more, into its own files.
 TEST(Replacement, what_is_still_being_settled_comes_first) {
   Compaction test(9);

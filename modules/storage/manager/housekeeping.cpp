@@ -206,7 +206,7 @@ void LogManager::set_options(const ManagerOptions& options) {
   cleaner_.set_io_rate(options.cleaner_bytes_per_second / context_.shard_count);
   cleaner_.set_dedupe_buffer(share_of(options.cleaner_buffer_bytes, dedupe_buffer_bytes_min));
   housekeeping_.cleaner.set_interval(options.cleaner_backoff);
-  housekeeping_.cleaner.wake_now();
+  clean_soon();
 }
 
 Task<void> LogManager::clean() {

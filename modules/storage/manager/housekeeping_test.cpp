@@ -164,6 +164,21 @@ TEST(Housekeeping, the_cleaners_interval_changes_while_the_server_runs) {
   EXPECT_NE(text.find("millrace_cleaner_failed_logs 0\n"), std::string::npos);
 }
 
+TEST(Housekeeping, cleans_soon_when_it_is_told_to) {
+  ManagerMachine machine(12);
+  machine.config.segment_bytes = 1'000;
+  machine.config.compacts = true;
+  machine.options.cleaner_backoff = 1h;
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  fill_compacted(machine, orders_0);
+  machine.executor.advance(1s);
+  EXPECT_EQ(machine.manager().cleaner().counters().passes, 0u);
+  machine.manager().clean_soon();
+  machine.executor.advance(1s);
+  EXPECT_EQ(machine.manager().cleaner().counters().passes, 1u);
+}
+
 TEST(Housekeeping, the_cleaners_memory_changes_while_the_server_runs) {
   ManagerMachine machine(13, {"/data"}, 2);
   machine.options.cleaner_buffer_bytes = 8 * mebibyte;

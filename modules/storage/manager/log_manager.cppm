@@ -158,6 +158,8 @@ class LogManager final : public DirectoryUser, public CleanerKeeper {
   // Takes over what may change while a server runs: how fast and how often logs are cleaned, and
   // in how much memory.
   void set_options(const ManagerOptions& options);
+  // There may be something to clean: log.cleaner.backoff.ms is not waited for.
+  void clean_soon() { housekeeping_.cleaner.wake_now(); }
   // False if there is no such log.
   bool set_config(const TopicPartition& partition, const LogConfig& config);
 

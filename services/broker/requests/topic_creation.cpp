@@ -69,21 +69,31 @@ NewTopic ordinary_topic(std::string_view name, const ServerConfig& config) {
       .settings = {}};
 }
 
+namespace {
+
+// The setting may be smaller than a topic's may.
+std::int64_t group_segment_bytes(const ServerConfig& config) {
+  if (config.source<"offsets.topic.segment.bytes">().kind == config::SourceKind::default_value) {
+    return static_cast<std::int64_t>(group_segment_bytes_default);
+  }
+  constexpr std::int64_t segment_bytes_min =
+      config::definition_of<config::TopicSet, "segment.bytes">.range.min;
+  return std::max(config.get<"offsets.topic.segment.bytes">().value(), segment_bytes_min);
+}
+
+}  // namespace
+
 NewTopic group_topic(const ServerConfig& config, std::size_t broker_count) {
   const auto brokers = static_cast<std::int16_t>(
       std::clamp<std::size_t>(broker_count, 1, std::numeric_limits<std::int16_t>::max()));
   const auto factor = static_cast<std::int16_t>(config.get<"offsets.topic.replication.factor">());
-  // The setting may be smaller than a topic's may.
-  constexpr std::int64_t segment_bytes_min =
-      config::definition_of<config::TopicSet, "segment.bytes">.range.min;
-  const std::int64_t segment_bytes =
-      std::max(config.get<"offsets.topic.segment.bytes">().value(), segment_bytes_min);
   return {.name = std::string(group_state_topic),
           .partitions = config.get<"offsets.topic.num.partitions">(),
           .replication_factor = std::min(factor, brokers),
           .settings = {{"cleanup.policy", "compact"},
                        {"compression.type", "producer"},
-                       {"segment.bytes", fmt::format("{}", segment_bytes)}}};
+                       {"file.delete.delay.ms", fmt::format("{}", group_delete_delay.count())},
+                       {"segment.bytes", fmt::format("{}", group_segment_bytes(config))}}};
 }
 
 void TopicCreation::create_missing(std::string_view name, const RequestContext& asked) {

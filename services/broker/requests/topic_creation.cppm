@@ -1,5 +1,6 @@
 // Topics that are made because somebody asked for them by name.
 module;
+#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +24,12 @@ export namespace millrace::broker {
 // Topics that one shard has asked the controllers for and has no answer about. Who asks for
 // another meanwhile is told that there is none, as for all of them, and asks again.
 inline constexpr std::size_t topics_in_creation_max = 1000;
+
+// Of __consumer_offsets, where offsets.topic.segment.bytes is not set. The last segment of a
+// partition is never cleaned, and each start of a coordinator reads the old commits in it.
+inline constexpr std::size_t group_segment_bytes_default = 4 * mebibyte;
+// What was cleaned away does not stay on the disk as long as in topics that others read.
+inline constexpr std::chrono::milliseconds group_delete_delay = std::chrono::seconds{1};
 
 struct NewTopic {
   std::string name;

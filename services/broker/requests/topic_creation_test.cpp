@@ -157,7 +157,7 @@ TEST(TopicCreation, makes_the_state_topic_of_groups_on_first_use) {
     EXPECT_EQ(made.topics[0].name, "__consumer_offsets");
     EXPECT_EQ(made.topics[0].num_partitions, 50);
     EXPECT_EQ(made.topics[0].replication_factor, 2) << "there are two brokers, three are wanted";
-    EXPECT_EQ(made.topics[0].configs.size(), 3U);
+    EXPECT_EQ(made.topics[0].configs.size(), 4U);
     EXPECT_NE(lines_of(bench).find("2 replicas instead of 3"), std::string::npos);
   }
 }
@@ -185,9 +185,19 @@ TEST(TopicCreation, gives_the_state_topic_of_groups_its_settings) {
                           .replication_factor = 1,
                           .settings = {{"cleanup.policy", "compact"},
                                        {"compression.type", "producer"},
+                                       {"file.delete.delay.ms", "1000"},
                                        {"segment.bytes", "2000000"}}};
   EXPECT_EQ(group_topic(*config, 3), expected);
   EXPECT_EQ(group_topic(*config, 0).replication_factor, 1);
+}
+
+// Kafka's default is for a coordinator that reads a partition once in its life of many days.
+TEST(TopicCreation, gives_the_state_topic_of_groups_small_segments_unless_others_are_asked_for) {
+  const auto segment_bytes = [](std::vector<config::PropertyEntry> entries) {
+    return group_topic(*server_config(std::move(entries)), 1).settings.back().second;
+  };
+  EXPECT_EQ(segment_bytes({}), "4194304");
+  EXPECT_EQ(segment_bytes({{"offsets.topic.segment.bytes", "104857600", 0}}), "104857600");
 }
 
 // The property may be smaller than the same property of a topic: no controller would make it.
