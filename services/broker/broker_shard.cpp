@@ -50,7 +50,7 @@ struct BrokerShard::Requests {
                  .bytes_max = bytes_max_of(*owner.shared_.config),
                  .sessions_max = sessions_max_of(*owner.shared_.config, owner.shard_.shard_count()),
                  .seed = ground.seed + owner.shard_.index().value()}),
-        groups(owner.shard_, home_shard, ground.gateway, owner.buffers_),
+        groups(owner.shard_, home_shard, ground.gateway, owner.shared_.quotas, owner.buffers_),
         image(owner.shared_.images.at(owner.shard_.index())),
         controller(owner.shard_, home_shard, ground.link),
         data_port(data),

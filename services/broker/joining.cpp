@@ -92,7 +92,7 @@ Task<Result<void>> Broker::open_partitions(Uuid cluster_id) {
                               host_->partitions()[shard->shard().index().value()]});
   }
   gateway_ =
-      std::make_unique<GroupGateway>(home().loop(), *topics_, *state_,
+      std::make_unique<GroupGateway>(home().loop(), *topics_, *state_, authorizer_,
                                      GatewayOptions{.broker = self_, .cluster = cluster_id}, log_);
   if (coordinators_) tasks_.start(gateway_->run(std::move(coordinators_)));
   data_.resize(shards_.size());

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,7 @@ import millrace.protocol.groups;
 import millrace.protocol.partitioner;
 import millrace.protocol.wire;
 import millrace.runtime;
+import millrace.security;
 
 namespace millrace::broker {
 
@@ -143,6 +145,22 @@ class FakeStore final : public StateStore {
   Random random_;
 };
 
+// Keeps what it was asked, and refuses what the test says.
+class RecordingAuthorizer final : public security::Authorizer {
+ public:
+  [[nodiscard]] bool authorize(const security::Session&, security::Operation operation,
+                               security::ResourceType type, std::string_view name) override {
+    const std::string question = std::string(security::name_of(operation)) + " " +
+                                 std::string(security::name_of(type)) + " " + std::string(name);
+    asked.push_back(question);
+    return !refused.contains(question);
+  }
+  [[nodiscard]] bool restricts() const override { return true; }
+
+  std::vector<std::string> asked;  // "READ GROUP g"
+  std::set<std::string> refused;
+};
+
 // An answer, and the bytes that its message looks into.
 template <class Response>
 struct Answered {
@@ -169,7 +187,8 @@ class Cluster {
       : executor(seed),
         store(executor, seed + 1),
         sink(std::make_shared<MemoryLogSink>()),
-        gateway(executor, topics, store, {.broker = BrokerId(1)}, Logger(sink, "gateway")),
+        gateway(executor, topics, store, authorizer, {.broker = BrokerId(1)},
+                Logger(sink, "gateway")),
         options_(options),
         random_(seed + 2) {
     for (std::int32_t i = 0; i < state_partitions; ++i) lead(PartitionIndex(i), LeaderEpoch(0));
@@ -223,7 +242,7 @@ class Cluster {
     const auto body = body_of(request, version);
     auto answer = co_await gateway.ask({.api = Request::api_key,
                                         .version = version,
-                                        .principal = "User:ANONYMOUS",
+                                        .session = &session,
                                         .client_id = "app",
                                         .client_host = "/127.0.0.1",
                                         .body = body,
@@ -252,6 +271,8 @@ class Cluster {
   SimulatedExecutor executor;
   FakeTopics topics;
   FakeStore store;
+  RecordingAuthorizer authorizer;
+  security::Session session;
   std::shared_ptr<MemoryLogSink> sink;
   GroupGateway gateway;
   TaskGroup clients;

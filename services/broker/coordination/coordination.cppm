@@ -2,5 +2,6 @@
 export module millrace.broker.coordination;
 
 export import :gateway;
+export import :group_access;
 export import :requests;
 export import :state_store;

@@ -209,7 +209,7 @@ TEST(EndToEnd, a_body_that_cannot_be_read_closes_the_connection) {
   const std::vector<std::byte> garbage(5, std::byte{0xff});
   const auto answer = cluster.executor.run(cluster.gateway.ask({.api = ApiKey::join_group,
                                                                 .version = 5,
-                                                                .principal = {},
+                                                                .session = &cluster.session,
                                                                 .client_id = {},
                                                                 .client_host = {},
                                                                 .body = garbage,

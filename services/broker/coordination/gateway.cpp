@@ -19,6 +19,8 @@ import millrace.ipc.coordination.requests;
 import millrace.protocol.api;
 import millrace.protocol.partitioner;
 import millrace.runtime;
+import millrace.security;
+import :group_access;
 import :state;
 
 namespace millrace::broker {
@@ -52,24 +54,33 @@ class NotedTopics final : public coordination::TopicLookup {
   mutable std::vector<KnownTopic> found_;
 };
 
-GroupAnswer answer_of(Result<coordination::OwnedBytes> body) {
+GroupAnswer closing(std::string reason) {
   GroupAnswer answer;
-  if (body) {
-    answer.body = *std::move(body);
-  } else {
-    answer.close = true;
-    answer.reason = "the answer cannot be written: " + body.error().message;
-  }
+  answer.close = true;
+  answer.reason = std::move(reason);
+  return answer;
+}
+
+GroupAnswer unreadable(const Error& error) {
+  return closing("a body that cannot be read: " + error.message);
+}
+
+GroupAnswer answer_of(Result<coordination::OwnedBytes> body) {
+  if (!body) return closing("the answer cannot be written: " + body.error().message);
+  GroupAnswer answer;
+  answer.body = *std::move(body);
   return answer;
 }
 
 }  // namespace
 
 GroupGateway::GroupGateway(Executor& executor, const GroupTopics& topics, StateStore& store,
-                           const GatewayOptions& options, Logger log)
+                           security::Authorizer& authorizer, const GatewayOptions& options,
+                           Logger log)
     : executor_(executor),
       topics_(topics),
       store_(store),
+      authorizer_(authorizer),
       options_(options),
       log_(std::move(log)) {}
 
@@ -78,40 +89,61 @@ GroupGateway::~GroupGateway() {
 }
 
 Task<GroupAnswer> GroupGateway::ask(GroupAsk ask) {
+  const Clock& clock = executor_.clock();
+  const MonotonicTime begun = clock.now();
+  GroupAccess access(authorizer_, *ask.session, topics_, ask.api, ask.version);
+  auto screened = access.screen(ask.body);
+  if (!screened) co_return unreadable(screened.error());
+  if (screened->answer) co_return answer_of(*std::move(screened->answer));
+  const Duration screening = clock.now() - begun;
+  GroupAnswer answer =
+      co_await ask_coordinator(ask, screened->body ? ByteView(*screened->body) : ask.body);
+  answer.used += screening;
+  if (answer.close) co_return answer;
+  const MonotonicTime answered = clock.now();
+  GroupAnswer complete = answer_of(access.complete(std::move(answer.body)));
+  complete.used = answer.used + (clock.now() - answered);
+  co_return complete;
+}
+
+Task<GroupAnswer> GroupGateway::ask_coordinator(const GroupAsk& ask, ByteView body) {
+  const MonotonicTime begun = executor_.clock().now();
   NotedTopics noted(topics_);
-  auto call = GroupCall::decode(ask.api, ask.version, ask.body,
+  auto call = GroupCall::decode(ask.api, ask.version, body,
                                 {std::string(ask.client_id), ask.client_host}, noted);
-  if (!call) co_return GroupAnswer{true, "a body that cannot be read: " + call.error().message, {}};
+  if (!call) co_return unreadable(call.error());
   const std::int32_t count = topics_.state_partitions();
   if (call->questions().empty() || (call->asks_all_groups() && led_.empty())) {
     co_return answer_of(call->answer({}, topics_));
   }
   if (!leads_any(*call, count)) co_return answer_of(call->refuse(ErrorCode::not_coordinator));
-  if (ask.body.size() > coordination::body_bytes_max) {
+  if (body.size() > coordination::body_bytes_max) {
     co_return answer_of(call->refuse(ErrorCode::invalid_request));
   }
   const bool full = waiting_.size() >= options_.requests_max ||
-                    waiting_bytes_ + ask.body.size() > options_.request_bytes_max;
+                    waiting_bytes_ + body.size() > options_.request_bytes_max;
   if (session_ == nullptr || full) co_return unavailable(*call);
 
   coordination::ClientRequest request;
   request.number = last_number_ = last_number_.next();
   request.api = ask.api;
   request.version = ask.version;
-  request.principal = ask.principal;
+  request.principal = security::to_string(ask.session->principal);
   request.client_id = ask.client_id;
   request.client_host = ask.client_host;
   request.state_partitions = count;
   request.topics =
       call->wants_all_topics() ? topics_.all(coordination::known_topics_max) : noted.take();
-  request.body.assign(ask.body.begin(), ask.body.end());
-  Waiting waiting(*call, request.number, ask.connection, ask.body.size());
+  request.body.assign(body.begin(), body.end());
+  Waiting waiting(*call, request.number, ask.connection, body.size());
   waiting_.emplace(waiting.number, &waiting);
   waiting_of_.emplace(waiting.connection, waiting.number);
   waiting_bytes_ += waiting.bytes;
   // If that does not succeed, the request ends with all others that wait.
   static_cast<void>(send(std::move(request)));
+  const Duration used = executor_.clock().now() - begun;
   co_await waiting;
+  waiting.answer.used = used;
   co_return std::move(waiting.answer);
 }
 
@@ -134,7 +166,7 @@ void GroupGateway::take(coordination::ClientAnswer message) {
     ++counts_.late_answers;
     return;
   }
-  end(*place->second, {message.close, std::move(message.reason), std::move(message.body)});
+  end(*place->second, {message.close, std::move(message.reason), std::move(message.body), {}});
 }
 
 void GroupGateway::fail_waiting() {
@@ -148,7 +180,7 @@ void GroupGateway::connection_closing(const AskingConnection& connection) {
   for (;;) {
     const auto place = waiting_of_.lower_bound({connection, RequestNumber(0)});
     if (place == waiting_of_.end() || place->first != connection) return;
-    end(*waiting_.at(place->second), {true, "the connection closes", {}});
+    end(*waiting_.at(place->second), closing("the connection closes"));
   }
 }
 

@@ -22,6 +22,8 @@ import millrace.ipc.coordination;
 import millrace.ipc.coordination.requests;
 import millrace.protocol.api;
 import millrace.runtime;
+import millrace.security;
+import :group_access;
 import :state_store;
 
 export namespace millrace::broker {
@@ -48,7 +50,7 @@ struct AskingConnection {
 struct GroupAsk {
   protocol::ApiKey api = protocol::ApiKey::heartbeat;
   std::int16_t version = 0;
-  std::string_view principal;
+  const security::Session* session = nullptr;
   std::string_view client_id;
   std::string client_host;
   ByteView body;
@@ -58,6 +60,7 @@ struct GroupAnswer {
   bool close = false;
   std::string reason;  // where the connection is to be closed
   std::vector<std::byte> body;
+  Duration used{};  // of the home shard's time
 };
 
 struct GatewayCounts {
@@ -69,16 +72,17 @@ struct GatewayCounts {
   std::uint64_t failed_appends = 0;
 };
 
-// The broker's end of its coordinator. Belongs to the home shard; executor, topics and store
-// outlive it. One coordinator at a time: a new one replaces the one before it. A coordinator that
-// ends, breaks the protocol or says nothing for a second is down: what waits for it is answered
+// The broker's end of its coordinator. Belongs to the home shard; executor, topics, store and
+// authoriser outlive it. What a session may not do or see is refused here, see GroupAccess. One
+// coordinator at a time: a new one replaces the one before it. A coordinator that ends, breaks the
+// protocol or says nothing for a second is down: what waits for it is answered
 // COORDINATOR_NOT_AVAILABLE in the form of its API and version, and what it asked of the log before
 // is settled before the next one reads. Appends name session, leader epoch and load; others are
 // refused, and after one that failed all others of its load are. stop() comes before the end.
 class GroupGateway {
  public:
   GroupGateway(Executor& executor, const GroupTopics& topics, StateStore& store,
-               const GatewayOptions& options, Logger log);
+               security::Authorizer& authorizer, const GatewayOptions& options, Logger log);
   GroupGateway(const GroupGateway&) = delete;
   GroupGateway& operator=(const GroupGateway&) = delete;
   ~GroupGateway();
@@ -112,6 +116,7 @@ class GroupGateway {
   struct StatePartition;
 
   // --- gateway.cpp: clients ---
+  [[nodiscard]] Task<GroupAnswer> ask_coordinator(const GroupAsk& ask, ByteView body);
   [[nodiscard]] bool leads_any(const coordination::GroupCall& call, std::int32_t count) const;
   [[nodiscard]] GroupAnswer unavailable(const coordination::GroupCall& call);
   void take(coordination::ClientAnswer message);
@@ -140,6 +145,7 @@ class GroupGateway {
   Executor& executor_;
   const GroupTopics& topics_;
   StateStore& store_;
+  security::Authorizer& authorizer_;
   GatewayOptions options_;
   Logger log_;
   std::map<PartitionIndex, LeaderEpoch> led_;

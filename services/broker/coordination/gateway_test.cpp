@@ -262,14 +262,14 @@ TEST(Gateway, more_requests_than_its_limit_are_refused) {
   const auto body = body_of(request, 3);
   FakeTopics topics;
   FakeStore store(cluster.executor, 1);
-  GroupGateway small(cluster.executor, topics, store, {.requests_max = 0},
+  GroupGateway small(cluster.executor, topics, store, cluster.authorizer, {.requests_max = 0},
                      Logger(cluster.sink, "small"));
   small.partition_led(protocol::state_partition("g", state_partitions), LeaderEpoch(0));
   auto ends = ipc::make_channel_pair(cluster.executor);
   cluster.clients.start(small.serve(std::move(ends.first)));
   const auto answer = cluster.executor.run(small.ask({.api = ApiKey::heartbeat,
                                                       .version = 3,
-                                                      .principal = {},
+                                                      .session = &cluster.session,
                                                       .client_id = {},
                                                       .client_host = {},
                                                       .body = body,

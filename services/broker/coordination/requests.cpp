@@ -26,8 +26,7 @@ Task<Response> GroupRequests::handle(Request request) {
   GroupAsk ask;
   ask.api = context.api->key;
   ask.version = context.version;
-  const std::string principal = to_string(context.session->principal);
-  ask.principal = principal;
+  ask.session = context.session.get();
   ask.client_id = context.client_id;
   ask.client_host = "/" + context.peer.host();
   ask.body = request.body;
@@ -35,6 +34,11 @@ Task<Response> GroupRequests::handle(Request request) {
   const GroupAnswer answer =
       co_await here_.call(home_, [this, &ask](Shard&) { return gateway_.ask(std::move(ask)); });
   if (answer.close) co_return Response::close(answer.reason);
+  const Clock& clock = here_.clock();
+  const Duration throttle =
+      quotas_.record(*context.session, context.client_id, security::QuotaKind::request,
+                     static_cast<std::uint64_t>(answer.used.count()), clock.now());
+  if (throttle > Duration{}) co_await sleep_until(here_.loop(), clock.now() + throttle);
   co_return respond_encoded(context, pool_, answer.body);
 }
 

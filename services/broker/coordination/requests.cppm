@@ -9,16 +9,19 @@ import millrace.base;
 import millrace.broker.connections;
 import millrace.runtime;
 import millrace.runtime.shard;
+import millrace.security;
 import :gateway;
 
 export namespace millrace::broker {
 
 // One for each shard; used there. Takes requests to the home shard, where the gateway is, and
-// brings answers back. The gateway outlives it, and so does the pool, which is that of the shard.
+// brings answers back. Gateway and quotas outlive it, and so does the pool, which is that of the
+// shard.
 class GroupRequests {
  public:
-  GroupRequests(Shard& here, ShardIndex home, GroupGateway& gateway, BufferPool& pool)
-      : here_(here), home_(home), gateway_(gateway), pool_(pool) {}
+  GroupRequests(Shard& here, ShardIndex home, GroupGateway& gateway, security::Quotas& quotas,
+                BufferPool& pool)
+      : here_(here), home_(home), gateway_(gateway), quotas_(quotas), pool_(pool) {}
 
   // For the APIs that GroupGateway names.
   [[nodiscard]] Task<Response> handle(Request request);
@@ -29,6 +32,7 @@ class GroupRequests {
   Shard& here_;
   ShardIndex home_;
   GroupGateway& gateway_;
+  security::Quotas& quotas_;
   BufferPool& pool_;
 };
 

@@ -13,6 +13,18 @@ import millrace.telemetry;
 namespace millrace::broker {
 namespace {
 
+class FakeQuotas final : public security::Quotas {
+ public:
+  [[nodiscard]] Duration record(const security::Session&, std::string_view client_id,
+                                security::QuotaKind kind, std::uint64_t, MonotonicTime) override {
+    told.push_back(std::string(client_id) + " " + std::string(security::name_of(kind)));
+    return throttle;
+  }
+
+  std::vector<std::string> told;
+  Duration throttle = std::chrono::seconds{3};
+};
+
 TEST(GroupRequests, answers_come_back_to_the_shard_of_the_connection) {
   SimulatedExecutor executor(1);
   telemetry::Registry registry(2);
@@ -20,10 +32,12 @@ TEST(GroupRequests, answers_come_back_to_the_shard_of_the_connection) {
   FakeTopics topics;
   FakeStore store(executor, 1);
   const auto sink = std::make_shared<MemoryLogSink>();
-  GroupGateway gateway(executor, topics, store, {}, Logger(sink, "gateway"));
+  RecordingAuthorizer authorizer;
+  GroupGateway gateway(executor, topics, store, authorizer, {}, Logger(sink, "gateway"));
   gateway.partition_led(protocol::state_partition("g", state_partitions), LeaderEpoch(0));
   BufferPool pool;
-  GroupRequests there(shards.at(ShardIndex(1)), ShardIndex(0), gateway, pool);
+  FakeQuotas quotas;
+  GroupRequests there(shards.at(ShardIndex(1)), ShardIndex(0), gateway, quotas, pool);
 
   protocol::HeartbeatRequest heartbeat;
   heartbeat.group_id = "g";
@@ -34,7 +48,11 @@ TEST(GroupRequests, answers_come_back_to_the_shard_of_the_connection) {
   request.context.correlation_id = CorrelationId(77);
   request.context.session = std::make_shared<security::Session>();
   request.body = body;
+  request.context.client_id = "app";
+  const MonotonicTime before = executor.clock().now();
   const auto response = executor.run(there.handle(std::move(request)));
+  EXPECT_EQ(quotas.told, std::vector<std::string>{"app request_percentage"});
+  EXPECT_GE(executor.clock().now() - before, quotas.throttle) << "who used too much waits";
   ASSERT_TRUE(response.has_value());
   ASSERT_EQ(response->kind(), Response::Kind::frame);
   std::vector<std::byte> bytes;
