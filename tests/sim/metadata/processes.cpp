@@ -56,8 +56,9 @@ std::size_t Processes::living(BrokerId id) const {
 void Processes::attempt(Process& process) {
   if (!process.lives || process.epoch != BrokerEpoch(-1)) return;
   RegisterBroker request;
-  const Controller* const leader = world_.leader();
-  if (leader != nullptr) request.cluster_id = leader->machine->image()->cluster_id();
+  // As it stands in its directory.
+  const Reference& reference = world_.reference();
+  request.cluster_id = reference.image_at(reference.end())->cluster_id();
   request.broker.id = process.id;
   request.broker.incarnation = process.incarnation;
   request.broker.endpoints = {{"PLAINTEXT", "host", 9092, 0}};
