@@ -64,8 +64,9 @@ class LocalCluster:
         return self
 
     def read_errors(self, process):
-        for line in process.stderr:
-            self.errors.append(line)
+        with process.stderr:
+            for line in process.stderr:
+                self.errors.append(line)
 
     def explanation(self):
         """What the processes said, for the message of a failure."""
@@ -78,7 +79,9 @@ class LocalCluster:
     def stop(self):
         """SIGTERM; gives the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE_SECONDS)
+        status = self.process.wait(PATIENCE_SECONDS)
+        self.process.stdout.close()
+        return status
 
     def process_of(self, service):
         """The number of the running process of millrace-SERVICE; none while there is none."""

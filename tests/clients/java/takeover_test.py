@@ -4,6 +4,7 @@ serves every record."""
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -87,10 +88,12 @@ class Takeover(unittest.TestCase):
         cls.cluster.start()
         program("produce", bootstrap, "codecs", "lz4", "500")
         cls.ours = program("dump", bootstrap)
+        cls.logs = next(cls.cluster.directory.rglob("codecs-0/partition.metadata")).parents[1]
+        # A copy, as the tool cuts what it takes for a part of an entry off a file.
+        cls.while_running = pathlib.Path(cls.folder.name) / "while-running"
+        shutil.copytree(cls.logs, cls.while_running)
         if cls.cluster.stop() != 0:
             raise AssertionError(cls.cluster.explanation())
-        places = list(cls.cluster.directory.rglob("codecs-0/partition.metadata"))
-        cls.logs = places[0].parents[1]
         cls.classpath = packages.java_classpath()
 
     def test_kafkas_tool_has_no_complaint_about_the_log(self):
@@ -101,8 +104,17 @@ class Takeover(unittest.TestCase):
         self.assertGreater(len(list((self.logs / "large-0").glob("*.log"))), 2)
         self.assertEqual(dump_log_segments.check_directory(self.classpath, self.logs), [])
 
+    def test_kafkas_tool_has_no_complaint_about_the_log_of_a_broker_that_runs(self):
+        self.assertEqual(dump_log_segments.check_directory(self.classpath, self.while_running), [])
+
     def test_kafkas_tool_prints_committed_offsets(self):
-        files = [path for path in self.logs.glob("__consumer_offsets-*/*.log")
+        self.check_committed_offsets(self.logs)
+
+    def test_kafkas_tool_prints_committed_offsets_of_a_broker_that_runs(self):
+        self.check_committed_offsets(self.while_running)
+
+    def check_committed_offsets(self, logs):
+        files = [path for path in logs.glob("__consumer_offsets-*/*.log")
                  if path.stat().st_size > 0]
         self.assertTrue(files)
         printed, _, complaints = dump_log_segments.run_tool(self.classpath, files,

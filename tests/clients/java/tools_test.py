@@ -48,8 +48,8 @@ class Tools(unittest.TestCase):
     def test_produce_consume_and_administer_groups(self):
         topic, group = self.create(), fresh("tools-group")
         wanted = [f"line {i}" for i in range(100)]
-        self.produce(topic, wanted[:50], "--compression-codec", "zstd")
-        self.produce(topic, wanted[50:], "--compression-codec", "lz4")
+        for i, codec in enumerate(("none", "gzip", "snappy", "lz4", "zstd")):
+            self.produce(topic, wanted[20 * i:20 * i + 20], "--compression-codec", codec)
         consume = ("--topic", topic, "--group", group, "--from-beginning", "--timeout-ms", "60000")
         read = self.tool("consumer.ConsoleConsumer", *consume, "--max-messages", "40").splitlines()
         read += self.tool("consumer.ConsoleConsumer", *consume, "--max-messages", "60").splitlines()
