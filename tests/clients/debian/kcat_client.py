@@ -1,4 +1,4 @@
-"""What tests/clients/common asks of a client, with kcat: says what kcat says in the words of there."""
+"""What tests/clients/common asks of a client, with kcat, whose words it turns into those."""
 
 import ctypes
 import re
@@ -9,7 +9,7 @@ import threading
 
 PR_SET_PDEATHSIG = 1
 # "... rebalanced (memberid M): assigned: TOPIC [0], TOPIC [1]", or of cooperative members
-# "... rebalanced: incremental assignment of 2 partition(s) (memberid M, ...): TOPIC [0], TOPIC [1]".
+# "... rebalanced: incremental assignment of 2 partition(s) (memberid M): TOPIC [0], TOPIC [1]".
 REBALANCED = re.compile(r"% Group \S+ rebalanced.*\b(assigned|assignment|revoked?)\b.*: (.*)")
 
 
