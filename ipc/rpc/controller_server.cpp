@@ -9,6 +9,7 @@ module;
 #include <string>
 #include <utility>
 
+#include "counted_messages.hpp"
 #include "paced_stream.hpp"
 #include "sockets.hpp"
 #include "wire.hpp"
@@ -111,6 +112,12 @@ struct Peer : kj::Refcounted {
   // Kept here: an answer may come when the server is gone.
   std::size_t unread_bytes_max = common.options.unread_bytes_max;
   kj::Own<kj::PromiseFulfiller<void>> given_up{};
+
+  void give_up(const std::string& why) {
+    if (!given_up->isWaiting()) return;
+    log.warning("{}: closed, {}", name, why);
+    given_up->fulfill();
+  }
 };
 
 // The object that a client calls. On the RPC thread, one for each connection.
@@ -219,11 +226,7 @@ class CallTarget final : public wire::Controller::Server {
       kj::throwFatalException(refusal(kj::Exception::Type::FAILED, sentence));
     }
     if (peer.unread_bytes <= peer.unread_bytes_max) return;
-    if (peer.given_up->isWaiting()) {
-      peer.log.warning("{}: closed, it leaves {} bytes of answers unread", peer.name,
-                       peer.unread_bytes);
-      peer.given_up->fulfill();
-    }
+    peer.give_up(formatted("it leaves {} bytes of answers unread", peer.unread_bytes));
     kj::throwFatalException(refusal(kj::Exception::Type::DISCONNECTED, "answers are not read"));
   }
 
@@ -237,7 +240,9 @@ struct Connection {
                                        p->unread_bytes -= std::min(p->unread_bytes, bytes);
                                      })),
         peer(kj::mv(p)),
-        network(*stream, capnp::rpc::twoparty::Side::SERVER,
+        messages(*stream, open_answers_max,
+                 [this] { peer->give_up("it does not finish its calls"); }),
+        network(messages, capnp::rpc::twoparty::Side::SERVER,
                 reader_options(traversal_bytes_max / sizeof(capnp::word), nesting_max)),
         system(capnp::makeRpcServer(network, kj::heap<CallTarget>(kj::addRef(*peer)))) {
     system.setFlowLimit(traversal_bytes_max / sizeof(capnp::word));
@@ -245,6 +250,7 @@ struct Connection {
 
   kj::Own<kj::AsyncIoStream> stream;
   kj::Own<Peer> peer;
+  CountedMessages messages;
   capnp::TwoPartyVatNetwork network;
   capnp::RpcSystem<capnp::rpc::twoparty::VatId> system;
 };

@@ -40,6 +40,9 @@ static_assert(traversal_bytes_max % 8 == 0, "Cap'n Proto counts words");
 // an error.
 inline constexpr std::size_t connections_max = 1024;
 inline constexpr std::size_t calls_per_connection_max = 64;
+// Calls of one connection that its peer has not finished, answered or not: past it the connection
+// is closed. A client of ours finishes each call when it has the answer.
+inline constexpr std::size_t open_answers_max = 4 * calls_per_connection_max;
 // Answers that wait until their client reads; past it the connection is closed. While any wait, no
 // call is read, so that these are answers to calls that were under way.
 inline constexpr std::size_t unread_bytes_max = 32 * mebibyte;

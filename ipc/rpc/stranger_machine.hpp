@@ -75,6 +75,11 @@ class StrangerMachine : public RpcMachine {
     message.initRoot<capnp::rpc::Message>().initBootstrap().setQuestionId(0);
     return bytes_of(message);
   }
+  static std::vector<std::uint8_t> finish(std::uint32_t question) {
+    capnp::MallocMessageBuilder message;
+    message.initRoot<capnp::rpc::Message>().initFinish().setQuestionId(question);
+    return bytes_of(message);
+  }
   // Calls what the bootstrap gave.
   template <class Params, class Fill>
   static std::vector<std::uint8_t> call(std::uint32_t question, std::uint16_t method, Fill fill) {
