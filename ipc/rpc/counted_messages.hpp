@@ -2,8 +2,6 @@
 #pragma once
 #include <cstddef>
 #include "kj.hpp"
-// kj.hpp comes before all other headers of Cap'n Proto.
-#include <capnp/serialize-async.h>
 
 namespace millrace::rpc {
 

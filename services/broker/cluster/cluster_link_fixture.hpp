@@ -16,8 +16,6 @@
 
 namespace millrace::broker {
 
-using namespace std::chrono_literals;
-
 class ClusterLinkTest : public testing::Test {
  protected:
   ClusterLinkTest() : link(executor, controller, options(), log) {
@@ -45,7 +43,7 @@ class ClusterLinkTest : public testing::Test {
     ASSERT_TRUE(ended) << ended.error().message;
   }
   Task<void> serve() {
-    EXPECT_TRUE(co_await link.register_broker(registration(), in(10s)));
+    EXPECT_TRUE(co_await link.register_broker(registration(), in(std::chrono::seconds{10})));
     link.ready_to_serve();
     EXPECT_TRUE(co_await link.unfenced());
   }

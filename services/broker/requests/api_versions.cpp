@@ -1,5 +1,6 @@
 module;
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -61,10 +62,31 @@ Array<Range> ranges_of(std::span<const ApiRule> rules, Arena& arena) {
   return keep(ranges, arena);
 }
 
+constexpr std::string_view metadata_feature = "metadata.version";
+
+// What a cluster at a version of our metadata is for clients: the version of Apache Kafka whose
+// requests it answers, 4.3-IV0, by Kafka's number.
+constexpr std::int16_t kafka_level_of(std::int16_t metadata_version) {
+  return metadata_version < metadata::metadata_version_min ? 0 : 30;
+}
+static_assert(metadata::metadata_version_min == metadata::metadata_version_latest,
+              "another version of the metadata has a level of its own");
+
+// 0: the cluster has not turned it on.
+std::int16_t level_of(std::string_view feature, const metadata::Image& image) {
+  if (feature == metadata_feature) return kafka_level_of(image.metadata_version());
+  const std::int16_t* const level = image.features().find(std::string(feature));
+  return level == nullptr ? std::int16_t{0} : *level;
+}
+
 }  // namespace
 
 std::span<const Feature> features_that_work() {
-  return {};
+  static constexpr std::array<Feature, 1> features = {
+      Feature{.name = metadata_feature,
+              .level_min = kafka_level_of(metadata::metadata_version_min),
+              .level_max = kafka_level_of(metadata::metadata_version_latest)}};
+  return features;
 }
 
 ApiVersionsResponse answer_api_versions(const protocol::ApiVersionsRequest& request,
@@ -92,10 +114,10 @@ ApiVersionsResponse answer_api_versions(const protocol::ApiVersionsRequest& requ
                            .min_version = feature.level_min,
                            .max_version = feature.level_max});
     }
-    const std::int16_t* const level = image.features().find(std::string(feature.name));
-    if (level == nullptr || *level <= 0) continue;
+    const std::int16_t level = level_of(feature.name, image);
+    if (level <= 0) continue;
     finalized.push_back(
-        {.name = feature.name, .max_version_level = *level, .min_version_level = *level});
+        {.name = feature.name, .max_version_level = level, .min_version_level = level});
   }
   message.supported_features = keep(supported, arena);
   message.finalized_features = keep(finalized, arena);

@@ -48,9 +48,25 @@ TEST(ApiVersions, lists_all_that_is_served_in_every_version) {
     EXPECT_EQ(answer.message.api_keys[0].max_version, 13);
     if (version >= 3) {
       EXPECT_EQ(answer.message.finalized_features_epoch, 42);
-      EXPECT_EQ(answer.message.supported_features.size(), 0U);
+      // Kafka 4.3's own level, and nothing that does not work: groups of the new protocol,
+      // transactions of the second version and the like have features too.
+      ASSERT_EQ(answer.message.supported_features.size(), 1U);
+      const auto& supported = answer.message.supported_features[0];
+      EXPECT_EQ(supported.name, "metadata.version");
+      EXPECT_EQ(supported.min_version, 30);
+      EXPECT_EQ(supported.max_version, 30);
+      ASSERT_EQ(answer.message.finalized_features.size(), 1U);
+      EXPECT_EQ(answer.message.finalized_features[0].name, "metadata.version");
+      EXPECT_EQ(answer.message.finalized_features[0].max_version_level, 30);
     }
   }
+}
+
+TEST(ApiVersions, tell_no_level_of_a_feature_before_the_cluster_is_known) {
+  Bench bench;
+  const auto answer = bench.ask<ApiVersionsResponse>(asked_by("apache-kafka-java", "4.3.1"), 4);
+  EXPECT_EQ(answer.message.supported_features.size(), 1U);
+  EXPECT_EQ(answer.message.finalized_features.size(), 0U);
 }
 
 // The bytes are those that Apache Kafka 4.3.1 answers.

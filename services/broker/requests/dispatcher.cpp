@@ -43,7 +43,8 @@ Dispatcher::Dispatcher(const HandlerSurroundings& around, const RequestPorts& po
     : around_(around),
       ports_(ports),
       producer_ids_(around.controller),
-      topic_creation_(around_, log.child("topics")) {}
+      topic_creation_(around_, log.child("topics")),
+      log_(log.child("requests"), around.executor.clock()) {}
 
 Task<Response> Dispatcher::handle(Request request) {
   const protocol::ApiInfo& api = *request.context.api;
@@ -78,7 +79,7 @@ Task<Response> Dispatcher::route(Request request, const ApiRule& rule) {
     case Route::controller:
       break;
   }
-  return forward_to_controller(std::move(request), around_);
+  return forward_to_controller(std::move(request), around_, log_);
 }
 
 Task<Response> Dispatcher::route_data(Request request) {

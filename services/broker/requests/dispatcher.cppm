@@ -57,6 +57,7 @@ class Dispatcher final : public RequestHandler {
   RequestPorts ports_;
   ProducerIds producer_ids_;
   TopicCreation topic_creation_;
+  LimitedLogger log_;
 };
 
 }  // namespace millrace::broker

@@ -25,6 +25,7 @@ import millrace.protocol.api;
 import millrace.protocol.framing;
 import millrace.protocol.wire;
 import millrace.runtime;
+import millrace.runtime.streams;
 import millrace.security;
 
 namespace millrace::broker {
@@ -217,6 +218,44 @@ rpc::Forward envelope_of(const RequestContext& context, std::vector<std::byte> b
   return forward;
 }
 
+// Whether the client asked for what it cannot have, however often it tries. Others meet each other,
+// or the cluster's state.
+bool is_bad_input(ErrorCode error) {
+  switch (error) {
+    case ErrorCode::none:
+    case ErrorCode::topic_already_exists:
+    case ErrorCode::unknown_topic_or_partition:
+    case ErrorCode::unknown_topic_id:
+    case ErrorCode::not_controller:
+    case ErrorCode::request_timed_out:
+    case ErrorCode::throttling_quota_exceeded:
+      return false;
+    default:
+      return true;
+  }
+}
+
+// In the log. What a client has chosen may be as long as a frame.
+constexpr std::size_t shown_bytes_max = 300;
+
+String shown(String text) {
+  return text.substr(0, shown_bytes_max);
+}
+
+template <class Outcome>
+String name_in(const Outcome& outcome) {
+  if constexpr (requires { outcome.resource_name; }) {
+    return outcome.resource_name;
+  } else {
+    return outcome.name;
+  }
+}
+
+template <class Outcome>
+ErrorCode error_of(const Outcome& outcome) {
+  return protocol::error_code_from(outcome.error_code);
+}
+
 // One request of an API on its way to the controller and back. Lives in the frame of forward().
 template <class Api>
 class Forwarding {
@@ -224,8 +263,8 @@ class Forwarding {
   using Item = typename Api::Item;
   using Outcome = typename Api::Outcome;
 
-  Forwarding(const Request& request, const HandlerSurroundings& around)
-      : request_(request), around_(around), arena_(request_arena_bytes_max) {}
+  Forwarding(const Request& request, const HandlerSurroundings& around, const LimitedLogger& log)
+      : request_(request), around_(around), log_(log), arena_(request_arena_bytes_max) {}
 
   Task<Response> run() {
     if (auto read = read_body(message_, request_, arena_); !read) {
@@ -282,9 +321,6 @@ class Forwarding {
   }
 
   Response pass_back(const std::vector<std::byte>& reply) {
-    if (outcomes_.empty()) {
-      return respond_encoded(request_.context, around_.pool, reply);
-    }
     typename Api::Response done;
     Arena arena(request_arena_bytes_max);
     const auto read = decode(done, reply, request_.context.version, arena);
@@ -293,11 +329,29 @@ class Forwarding {
                                          protocol::to_string(read.error())));
     }
     const auto& made = Api::outcomes(done);
+    if (outcomes_.empty()) {
+      tell_of_bad_input({made.begin(), made.end()});
+      return respond_encoded(request_.context, around_.pool, reply);
+    }
     outcomes_.insert(outcomes_.end(), made.begin(), made.end());
     return answer();
   }
 
+  // One line for all that is wrong in the request.
+  void tell_of_bad_input(std::span<const Outcome> outcomes) const {
+    const auto is_bad = [](const Outcome& outcome) { return is_bad_input(error_of(outcome)); };
+    const auto first = std::ranges::find_if(outcomes, is_bad);
+    if (first == outcomes.end()) return;
+    const RequestContext& context = request_.context;
+    log_.warning("{} from {} ({}, client id {}) is refused for \"{}\", first of {}, with {}: {}",
+                 context.api->name, to_string(context.peer),
+                 security::to_string(context.session->principal), shown(context.client_id),
+                 shown(name_in(*first)), std::ranges::count_if(outcomes, is_bad),
+                 protocol::name_of(error_of(*first)), shown(first->error_message));
+  }
+
   Response answer() {
+    tell_of_bad_input(outcomes_);
     typename Api::Response response;
     Api::outcomes(response) = {outcomes_.data(), static_cast<std::int32_t>(outcomes_.size())};
     return respond(request_.context, around_.pool, response);
@@ -305,6 +359,7 @@ class Forwarding {
 
   const Request& request_;
   const HandlerSurroundings& around_;
+  const LimitedLogger& log_;
   Arena arena_;
   typename Api::Request message_;
   std::vector<Item> allowed_;
@@ -312,27 +367,29 @@ class Forwarding {
 };
 
 template <class Api>
-Task<Response> forward(Request request, const HandlerSurroundings& around) {
-  Forwarding<Api> forwarding(request, around);
+Task<Response> forward(Request request, const HandlerSurroundings& around,
+                       const LimitedLogger& log) {
+  Forwarding<Api> forwarding(request, around, log);
   co_return co_await forwarding.run();
 }
 
 }  // namespace
 
-Task<Response> forward_to_controller(Request request, const HandlerSurroundings& around) {
+Task<Response> forward_to_controller(Request request, const HandlerSurroundings& around,
+                                     const LimitedLogger& log) {
   switch (request.context.api->key) {
     case ApiKey::create_topics:
-      return forward<CreatingTopics>(std::move(request), around);
+      return forward<CreatingTopics>(std::move(request), around, log);
     case ApiKey::delete_topics:
-      return forward<DeletingTopics>(std::move(request), around);
+      return forward<DeletingTopics>(std::move(request), around, log);
     case ApiKey::create_partitions:
-      return forward<CreatingPartitions>(std::move(request), around);
+      return forward<CreatingPartitions>(std::move(request), around, log);
     case ApiKey::alter_configs:
-      return forward<AlteringConfigs>(std::move(request), around);
+      return forward<AlteringConfigs>(std::move(request), around, log);
     default:
       check(request.context.api->key == ApiKey::incremental_alter_configs,
             "only these requests are passed on to the controller");
-      return forward<AlteringConfigsByStep>(std::move(request), around);
+      return forward<AlteringConfigsByStep>(std::move(request), around, log);
   }
 }
 

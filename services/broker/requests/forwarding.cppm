@@ -5,6 +5,7 @@ module;
 
 export module millrace.broker.requests:forwarding;
 
+import millrace.base;
 import millrace.broker.requests.ports;
 import millrace.runtime;
 import :surroundings;
@@ -12,9 +13,11 @@ import :surroundings;
 export namespace millrace::broker {
 
 // For CreateTopics, DeleteTopics, CreatePartitions, AlterConfigs and IncrementalAlterConfigs. What
-// the principal may not do is taken out of what the controller sees.
+// the principal may not do is taken out of what the controller sees. Who asks for what nobody may
+// have, such as an illegal name or a setting that there is not, is named in the log.
 [[nodiscard]] Task<Response> forward_to_controller(Request request,
-                                                   const HandlerSurroundings& around);
+                                                   const HandlerSurroundings& around,
+                                                   const LimitedLogger& log);
 
 // DescribeQuorum.
 [[nodiscard]] Task<Response> describe_quorum(Request request, const HandlerSurroundings& around);

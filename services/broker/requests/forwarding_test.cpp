@@ -74,6 +74,36 @@ TEST(Forwarding, passes_request_and_answer_on_as_they_are_with_who_asks) {
   }
 }
 
+TEST(Forwarding, names_in_the_log_who_asks_for_what_nobody_may_have) {
+  Bench bench;
+  const auto answer_with = [&](const std::vector<ErrorCode>& errors) {
+    bench.controller.answer = [errors](const rpc::Forward& forward) {
+      std::vector<CreateTopicsResponse::CreatableTopicResult> results(errors.size());
+      for (std::size_t i = 0; i < errors.size(); ++i) {
+        results[i].name = i == 0 ? "first" : "a/b";
+        results[i].error_code = code_of(errors[i]);
+        results[i].error_message = "for a reason";
+      }
+      CreateTopicsResponse made;
+      made.topics = {results.data(), static_cast<std::int32_t>(results.size())};
+      return *encode_body(made, forward.version);
+    };
+  };
+  const auto topics = topics_named({"first", "a/b", "c/d"});
+  answer_with({ErrorCode::topic_already_exists, ErrorCode::none, ErrorCode::none});
+  static_cast<void>(bench.ask<CreateTopicsResponse>(creating(topics), 7));
+  EXPECT_TRUE(bench.log->lines().empty()) << "clients meet each other, or make what is there";
+  answer_with(
+      {ErrorCode::none, ErrorCode::invalid_topic_exception, ErrorCode::invalid_topic_exception});
+  static_cast<void>(bench.ask<CreateTopicsResponse>(creating(topics), 7));
+  ASSERT_EQ(bench.log->lines().size(), 1U);
+  const std::string line = bench.log->lines()[0].message;
+  for (const std::string_view part : {"CreateTopics", "User:alice", "client id client", "\"a/b\"",
+                                      "first of 2", "INVALID_TOPIC_EXCEPTION", "for a reason"}) {
+    EXPECT_NE(line.find(part), std::string::npos) << part << " in " << line;
+  }
+}
+
 TEST(Forwarding, takes_out_what_the_principal_may_not_do) {
   Bench bench;
   bench.authorizer.refuse(Operation::create, ResourceType::cluster,
