@@ -91,9 +91,9 @@ Task<Result<void>> Broker::open_partitions(Uuid cluster_id) {
     fetch_grounds_.push_back({&shard->shard().loop(), &shard->files(),
                               host_->partitions()[shard->shard().index().value()]});
   }
-  gateway_ =
-      std::make_unique<GroupGateway>(home().loop(), *topics_, *state_, authorizer_,
-                                     GatewayOptions{.broker = self_, .cluster = cluster_id}, log_);
+  gateway_ = std::make_unique<GroupGateway>(
+      home().loop(), *topics_, *state_, authorizer_, GatewayMetrics(process_.metrics(), home_shard),
+      GatewayOptions{.broker = self_, .cluster = cluster_id}, log_);
   if (coordinators_) tasks_.start(gateway_->run(std::move(coordinators_)));
   data_.resize(shards_.size());
   const RequestGround ground{.host = *host_,

@@ -2,6 +2,7 @@
 // with service.cppm.
 export module millrace.coordinator;
 
+export import :metrics;
 export import :options;
 export import :service;
 export import :session;

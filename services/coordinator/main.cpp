@@ -15,6 +15,7 @@ import millrace.ipc.channel;
 import millrace.runtime;
 import millrace.runtime.process;
 import millrace.runtime.shard;
+import millrace.telemetry;
 
 namespace millrace {
 namespace {
@@ -23,11 +24,11 @@ constexpr std::string_view version = "0.1.0";
 
 // What runs on the shard, and is touched there only.
 struct OnShard {
-  OnShard(Shard& shard, std::uint64_t seed, const groups::Options& options, std::string path,
-          const Logger& log)
+  OnShard(Shard& shard, std::uint64_t seed, const groups::Options& options,
+          telemetry::Registry& registry, std::string path, const Logger& log)
       : random(seed),
         service(
-            shard.loop(), random, buffers, options,
+            shard.loop(), random, buffers, options, coordinator::Metrics(registry, shard.index()),
             [&loop = shard.loop(), path = std::move(path)] { return ipc::connect(loop, path); },
             log) {}
 
@@ -49,7 +50,8 @@ Result<void> serve(Process& process) {
   const ShardIndex home(0);
   std::unique_ptr<OnShard> on_shard;
   process.shards().run_on(home, [&](Shard& shard) {
-    on_shard = std::make_unique<OnShard>(shard, fresh_seed(), *options, path, process.log());
+    on_shard = std::make_unique<OnShard>(shard, fresh_seed(), *options, process.metrics(), path,
+                                         process.log());
     on_shard->tasks.start(on_shard->service.run());
   });
   process.ready(formatted("coordinating for the broker at {}", path));

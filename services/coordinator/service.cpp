@@ -30,11 +30,12 @@ static_assert(pause_min * (1 << doublings_max) > pause_max);
 }  // namespace
 
 Service::Service(Executor& executor, Random& random, BufferPool& buffers,
-                 const groups::Options& options, Connect connect, Logger log)
+                 const groups::Options& options, Metrics metrics, Connect connect, Logger log)
     : executor_(executor),
       random_(random),
       buffers_(buffers),
       options_(options),
+      metrics_(std::move(metrics)),
       connect_(std::move(connect)),
       log_(std::move(log)),
       alarm_(executor) {}
@@ -78,7 +79,7 @@ Task<void> Service::serve(ipc::Channel& channel) {
   TaskGroup tasks;
   tasks.start(outbound.run(channel));
   {
-    Session session(executor_, random_, buffers_, options_, log_,
+    Session session(executor_, random_, buffers_, options_, metrics_, log_,
                     {.send =
                          [&](const coordination::ToBroker& message) {
                            if (!outbound.add(coordination::encode(message))) {
@@ -86,7 +87,10 @@ Task<void> Service::serve(ipc::Channel& channel) {
                            }
                          },
                      .give_up = give_up});
-    ++sessions_;
+    metrics_.sessions.add();
+    coordination::Alarm alarm(executor_);
+    TaskGroup showing;
+    showing.start(show_figures(session, channel, alarm));
     for (;;) {
       const auto received = co_await channel.receive();
       if (!received) break;
@@ -96,11 +100,23 @@ Task<void> Service::serve(ipc::Channel& channel) {
       }
       failures_ = 0;
     }
+    channel.close();
+    alarm.ring();
+    co_await showing.wait();
   }
-  channel.close();
   outbound.close();
   co_await tasks.wait();
   if (!is_stopped_) log_.warning("the session has ended: {}", why);
+}
+
+Task<void> Service::show_figures(const Session& session, const ipc::Channel& channel,
+                                 coordination::Alarm& alarm) {
+  while (!channel.is_closed()) {
+    metrics_.show(co_await session.figures());
+    if (channel.is_closed()) break;
+    co_await alarm.wait_until(executor_.clock().now() + figures_interval);
+  }
+  metrics_.show({});
 }
 
 }  // namespace millrace::coordinator

@@ -12,6 +12,7 @@ import millrace.groups;
 import millrace.ipc.channel;
 import millrace.ipc.coordination;
 import millrace.runtime;
+import millrace.telemetry;
 
 namespace millrace::coordinator {
 namespace {
@@ -21,8 +22,8 @@ class Played {
  public:
   Played()
       : service_(
-            executor, random_, buffers_, {}, [this] { return connect(); },
-            Logger(std::make_shared<MemoryLogSink>(), "test")) {
+            executor, random_, buffers_, {}, Metrics(registry_, telemetry::ShardIndex(0)),
+            [this] { return connect(); }, Logger(std::make_shared<MemoryLogSink>(), "test")) {
     tasks_.start(service_.run());
   }
   ~Played() {
@@ -57,6 +58,7 @@ class Played {
     co_return std::move(ends.second);
   }
 
+  telemetry::Registry registry_{1};
   Random random_{1};
   BufferPool buffers_;
   Service service_;
@@ -80,7 +82,7 @@ TEST(Service, connects_again_soon_after_a_session_that_ended) {
   played.executor.advance(std::chrono::milliseconds{1});
   for (std::uint64_t session = 1; session <= 3; ++session) {
     ASSERT_NE(played.broker, nullptr);
-    EXPECT_EQ(played.service().sessions(), session);
+    EXPECT_EQ(played.service().metrics().sessions.value(), session);
     played.greet();
     played.executor.advance(std::chrono::milliseconds{1});
     played.broker->close();

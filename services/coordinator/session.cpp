@@ -1,6 +1,7 @@
 module;
 #include <algorithm>
 #include <chrono>
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -20,6 +21,7 @@ import millrace.ipc.coordination.requests;
 import millrace.protocol.api;
 import millrace.protocol.partitioner;
 import millrace.runtime;
+import :metrics;
 
 namespace millrace::coordinator {
 
@@ -27,7 +29,8 @@ using coordination::RequestNumber;
 using protocol::ErrorCode;
 
 Session::Session(Executor& executor, Random& random, BufferPool& buffers,
-                 const groups::Options& options, const Logger& log, SessionLink link)
+                 const groups::Options& options, Metrics& metrics, const Logger& log,
+                 SessionLink link)
     : executor_(executor),
       random_(random),
       options_(options),
@@ -53,7 +56,8 @@ Session::Session(Executor& executor, Random& random, BufferPool& buffers,
                     link_.give_up("a time has come after a silence");
                     return false;
                   },
-              .load_ended = [this] { load_next(); }},
+              .load_ended = [this] { load_next(); },
+              .metrics = metrics},
       heard_(executor.clock().now()),
       watcher_(*this) {
   executor_.arm(watcher_, heard_ + coordination::silence_max);
@@ -213,6 +217,19 @@ void Session::finish(RequestNumber number, Open& open) {
   }
   open_.erase(number);
   link_.send(answer);
+}
+
+Task<Figures> Session::figures() const {
+  Figures all;
+  std::optional<PartitionIndex> last;
+  for (;;) {
+    // They come and go meanwhile.
+    const auto place = last ? partitions_.upper_bound(*last) : partitions_.begin();
+    if (place == partitions_.end()) co_return all;
+    last = place->first;
+    if (place->second) place->second->add_to(all);
+    co_await yield(executor_);
+  }
 }
 
 void Session::load_next() {

@@ -1,5 +1,6 @@
 // One connection to the broker: all that is known of its groups, from its greeting to its end.
 module;
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -17,6 +18,7 @@ import millrace.ipc.coordination;
 import millrace.ipc.coordination.requests;
 import millrace.protocol.api;
 import millrace.runtime;
+import :metrics;
 import :state_partition;
 
 export namespace millrace::coordinator {
@@ -31,14 +33,14 @@ struct SessionLink {
   std::function<void(std::string)> give_up;
 };
 
-// Takes the broker's messages. Belongs to one shard; executor, random and buffers outlive it. It
+// Takes the broker's messages. Belongs to one shard; what it is given by reference outlives it. It
 // keeps nothing that is not in the log of the broker: when it ends, another one loads it again.
 // When broker or coordinator stood still for too long it gives up, before it decides anything by a
 // clock: what clients said meanwhile has not been read yet.
 class Session {
  public:
   Session(Executor& executor, Random& random, BufferPool& buffers, const groups::Options& options,
-          const Logger& log, SessionLink link);
+          Metrics& metrics, const Logger& log, SessionLink link);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -50,6 +52,8 @@ class Session {
     return partitions_;
   }
   [[nodiscard]] std::size_t open_requests() const { return open_.size(); }
+  // Of all partitions, one in each turn of the loop. The session outlives it.
+  [[nodiscard]] Task<Figures> figures() const;
 
  private:
   // A client's request whose questions are not all answered.

@@ -21,6 +21,7 @@ import millrace.protocol.batch;
 import millrace.protocol.groups;
 import millrace.protocol.wire;
 import millrace.runtime;
+import millrace.telemetry;
 
 namespace millrace::coordinator {
 namespace {
@@ -35,7 +36,7 @@ class Played {
   explicit Played(SimulatedExecutor& at, std::vector<OwnedBytes> written = {})
       : executor(at), log(std::move(written)) {
     session.emplace(
-        executor, random, buffers, options, logger,
+        executor, random, buffers, options, metrics, logger,
         SessionLink{.send = [this](const ToBroker& message) { said.push_back(message); },
                     .give_up = [this](std::string why) { given_up = std::move(why); }});
   }
@@ -128,6 +129,8 @@ class Played {
   groups::Options options;
   std::shared_ptr<MemoryLogSink> sink = std::make_shared<MemoryLogSink>();
   Logger logger{sink, "test"};
+  telemetry::Registry registry{1};
+  Metrics metrics{registry, telemetry::ShardIndex(0)};
   std::deque<ToBroker> said;
   std::vector<OwnedBytes> log;
   std::vector<ClientAnswer> answers;
@@ -157,6 +160,29 @@ TEST(Session, loads_what_it_is_told_to_lead) {
   protocol::ListGroupsRequest list;
   next.ask(list, 4);
   EXPECT_EQ(next.error(), ErrorCode::none);
+}
+
+TEST(Session, counts_what_it_does_and_what_there_is) {
+  SimulatedExecutor executor;
+  Played played(executor);
+  played.greet();
+  played.carry_out();
+  played.commit(7);
+  played.commit(8);
+  EXPECT_EQ(played.metrics.loads.value(), 1U);
+  EXPECT_EQ(played.metrics.commits.value(), 2U);
+  EXPECT_EQ(played.metrics.appends.value(), 2U);
+  played.loses = true;
+  played.commit(9);
+  EXPECT_EQ(played.metrics.failed_appends.value(), 1U);
+  EXPECT_EQ(played.metrics.loads.value(), 2U) << "it reads anew";
+  const auto figures = executor.run(played.session->figures());
+  ASSERT_TRUE(figures.has_value());
+  EXPECT_EQ(figures->partitions, 1);
+  EXPECT_EQ(figures->loaded_partitions, 1);
+  EXPECT_EQ(figures->groups[static_cast<std::size_t>(groups::GroupState::empty)], 1);
+  EXPECT_EQ(figures->offsets, 1);
+  EXPECT_EQ(figures->members, 0);
 }
 
 TEST(Session, while_a_partition_is_loaded_clients_are_told_so) {

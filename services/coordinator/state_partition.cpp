@@ -7,6 +7,7 @@ module;
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 module millrace.coordinator;
@@ -18,6 +19,7 @@ import millrace.protocol.api;
 import millrace.protocol.batch;
 import millrace.protocol.compression;
 import millrace.runtime;
+import :metrics;
 
 namespace millrace::coordinator {
 
@@ -60,6 +62,7 @@ void StatePartition::load() {
   start_anew();
   of_.load = coordination::LoadId(++around_.loads);
   phase_ = Phase::loads;
+  load_began_ = around_.executor.clock().now();
   read();
 }
 
@@ -94,6 +97,8 @@ Result<void> StatePartition::take(const coordination::Batches& message) {
   }
   phase_ = Phase::active;
   failures_ = 0;
+  around_.metrics.loads.add();
+  around_.metrics.load_time.record(around_.executor.clock().now() - load_began_);
   around_.log.info("partition {} is loaded in epoch {}: {} groups, {} offsets, up to {}",
                    of_.partition.value(), of_.epoch.value(), groups_->groups().size(),
                    groups_->offsets(), position_.value());
@@ -146,6 +151,7 @@ Result<void> StatePartition::replay(const protocol::BatchView& batch) {
 void StatePartition::load_failed(const std::string& why) {
   around_.log.warning("partition {} cannot be loaded in epoch {}: {}", of_.partition.value(),
                       of_.epoch.value(), why);
+  around_.metrics.failed_loads.add();
   start_anew();
   phase_ = Phase::rests;
   const Duration pause =
@@ -154,7 +160,25 @@ void StatePartition::load_failed(const std::string& why) {
   around_.load_ended();
 }
 
+void StatePartition::add_to(Figures& figures) const {
+  ++figures.partitions;
+  if (phase_ != Phase::active) return;
+  ++figures.loaded_partitions;
+  for (const auto& [name, group] : groups_->groups()) {
+    const auto state = static_cast<std::size_t>(group.state());
+    if (state < figures.groups.size()) ++figures.groups[state];
+    figures.members += std::ssize(group.members());
+  }
+  figures.offsets += static_cast<std::int64_t>(groups_->offsets());
+  figures.state_bytes += static_cast<std::int64_t>(groups_->state_bytes());
+}
+
 void StatePartition::request(groups::RequestId id, groups::Request request) {
+  if (const auto* const commit = std::get_if<groups::CommitRequest>(&request)) {
+    for (const auto& topic : commit->topics) {
+      around_.metrics.commits.add(topic.partitions.size());
+    }
+  }
   carry_out(groups_->request(id, std::move(request), now()));
 }
 
@@ -169,6 +193,7 @@ Result<void> StatePartition::take(const coordination::Committed& message) {
 
 void StatePartition::take(const coordination::AppendFailed& message) {
   if (phase_ != Phase::active || message.of != of_) return;
+  around_.metrics.failed_appends.add();
   around_.log.warning("an append to partition {} failed with {}", of_.partition.value(),
                       protocol::name_of(message.error));
   carry_out(groups_->append_failed());
@@ -212,6 +237,7 @@ void StatePartition::append(const groups::Append& append) {
   const auto batch = builder.finish();
   check(batch.has_value(), "an append has records");
   last_ticket_ = append.ticket;
+  around_.metrics.appends.add();
   around_.send(coordination::Append{around_.session, of_, append.ticket,
                                     coordination::OwnedBytes(batch->begin(), batch->end())});
 }

@@ -16,6 +16,7 @@ import millrace.protocol.api;
 import millrace.protocol.batch;
 import millrace.protocol.compression;
 import millrace.runtime;
+import :metrics;
 
 export namespace millrace::coordinator {
 
@@ -32,6 +33,7 @@ struct PartitionSurroundings {
   std::function<bool()> may_go_by_clock;
   // A load has ended, well or not.
   std::function<void()> load_ended;
+  Metrics& metrics;
   protocol::Compressor compressor = protocol::Compressor();
   protocol::Decompressor decompressor = protocol::Decompressor();
   // One number for each load of the session.
@@ -52,6 +54,8 @@ class StatePartition {
   [[nodiscard]] bool wants_load() const { return phase_ == Phase::waits; }
   [[nodiscard]] bool is_loading() const { return phase_ == Phase::loads; }
   [[nodiscard]] bool is_active() const { return phase_ == Phase::active; }
+
+  void add_to(Figures& figures) const;
 
   // Reads from the beginning.
   void load();
@@ -97,6 +101,7 @@ class StatePartition {
   std::optional<Offset> end_;   // of the log, when the load began
   groups::Ticket last_ticket_;  // of the appends of this load
   std::uint32_t failures_ = 0;  // of loads, one after the other
+  MonotonicTime load_began_;
 };
 
 }  // namespace millrace::coordinator

@@ -91,7 +91,7 @@ Task<void> GroupGateway::carry_out(StatePartition& partition, Read message) {
 
 void GroupGateway::take(Append message) {
   const auto refuse = [&](ErrorCode error) {
-    ++counts_.refused_appends;
+    metrics_.refused_appends.add();
     send(AppendFailed{message.of, error});
   };
   const auto place = partitions_.find(message.of.partition);
@@ -104,7 +104,7 @@ void GroupGateway::take(Append message) {
   if (partition.has_failed) return refuse(ErrorCode::coordinator_not_available);
   if (message.ticket != partition.last_ticket.next() ||
       partition.pending.size() >= options_.appends_max) {
-    ++counts_.refused_appends;
+    metrics_.refused_appends.add();
     return fail(partition, ErrorCode::coordinator_not_available);
   }
   partition.last_ticket = message.ticket;
@@ -146,7 +146,7 @@ void GroupGateway::settle(StatePartition& partition) {
 }
 
 void GroupGateway::fail(StatePartition& partition, ErrorCode error) {
-  ++counts_.failed_appends;
+  metrics_.failed_appends.add();
   partition.has_failed = true;
   partition.pending.clear();
   log_.warning("an append to partition {} of the groups failed with {}: it is loaded again",

@@ -32,6 +32,7 @@ import millrace.protocol.partitioner;
 import millrace.protocol.wire;
 import millrace.runtime;
 import millrace.security;
+import millrace.telemetry;
 
 namespace millrace::broker {
 
@@ -187,7 +188,8 @@ class Cluster {
       : executor(seed),
         store(executor, seed + 1),
         sink(std::make_shared<MemoryLogSink>()),
-        gateway(executor, topics, store, authorizer, {.broker = BrokerId(1)},
+        gateway(executor, topics, store, authorizer,
+                GatewayMetrics(registry, telemetry::ShardIndex(0)), {.broker = BrokerId(1)},
                 Logger(sink, "gateway")),
         options_(options),
         random_(seed + 2) {
@@ -214,7 +216,8 @@ class Cluster {
   void start_coordinator() {
     kill_coordinator();
     service_ = std::make_unique<coordinator::Service>(
-        executor, random_, buffers_, options_, [this] { return connect(); },
+        executor, random_, buffers_, options_,
+        coordinator::Metrics(registry, telemetry::ShardIndex(0)), [this] { return connect(); },
         Logger(sink, "coordinator"));
     service_tasks_.start(service_->run());
   }
@@ -271,6 +274,7 @@ class Cluster {
   SimulatedExecutor executor;
   FakeTopics topics;
   FakeStore store;
+  telemetry::Registry registry{1};
   RecordingAuthorizer authorizer;
   security::Session session;
   std::shared_ptr<MemoryLogSink> sink;

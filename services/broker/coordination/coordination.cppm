@@ -3,5 +3,6 @@ export module millrace.broker.coordination;
 
 export import :gateway;
 export import :group_access;
+export import :metrics;
 export import :requests;
 export import :state_store;

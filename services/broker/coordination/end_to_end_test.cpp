@@ -120,7 +120,7 @@ TEST(EndToEnd, without_a_coordinator_each_request_is_told_so) {
   EXPECT_EQ(committed(cluster, member), -2);
   EXPECT_EQ(cluster.ask<JoinGroupResponse>(join_of(member, range_protocol), 9).message.error_code,
             unavailable);
-  EXPECT_EQ(cluster.gateway.counts().unavailable, 4u);
+  EXPECT_EQ(cluster.gateway.metrics().unavailable.value(), 4u);
 }
 
 TEST(EndToEnd, what_waits_when_the_coordinator_dies_is_told_so) {
@@ -163,7 +163,7 @@ TEST(EndToEnd, an_append_that_fails_is_answered_and_the_partition_is_loaded_agai
   ASSERT_EQ(commit(cluster, member, 1), 0);
   cluster.store.fail_next = 1;
   EXPECT_EQ(commit(cluster, member, 2), number_of(ErrorCode::coordinator_not_available));
-  EXPECT_EQ(cluster.gateway.counts().failed_appends, 1u);
+  EXPECT_EQ(cluster.gateway.metrics().failed_appends.value(), 1u);
   cluster.settle();
   EXPECT_EQ(heartbeat(cluster, member), 0);
   const std::int64_t found = committed(cluster, member);
@@ -199,7 +199,7 @@ TEST(EndToEnd, requests_end_when_their_connection_closes) {
   EXPECT_TRUE(ended);
   EXPECT_TRUE(answered.is_closed);
   cluster.settle();
-  EXPECT_EQ(cluster.gateway.counts().late_answers, 1u) << "what comes for it is dropped";
+  EXPECT_EQ(cluster.gateway.metrics().late_answers.value(), 1u) << "what comes for it is dropped";
 }
 
 TEST(EndToEnd, a_body_that_cannot_be_read_closes_the_connection) {

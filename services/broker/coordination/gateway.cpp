@@ -75,12 +75,13 @@ GroupAnswer answer_of(Result<coordination::OwnedBytes> body) {
 }  // namespace
 
 GroupGateway::GroupGateway(Executor& executor, const GroupTopics& topics, StateStore& store,
-                           security::Authorizer& authorizer, const GatewayOptions& options,
-                           Logger log)
+                           security::Authorizer& authorizer, GatewayMetrics metrics,
+                           const GatewayOptions& options, Logger log)
     : executor_(executor),
       topics_(topics),
       store_(store),
       authorizer_(authorizer),
+      metrics_(std::move(metrics)),
       options_(options),
       log_(std::move(log)) {}
 
@@ -139,6 +140,7 @@ Task<GroupAnswer> GroupGateway::ask_coordinator(const GroupAsk& ask, ByteView bo
   waiting_.emplace(waiting.number, &waiting);
   waiting_of_.emplace(waiting.connection, waiting.number);
   waiting_bytes_ += waiting.bytes;
+  metrics_.waiting.add(1);
   // If that does not succeed, the request ends with all others that wait.
   static_cast<void>(send(std::move(request)));
   const Duration used = executor_.clock().now() - begun;
@@ -156,14 +158,14 @@ bool GroupGateway::leads_any(const GroupCall& call, std::int32_t count) const {
 }
 
 GroupAnswer GroupGateway::unavailable(const GroupCall& call) {
-  ++counts_.unavailable;
+  metrics_.unavailable.add();
   return answer_of(call.refuse(ErrorCode::coordinator_not_available));
 }
 
 void GroupGateway::take(coordination::ClientAnswer message) {
   const auto place = waiting_.find(message.number);
   if (place == waiting_.end()) {
-    ++counts_.late_answers;
+    metrics_.late_answers.add();
     return;
   }
   end(*place->second, {message.close, std::move(message.reason), std::move(message.body), {}});
@@ -188,19 +190,23 @@ void GroupGateway::end(Waiting& waiting, GroupAnswer answer) {
   waiting_.erase(waiting.number);
   waiting_of_.erase({waiting.connection, waiting.number});
   waiting_bytes_ -= waiting.bytes;
+  metrics_.waiting.add(-1);
   waiting.answer = std::move(answer);
   waiting.resume_soon(executor_);
 }
 
 void GroupGateway::partition_led(PartitionIndex partition, LeaderEpoch epoch) {
   const auto [place, is_new] = led_.try_emplace(partition, epoch);
+  if (is_new) metrics_.partitions.add(1);
   if (!is_new && place->second >= epoch) return;
   place->second = epoch;
   send(coordination::Lead{partition, epoch});
 }
 
 void GroupGateway::partition_lost(PartitionIndex partition) {
-  if (led_.erase(partition) != 0) send(coordination::Lost{partition});
+  if (led_.erase(partition) == 0) return;
+  metrics_.partitions.add(-1);
+  send(coordination::Lost{partition});
 }
 
 Task<void> GroupGateway::stop() {

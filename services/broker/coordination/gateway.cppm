@@ -24,6 +24,7 @@ import millrace.protocol.api;
 import millrace.runtime;
 import millrace.security;
 import :group_access;
+import :metrics;
 import :state_store;
 
 export namespace millrace::broker {
@@ -63,15 +64,6 @@ struct GroupAnswer {
   Duration used{};  // of the home shard's time
 };
 
-struct GatewayCounts {
-  std::uint64_t sessions = 0;     // coordinators that connected
-  std::uint64_t silences = 0;     // and that were given up because they said nothing
-  std::uint64_t unavailable = 0;  // requests that were answered COORDINATOR_NOT_AVAILABLE
-  std::uint64_t late_answers = 0;
-  std::uint64_t refused_appends = 0;
-  std::uint64_t failed_appends = 0;
-};
-
 // The broker's end of its coordinator. Belongs to the home shard; executor, topics, store and
 // authoriser outlive it. What a session may not do or see is refused here, see GroupAccess. One
 // coordinator at a time: a new one replaces the one before it. A coordinator that ends, breaks the
@@ -82,7 +74,8 @@ struct GatewayCounts {
 class GroupGateway {
  public:
   GroupGateway(Executor& executor, const GroupTopics& topics, StateStore& store,
-               security::Authorizer& authorizer, const GatewayOptions& options, Logger log);
+               security::Authorizer& authorizer, GatewayMetrics metrics,
+               const GatewayOptions& options, Logger log);
   GroupGateway(const GroupGateway&) = delete;
   GroupGateway& operator=(const GroupGateway&) = delete;
   ~GroupGateway();
@@ -108,7 +101,7 @@ class GroupGateway {
   // Whether a coordinator is there.
   [[nodiscard]] bool is_up() const { return session_ != nullptr; }
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
-  [[nodiscard]] const GatewayCounts& counts() const { return counts_; }
+  [[nodiscard]] const GatewayMetrics& metrics() const { return metrics_; }
 
  private:
   struct Waiting;
@@ -146,6 +139,7 @@ class GroupGateway {
   const GroupTopics& topics_;
   StateStore& store_;
   security::Authorizer& authorizer_;
+  GatewayMetrics metrics_;
   GatewayOptions options_;
   Logger log_;
   std::map<PartitionIndex, LeaderEpoch> led_;
@@ -158,7 +152,6 @@ class GroupGateway {
   Session* session_ = nullptr;  // that of the coordinator that is there
   ipc::ChannelListener* listener_ = nullptr;
   bool stopped_ = false;
-  GatewayCounts counts_;
   TaskGroup tasks_;
 };
 

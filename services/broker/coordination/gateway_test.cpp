@@ -196,7 +196,7 @@ TEST(Gateway, a_coordinator_that_says_nothing_for_a_second_is_down) {
   ASSERT_TRUE(ended);
   EXPECT_EQ(answered.message.error_code,
             static_cast<std::int16_t>(ErrorCode::coordinator_not_available));
-  EXPECT_EQ(cluster.gateway.counts().silences, 1u);
+  EXPECT_EQ(cluster.gateway.metrics().silences.value(), 1u);
 }
 
 TEST(Gateway, one_that_answers_pings_stays) {
@@ -262,7 +262,9 @@ TEST(Gateway, more_requests_than_its_limit_are_refused) {
   const auto body = body_of(request, 3);
   FakeTopics topics;
   FakeStore store(cluster.executor, 1);
-  GroupGateway small(cluster.executor, topics, store, cluster.authorizer, {.requests_max = 0},
+  telemetry::Registry registry(1);
+  GroupGateway small(cluster.executor, topics, store, cluster.authorizer,
+                     GatewayMetrics(registry, telemetry::ShardIndex(0)), {.requests_max = 0},
                      Logger(cluster.sink, "small"));
   small.partition_led(protocol::state_partition("g", state_partitions), LeaderEpoch(0));
   auto ends = ipc::make_channel_pair(cluster.executor);
@@ -275,7 +277,7 @@ TEST(Gateway, more_requests_than_its_limit_are_refused) {
                                                       .body = body,
                                                       .connection = {}}));
   ASSERT_TRUE(answer.has_value());
-  EXPECT_EQ(small.counts().unavailable, 1u);
+  EXPECT_EQ(small.metrics().unavailable.value(), 1u);
   ASSERT_TRUE(cluster.executor.run(small.stop()).has_value());
   ends.second->close();
 }

@@ -33,7 +33,9 @@ TEST(GroupRequests, answers_come_back_to_the_shard_of_the_connection) {
   FakeStore store(executor, 1);
   const auto sink = std::make_shared<MemoryLogSink>();
   RecordingAuthorizer authorizer;
-  GroupGateway gateway(executor, topics, store, authorizer, {}, Logger(sink, "gateway"));
+  GroupGateway gateway(executor, topics, store, authorizer,
+                       GatewayMetrics(registry, telemetry::ShardIndex(0)), {},
+                       Logger(sink, "gateway"));
   gateway.partition_led(protocol::state_partition("g", state_partitions), LeaderEpoch(0));
   BufferPool pool;
   FakeQuotas quotas;

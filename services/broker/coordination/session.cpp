@@ -50,7 +50,8 @@ Task<void> GroupGateway::serve(std::unique_ptr<ipc::Channel> channel) {
   last_session_ = last_session_.next();
   Session session(executor_, last_session_, *channel);
   session_ = &session;
-  ++counts_.sessions;
+  metrics_.sessions.add();
+  metrics_.connected.set(1);
   log_.info("session {} with a coordinator begins, process {}", session.id.value(),
             channel->peer().process);
   TaskGroup tasks;
@@ -88,7 +89,7 @@ Task<void> GroupGateway::keep_alive(Session& session) {
     // is still to be read.
     session.silences = std::exchange(session.was_heard, false) ? 0 : session.silences + 1;
     if (session.silences >= silences_max) {
-      ++counts_.silences;
+      metrics_.silences.add();
       close(session, "it has said nothing for too long");
       break;
     }
@@ -131,6 +132,7 @@ void GroupGateway::close(Session& session, std::string_view why) {
   session.outbound.close();
   session.alarm.ring();
   session_ = nullptr;
+  metrics_.connected.set(0);
   fail_waiting();
 }
 
