@@ -56,7 +56,7 @@ constexpr Question alter_topic_configs{Operation::alter_configs, ResourceType::t
 constexpr Question alter_cluster_configs{Operation::alter_configs, ResourceType::cluster};
 
 constexpr auto rules = std::to_array<ApiRule>({
-    rule(ApiKey::produce, Route::data, {write_topic}, QuotaKind::produce),
+    rule(ApiKey::produce, Route::data, {write_topic, write_transaction}, QuotaKind::produce),
     rule(ApiKey::fetch, Route::fetch, {read_topic}, QuotaKind::fetch),
     rule(ApiKey::list_offsets, Route::data, {describe_topic}),
     rule(ApiKey::metadata, Route::here, {describe_topic, create_topic}),

@@ -49,7 +49,7 @@ std::string text_of(const ApiRule& rule) {
 // The versions are those that Apache Kafka 4.3.1 advertises.
 TEST(ApiRules, say_for_each_api_the_versions_who_answers_what_is_asked_and_which_quota) {
   const std::vector<std::string> expected = {
-      "Produce 0-13 data, WRITE TOPIC, producer_byte_rate",
+      "Produce 0-13 data, WRITE TOPIC WRITE TRANSACTIONAL_ID, producer_byte_rate",
       "Fetch 4-18 fetch, READ TOPIC, consumer_byte_rate",
       "ListOffsets 1-11 data, DESCRIBE TOPIC, request_percentage",
       "Metadata 0-13 here, DESCRIBE TOPIC CREATE TOPIC, request_percentage",

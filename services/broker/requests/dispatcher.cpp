@@ -71,7 +71,9 @@ Task<Response> Dispatcher::route(Request request, const ApiRule& rule) {
     case Route::here:
       return answer_here(std::move(request));
     case Route::data:
-      return route_data(std::move(request));
+      // Produce tells the quotas itself.
+      return rule.key == ApiKey::produce ? ports_.data.produce(std::move(request))
+                                         : query_data(std::move(request));
     case Route::fetch:
       return ports_.fetches.fetch(std::move(request));
     case Route::group:
@@ -82,10 +84,20 @@ Task<Response> Dispatcher::route(Request request, const ApiRule& rule) {
   return forward_to_controller(std::move(request), around_, log_);
 }
 
+// What such a request takes of threads nobody knows, because it waits for other shards. Who has
+// used too much by other requests is held back nevertheless.
+Task<Response> Dispatcher::query_data(Request request) {
+  const auto session = request.context.session;
+  const std::string client_id(request.context.client_id);
+  Response response = co_await route_data(std::move(request));
+  const Duration throttle = around_.quotas.record(*session, client_id, security::QuotaKind::request,
+                                                  0, around_.executor.clock().now());
+  co_await hold_back(around_, throttle);
+  co_return response;
+}
+
 Task<Response> Dispatcher::route_data(Request request) {
   switch (request.context.api->key) {
-    case ApiKey::produce:
-      return ports_.data.produce(std::move(request));
     case ApiKey::list_offsets:
       return ports_.data.list_offsets(std::move(request));
     case ApiKey::delete_records:
