@@ -5,6 +5,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "planted.hpp"
+
 module millrace.groups;
 
 import millrace.base;
@@ -71,7 +73,8 @@ ErrorCode Coordinator::refusal_of(const Group& group, const CommitRequest& reque
   if (!is_member) return ErrorCode::unknown_member_id;
   const ErrorCode error = group.validate(request.member_id, request.instance_id);
   if (error != ErrorCode::none) return error;
-  if (request.generation != group.generation()) return ErrorCode::illegal_generation;
+  const bool is_old = request.generation != group.generation();
+  if (is_old && !planted(Planted::commit_of_old_generation)) return ErrorCode::illegal_generation;
   // It has joined and has no assignment yet: nothing is its own to commit.
   if (group.is(GroupState::completing_rebalance)) return ErrorCode::rebalance_in_progress;
   return ErrorCode::none;
@@ -137,6 +140,7 @@ void Coordinator::on(RequestId id, FetchRequest& request) {
   }
   // What is seen here must not vanish again.
   if (group == nullptr) return answer(id, std::move(reply));
+  if (planted(Planted::read_before_append)) return answer_now(id, std::move(reply));
   answer(*group, id, std::move(reply));
 }
 

@@ -1,9 +1,12 @@
 module;
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "planted.hpp"
 
 module millrace.groups;
 
@@ -42,10 +45,13 @@ void Coordinator::expire_offsets(Group& group) {
   std::vector<std::pair<std::string, PartitionIndex>> expired;
   if (by_commit_time || by_state_time) {
     for (const auto& [topic, partitions] : group.offsets.topics()) {
-      if (group.is_subscribed_to(topic)) continue;
+      if (group.is_subscribed_to(topic) && !planted(Planted::read_offsets_expire)) continue;
       for (const auto& [partition, offset] : partitions) {
+        // An operator may have committed it after the last member had left.
         const Timestamp since =
-            by_state_time ? group.state_since().value_or(offset.committed) : offset.committed;
+            by_state_time
+                ? std::max(group.state_since().value_or(offset.committed), offset.committed)
+                : offset.committed;
         const Timestamp expires = offset.expires.value_or(later(since, options_.offsets_retention));
         if (now_.wall >= expires) expired.emplace_back(topic, partition);
       }
@@ -65,7 +71,8 @@ void Coordinator::expire_offsets(Group& group) {
 
 // After `records`, which say that its offsets are gone.
 void Coordinator::erase_stored(Group& group, std::vector<Record> records) {
-  if (group.is_stored) records.push_back(group_tombstone(group.id()));
+  if (group.is_stored && !planted(Planted::tombstone_forgotten))
+    records.push_back(group_tombstone(group.id()));
   if (!records.empty()) append(group, std::move(records));
   erase(group);
 }

@@ -63,6 +63,20 @@ TEST(OffsetExpiry, counts_from_when_the_group_became_empty_not_from_the_commit) 
   EXPECT_EQ(bench.coordinator().offsets(), 0u);
 }
 
+TEST(OffsetExpiry, counts_from_the_commit_where_that_came_after_the_group_became_empty) {
+  Bench bench(hourly());
+  const auto members = bench.stable(1);
+  bench.leave(members[0]);
+  bench.pass(Milliseconds(1));
+  commit(bench, "orders");
+  bench.pass(minutes(50));
+  commit(bench, "orders");
+  bench.pass(minutes(50));
+  EXPECT_EQ(bench.coordinator().offsets(), 1u);
+  bench.pass(minutes(12));
+  EXPECT_EQ(bench.coordinator().offsets(), 0u);
+}
+
 TEST(OffsetExpiry, of_one_who_is_no_member_counts_from_each_commit) {
   Bench bench(hourly());
   commit(bench, "orders");

@@ -10,6 +10,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "planted.hpp"
+
 module millrace.groups;
 
 import millrace.base;
@@ -134,7 +136,9 @@ ErrorCode Group::validate(std::string_view member,
   if (instance) {
     const std::string* const current = static_member(instance);
     if (current == nullptr) return ErrorCode::unknown_member_id;
-    if (*current != member) return ErrorCode::fenced_instance_id;
+    if (*current != member && !planted(Planted::instance_not_fenced)) {
+      return ErrorCode::fenced_instance_id;
+    }
   }
   return members_.contains(member) ? ErrorCode::none : ErrorCode::unknown_member_id;
 }
@@ -185,7 +189,7 @@ bool Group::elect_joined_leader() {
 }
 
 void Group::begin_generation(Timestamp now) {
-  generation_ = generation_.next();
+  if (!planted(Planted::generation_kept)) generation_ = generation_.next();
   if (members_.empty()) {
     protocol_name_.reset();
     enter(GroupState::empty, now);

@@ -7,6 +7,8 @@ module;
 #include <string_view>
 #include <utility>
 
+#include "planted.hpp"
+
 module millrace.groups;
 
 import millrace.base;
@@ -185,6 +187,7 @@ void Coordinator::rejoin_static(Group& group, RequestId id, const JoinRequest& r
   timers_.cancel({group.id(), TimerKind::member, old_id});
   Member& member = group.replace(old_id, std::move(new_id));
   group.update(member, request);
+  if (planted(Planted::static_assignment_lost)) group.assign(member, {});
   start_session(group, member);
   const bool goes_on =
       group.is(GroupState::stable) && group.protocol_name() == group.selected_protocol();

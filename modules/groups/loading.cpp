@@ -5,6 +5,8 @@ module;
 #include <variant>
 #include <vector>
 
+#include "planted.hpp"
+
 module millrace.groups;
 
 import millrace.base;
@@ -31,7 +33,7 @@ void Coordinator::restore(StoredGroup stored) {
   // Offsets have records of their own.
   OffsetTable offsets;
   if (before != nullptr) {
-    offsets = std::move(before->offsets);
+    if (!planted(Planted::group_record_loses_offsets)) offsets = std::move(before->offsets);
     erase(*before);
   }
   Group& group = stored.group ? groups_.emplace(stored.id, *std::move(stored.group)).first->second
@@ -61,7 +63,10 @@ Effects Coordinator::loaded(Now now) {
   phase_ = Phase::active;
   timers_.set({}, now_.monotonic + options_.expiry_interval);
   for (auto& [id, group] : groups_) {
-    for (const auto& [member_id, member] : group.members()) start_session(group, member);
+    if (!planted(Planted::sessions_not_loaded)) {
+      for (const auto& [member_id, member] : group.members()) start_session(group, member);
+    }
+    if (planted(Planted::restart_rebalances) && !group.members().empty()) prepare_rebalance(group);
     // The limit is lower than it was: who joins first stays.
     if (group.members().size() > options_.group_size_max) prepare_rebalance(group);
   }

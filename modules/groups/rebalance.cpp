@@ -5,6 +5,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "planted.hpp"
+
 module millrace.groups;
 
 import millrace.base;
@@ -36,7 +38,7 @@ void Coordinator::prepare_rebalance(Group& group) {
     set_timer(group, TimerKind::join, "", options_.initial_rebalance_delay);
   } else if (group.all_have_joined()) {
     complete_join(group);
-  } else {
+  } else if (!planted(Planted::rebalance_without_end)) {
     set_timer(group, TimerKind::join, "", group.rebalance_timeout());
   }
 }
@@ -65,6 +67,7 @@ void Coordinator::complete_join(Group& group) {
   // Static members may come back within their session; others are out.
   std::vector<std::string> late;
   for (const auto& [id, member] : group.members()) {
+    if (planted(Planted::late_member_kept)) break;
     if (!member.join && !member.instance_id) late.push_back(id);
   }
   for (const std::string& id : late) remove_member(group, group.member(id));
@@ -91,6 +94,7 @@ void Coordinator::complete_join(Group& group) {
     member.is_new = false;
     group.set_pending_sync(member, true);
   }
+  if (planted(Planted::assignment_without_end)) return;
   set_timer(group, TimerKind::sync, "", group.rebalance_timeout());
 }
 
@@ -105,6 +109,7 @@ void Coordinator::expire_pending_sync(Group& group) {
 }
 
 void Coordinator::expire_session(Group& group, const std::string& member_id) {
+  if (planted(Planted::silent_member_kept)) return;
   if (group.is_pending(member_id)) {
     group.remove(member_id);
     return complete_join_if_all_joined(group);
