@@ -178,5 +178,20 @@ TEST(OffsetDelete, needs_a_group_and_of_other_kinds_an_empty_one) {
   EXPECT_EQ(bench.reply<OffsetDeleteReply>(bench.ask(deletion("orders"))).error, ErrorCode::none);
 }
 
+TEST(Fetching, of_a_group_that_was_deleted_and_is_made_anew_waits_for_the_deletion) {
+  Bench bench;
+  CommitRequest commit;
+  commit.group = "g";
+  commit.topics = {{"orders", {}, {{PartitionIndex(0), Offset(1), no_leader_epoch, ""}}}};
+  bench.ask(std::move(commit));
+  bench.hold_commits();
+  bench.ask(DeleteRequest{{"g"}});
+  bench.join({.ask_twice = true});
+  const RequestId fetch = bench.ask(FetchRequest{"g", {}});
+  EXPECT_FALSE(bench.answered(fetch)) << "were the deletion lost, the offset would be back";
+  bench.commit_all();
+  EXPECT_TRUE(bench.reply<FetchReply>(fetch).topics.empty());
+}
+
 }  // namespace
 }  // namespace millrace::groups

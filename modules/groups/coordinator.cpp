@@ -116,7 +116,10 @@ bool Coordinator::has_room_for_group() const {
 }
 
 Group& Coordinator::create(const std::string& group) {
-  return groups_.try_emplace(group, group).first->second;
+  Group& made = groups_.try_emplace(group, group).first->second;
+  // There may have been one of that name, whose end is not committed yet.
+  made.written = std::max(made.written, group_erased_);
+  return made;
 }
 
 void Coordinator::erase(Group& group) {

@@ -62,16 +62,20 @@ void Clients::die(Client& client) {
 }
 
 void Clients::leave(Client& client) {
-  world_.send(LeaveRequest{client.group, {{client.member, client.instance}}});
+  world_.send(LeaveRequest{client.group, {{client.member, client.instance}}}, {}, &client.met);
   die(client);
 }
 
 template <class OneReply, class OneRequest>
 void Clients::ask(Client& client, OneRequest request) {
   const std::uint64_t attempt = client.attempt;
-  world_.send(std::move(request), [this, &client, attempt](const Reply& reply) {
-    if (client.attempt == attempt && !client.stands_still) on(client, std::get<OneReply>(reply));
-  });
+  world_.send(
+      std::move(request),
+      [this, &client, attempt](const Reply& reply) {
+        const bool is_mine = client.attempt == attempt && !client.stands_still;
+        if (is_mine) on(client, std::get<OneReply>(reply));
+      },
+      &client.met);
 }
 
 void Clients::join(Client& client) {
@@ -147,12 +151,14 @@ void Clients::on(Client& client, const SyncReply& reply) {
 void Clients::heartbeat(Client& client) {
   const std::uint64_t attempt = client.attempt;
   if (!client.stands_still) {
-    world_.send(HeartbeatRequest{client.group, client.generation, client.member, client.instance},
-                [this, &client, attempt](const Reply& reply) {
-                  const ErrorCode error = std::get<HeartbeatReply>(reply).error;
-                  const bool is_mine = client.attempt == attempt && !client.stands_still;
-                  if (is_mine && error != ErrorCode::none) on(client, error);
-                });
+    world_.send(
+        HeartbeatRequest{client.group, client.generation, client.member, client.instance},
+        [this, &client, attempt](const Reply& reply) {
+          const ErrorCode error = std::get<HeartbeatReply>(reply).error;
+          const bool is_mine = client.attempt == attempt && !client.stands_still;
+          if (is_mine && error != ErrorCode::none) on(client, error);
+        },
+        &client.met);
   }
   world_.after(heartbeat_interval, [this, &client, attempt] {
     if (client.attempt == attempt) heartbeat(client);

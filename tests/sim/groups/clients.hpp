@@ -25,6 +25,7 @@ struct Client {
   double is_busy = 0;         // how often it has other things to do than to join or to fetch
   Duration busy_until{};      // while it heartbeats
   std::uint64_t attempt = 0;  // what belongs to an earlier one is not heard
+  std::uint64_t met = 0;      // the newest coordinator that it has reached
   std::string member;
   Generation generation = no_generation;
   std::vector<std::string> members;  // as a leader was told

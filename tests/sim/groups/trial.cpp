@@ -132,7 +132,7 @@ class Trial {
       }
       case 2: {
         // Assigns, and is not the one who may.
-        if (!client.members.empty() || client.generation == no_generation) return;
+        if (!client.members.empty() || client.state != Client::State::stable) return;
         SyncRequest request;
         request.group = client.group;
         request.generation = client.generation;

@@ -186,10 +186,10 @@ void World::compare_with_log() {
   reference_.compare(process_->coordinator, replayed());
 }
 
-void World::send(Request request, OnReply on_reply) {
+void World::send(Request request, OnReply on_reply, std::uint64_t* met) {
   if (random_.chance(weather_.loss)) return;
   after(draw(weather_.delay_max),
-        [this, request = std::move(request), on_reply] { deliver(request, on_reply); });
+        [this, request = std::move(request), on_reply, met] { deliver(request, on_reply, met); });
 }
 
 void World::give_number(Request& request) {
@@ -201,8 +201,10 @@ void World::give_number(Request& request) {
   }
 }
 
-void World::deliver(Request request, const OnReply& on_reply) {
-  Process& process = old_process_ && random_.chance(0.4) ? *old_process_ : *process_;
+void World::deliver(Request request, const OnReply& on_reply, std::uint64_t* met) {
+  const bool may_be_old = old_process_ && (met == nullptr || *met <= old_process_->number);
+  Process& process = may_be_old && random_.chance(0.4) ? *old_process_ : *process_;
+  if (met != nullptr) *met = process.number;
   const RequestId id(++requests_);
   give_number(request);
   joins_ += std::holds_alternative<JoinRequest>(request) ? 1u : 0u;

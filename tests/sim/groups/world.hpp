@@ -53,8 +53,9 @@ class World {
   void after(Duration delay, std::function<void()> action);
 
   // Mostly to the coordinator of now. Its answer may never come. What is committed is numbered when
-  // it arrives, so that later offsets are higher.
-  void send(Request request, OnReply on_reply = {});
+  // it arrives, so that later offsets are higher. `met` is the newest coordinator that the sender
+  // has reached: it does not go back to one before that.
+  void send(Request request, OnReply on_reply = {}, std::uint64_t* met = nullptr);
 
   // Another one follows: of what was appended and is not committed some first part stays.
   void crash();
@@ -104,7 +105,7 @@ class World {
   void loaded(std::uint64_t number, Process& process);
   void keep_some();
   void write(Records records);
-  void deliver(Request request, const OnReply& on_reply);
+  void deliver(Request request, const OnReply& on_reply, std::uint64_t* met);
   void give_number(Request& request);
   void carry_out(Process& process, Effects effects, const std::string& deleted = "");
   void commit_one(std::uint64_t number);
