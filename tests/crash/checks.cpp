@@ -168,6 +168,13 @@ namespace {
 
 }  // namespace
 
+void Comparison::require_producers(const std::vector<ProducerSnapshotEntry>& right,
+                                   const std::string& when) const {
+  const auto known = machine_.log->producers().snapshot_entries();
+  if (known == right) return;
+  differ("{} the producers are known as{}\nand are{}", when, text_of(known), text_of(right));
+}
+
 void Comparison::compare_producers() {
   const auto known = machine_.log->producers().snapshot_entries();
   const auto right = model_.producers().snapshot_entries();

@@ -23,6 +23,9 @@ class Comparison {
   void compare_epochs();
   void compare_producers();
   void compare_transactions(const Found& found);
+  // They are just these.
+  void require_producers(const std::vector<ProducerSnapshotEntry>& right,
+                         const std::string& when) const;
   void compare_all(const Found& found);
 
  private:

@@ -89,6 +89,58 @@ void Trial::compact() {
   compare(cleaned == Cleaned::whole ? Expected::cleaned : Expected::partly_cleaned, Offset(0));
 }
 
+namespace {
+
+struct Snapshot {
+  Offset at{0};
+  std::vector<ProducerSnapshotEntry> producers;
+};
+
+// The newest in the log's directory; that of no producers at 0 without one.
+Task<Snapshot> newest_snapshot(FileSystem& files) {
+  const std::string directory(log_directory);
+  const auto entries = co_await files.list(directory);
+  if (!entries) differ("the log's directory cannot be listed");
+  std::optional<Offset> newest;
+  for (const DirectoryEntry& entry : *entries) {
+    const auto name = parse_segment_file_name(entry.name);
+    const bool is_snapshot = name && name->kind == SegmentFileKind::producer_snapshot &&
+                             name->stage == FileStage::current;
+    if (is_snapshot && (!newest || *newest < name->base_offset)) newest = name->base_offset;
+  }
+  if (!newest) co_return Snapshot();
+  auto producers = co_await load_producer_snapshot(files, directory, *newest);
+  if (!producers) differ("the snapshot at {}: {}", *newest, producers.error().message);
+  co_return Snapshot{.at = *newest, .producers = *std::move(producers)};
+}
+
+}  // namespace
+
+// A log that was cut knows its producers from the newest snapshot that is left, and from the
+// batches behind it: what was cleaned away of those is forgotten. Exactly this, and nothing else.
+// Of the snapshot, which a recovery may have made again, the model says whether it may be so.
+void Trial::forget_what_a_cut_forgets() {
+  if (model_.end() >= cleaned_to_) return;
+  ++coverage_.cut_into_cleaned;
+  cleaned_to_ = model_.end();
+  end_trouble();
+  const std::uint64_t planned = cut_step_;
+  machine_.disk.cut_power_at(0, 0);
+  machine_.drain();
+  if (!well()) return;
+  const Snapshot snapshot = machine_.wait(newest_snapshot(machine_.process->files));
+  trace("  the producers are those of the snapshot at {}", snapshot.at);
+  Comparison comparison(machine_, model_, random_);
+  comparison.require_producers(
+      model_.producers_after(snapshot.producers, snapshot.at),
+      formatted("after a cut at {}, with a snapshot at {},", model_.end(), snapshot.at));
+  if (model_.forget_cleaned_behind(snapshot.at)) ++coverage_.cuts_that_forgot;
+  comparison.compare_producers();
+  if (planned <= machine_.disk.steps()) return;
+  cut_step_ = planned;
+  machine_.disk.cut_power_at(planned, random_.next());
+}
+
 // What takes the place of what is cut is not clean.
 Task<StorageResult<void>> Trial::cut(Offset end, Task<StorageResult<void>> change) {
   const Log& log = *machine_.log;

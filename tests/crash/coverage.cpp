@@ -23,9 +23,10 @@ std::uint64_t Coverage::cuts_during(Action action) const {
 
 std::string Coverage::text() const {
   std::string text = formatted(
-      "{} sequences of {} operations; {} starts, {} kills, {} cleanings, {} times offline, {} "
-      "times short\n",
-      sequences, operations, opened, killed, cleaned, went_offline, ran_short);
+      "{} sequences of {} operations; {} starts, {} kills, {} cleanings, {} cuts into what was "
+      "cleaned, {} of which forgot producers, {} times offline, {} times short\n",
+      sequences, operations, opened, killed, cleaned, cut_into_cleaned, cuts_that_forgot,
+      went_offline, ran_short);
   for (std::size_t i = 0; i < actions; ++i) {
     const auto action = static_cast<Action>(i);
     text += formatted("  {}: {} times, power cut in {}:", name_of(action), done[i],

@@ -31,6 +31,8 @@ struct Coverage {
   std::uint64_t opened = 0;
   std::uint64_t killed = 0;
   std::uint64_t cleaned = 0;
+  std::uint64_t cut_into_cleaned = 0;
+  std::uint64_t cuts_that_forgot = 0;  // of these; what was cleaned away of producers
   std::uint64_t went_offline = 0;
   std::uint64_t ran_short = 0;
   // By what the log was doing and the kind of the step.

@@ -53,6 +53,9 @@ TEST(Crash, leaves_what_was_flushed_and_nothing_that_was_not_appended) {
                             IoKind::rename, IoKind::remove, IoKind::sync_directory}) {
     EXPECT_GT(coverage.cuts_at(kind), 20u) << "the power is never cut at " << name_of(kind);
   }
+  EXPECT_GT(coverage.cut_into_cleaned, coverage.sequences / 50);
+  EXPECT_GT(coverage.cuts_that_forgot, coverage.sequences / 250)
+      << "what a cut forgets of the producers is rarely seen";
   for (std::size_t i = 0; i < actions; ++i) {
     const auto action = static_cast<Action>(i);
     EXPECT_GT(coverage.done[i], 0u) << name_of(action);

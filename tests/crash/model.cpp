@@ -21,21 +21,36 @@ void Model::learn(const Batch& batch) {
                       completed->last_stable_offset});
 }
 
-void Model::rebuild() {
+// The batches that there are, and those of `cleaned`, in the order of the log.
+void Model::learn_all(const std::vector<BatchPtr>& cleaned) {
   producers_.clear();
   aborted_.clear();
-  auto away = cleaned_away_.begin();
+  auto away = cleaned.begin();
   for (const Entry& entry : entries_) {
-    for (; away != cleaned_away_.end() && (*away)->base() <= entry.batch->base(); ++away) {
+    for (; away != cleaned.end() && (*away)->base() <= entry.batch->base(); ++away) {
       learn(**away);
     }
     learn(*entry.batch);
   }
-  for (; away != cleaned_away_.end(); ++away) learn(**away);
+  for (; away != cleaned.end(); ++away) learn(**away);
+}
+
+void Model::rebuild() {
+  std::vector<AbortedTransaction> aborted;
+  if (!forgotten_.empty()) {
+    std::vector<BatchPtr> all;
+    std::merge(cleaned_away_.begin(), cleaned_away_.end(), forgotten_.begin(), forgotten_.end(),
+               std::back_inserter(all),
+               [](const BatchPtr& a, const BatchPtr& b) { return a->base() < b->base(); });
+    learn_all(all);
+    aborted = std::move(aborted_);
+  }
+  learn_all(cleaned_away_);
+  if (!forgotten_.empty()) aborted_ = std::move(aborted);
 }
 
 void Model::forget_cleaned_from(Offset offset) {
-  for (std::vector<BatchPtr>* batches : {&cleaned_away_, &all_cleaned_away_}) {
+  for (std::vector<BatchPtr>* batches : {&cleaned_away_, &all_cleaned_away_, &forgotten_}) {
     std::erase_if(*batches, [&](const BatchPtr& batch) { return batch->base() >= offset; });
   }
 }

@@ -94,6 +94,12 @@ class Model {
   // What was cleaned away is known of its producer only from snapshots that were made before: if
   // what is found was known without some in a row of it, these are forgotten.
   [[nodiscard]] bool forget_cleaned(const std::vector<ProducerSnapshotEntry>& known);
+  // Who knew these there, and then reads what is left behind it, knows those.
+  [[nodiscard]] std::vector<ProducerSnapshotEntry> producers_after(
+      const std::vector<ProducerSnapshotEntry>& snapshot, Offset at);
+  // After a cut, the same for all producers: of what was cleaned away from there on nothing is
+  // known any more. Whether there was something.
+  [[nodiscard]] bool forget_cleaned_behind(Offset snapshot);
   // If the log was to begin anew, more than once: some in a row may be all that is known.
   [[nodiscard]] bool forget_all_but(const std::vector<ProducerSnapshotEntry>& known);
   // After a stop in order: all of it is there.
@@ -108,6 +114,7 @@ class Model {
   [[nodiscard]] std::vector<Entry> without_all_but(std::size_t first, std::size_t last,
                                                    std::size_t below) const;
   void learn(const Batch& batch);
+  void learn_all(const std::vector<BatchPtr>& cleaned);
   [[nodiscard]] bool is_aborted(const Batch& batch) const;
   [[nodiscard]] bool is_last_of_producer(const Batch& batch) const;
   [[nodiscard]] Entry after_cleaning(const Entry& entry, const Batch& found);
@@ -120,6 +127,8 @@ class Model {
   // Batches that cleaning has left out, and markers that it has left without what they say.
   std::vector<BatchPtr> all_cleaned_away_;
   std::vector<BatchPtr> cleaned_away_;  // of these, what is known of their producers
+  // Of what was known of them before a cut transactions may still be told.
+  std::vector<BatchPtr> forgotten_;
   std::optional<Cleaning> cleaning_;
   Offset start_{0};
   Offset end_{0};

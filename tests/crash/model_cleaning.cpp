@@ -136,6 +136,31 @@ bool Model::forget_cleaned_of(ProducerId producer, const Entries& known) {
   return false;
 }
 
+Entries Model::producers_after(const Entries& snapshot, Offset at) {
+  ProducerStates states(budget_);
+  // Nobody expires: the snapshot is as old as the log.
+  states.restore(snapshot, Timestamp(0), std::numeric_limits<std::int64_t>::max());
+  for (const Entry& entry : entries_) {
+    if (entry.gone || entry.batch->base() < at) continue;
+    static_cast<void>(add_to_producers(states, entry.batch->view(), decompressor_));
+  }
+  return states.snapshot_entries();
+}
+
+bool Model::forget_cleaned_behind(Offset snapshot) {
+  const auto is_behind = [&](const BatchPtr& batch) { return batch->base() >= snapshot; };
+  bool forgets = false;
+  for (const BatchPtr& batch : cleaned_away_) {
+    if (!is_behind(batch)) continue;
+    insert_batch(forgotten_, batch);
+    forgets = true;
+  }
+  std::erase_if(cleaned_away_, is_behind);
+  std::erase_if(all_cleaned_away_, is_behind);
+  rebuild();
+  return forgets;
+}
+
 bool Model::forget_cleaned(const Entries& known) {
   const std::vector<BatchPtr> all = cleaned_away_;
   const Entries before = producers_.snapshot_entries();

@@ -129,6 +129,7 @@ class Trial {
   // compaction.cpp
   enum class Cleaned : std::uint8_t { nothing, in_part, whole };
   void compact();
+  void forget_what_a_cut_forgets();
   [[nodiscard]] CleaningBounds cleaning_bounds() const;
   [[nodiscard]] Task<StorageResult<void>> clean(Cleaned& cleaned);
   [[nodiscard]] Task<StorageResult<void>> cut(Offset end, Task<StorageResult<void>> change);
