@@ -36,6 +36,11 @@ Task<Response> refuse(std::string reason) {
   co_return Response::close(std::move(reason));
 }
 
+// Answered here, after a question to the controllers.
+bool is_asked_of_controllers(ApiKey key) {
+  return key == ApiKey::init_producer_id || key == ApiKey::describe_quorum;
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(const HandlerSurroundings& around, const RequestPorts& ports,
@@ -69,11 +74,12 @@ Task<void> Dispatcher::stop() {
 Task<Response> Dispatcher::route(Request request, const ApiRule& rule) {
   switch (rule.route) {
     case Route::here:
-      return answer_here(std::move(request));
+      return is_asked_of_controllers(rule.key) ? answer_with_others(std::move(request))
+                                               : answer_here(std::move(request));
     case Route::data:
       // Produce tells the quotas itself.
       return rule.key == ApiKey::produce ? ports_.data.produce(std::move(request))
-                                         : query_data(std::move(request));
+                                         : answer_with_others(std::move(request));
     case Route::fetch:
       return ports_.fetches.fetch(std::move(request));
     case Route::group:
@@ -84,20 +90,24 @@ Task<Response> Dispatcher::route(Request request, const ApiRule& rule) {
   return forward_to_controller(std::move(request), around_, log_);
 }
 
-// What such a request takes of threads nobody knows, because it waits for other shards. Who has
-// used too much by other requests is held back nevertheless.
-Task<Response> Dispatcher::query_data(Request request) {
+// What such a request takes of threads nobody knows. Who has used too much by other requests is
+// held back nevertheless.
+Task<Response> Dispatcher::answer_with_others(Request request) {
   const auto session = request.context.session;
   const std::string client_id(request.context.client_id);
-  Response response = co_await route_data(std::move(request));
+  Response response = co_await ask_others(std::move(request));
   const Duration throttle = around_.quotas.record(*session, client_id, security::QuotaKind::request,
                                                   0, around_.executor.clock().now());
   co_await hold_back(around_, throttle);
   co_return response;
 }
 
-Task<Response> Dispatcher::route_data(Request request) {
+Task<Response> Dispatcher::ask_others(Request request) {
   switch (request.context.api->key) {
+    case ApiKey::init_producer_id:
+      return init_producer_id(std::move(request), producer_ids_, around_);
+    case ApiKey::describe_quorum:
+      return broker::describe_quorum(std::move(request), around_);
     case ApiKey::list_offsets:
       return ports_.data.list_offsets(std::move(request));
     case ApiKey::delete_records:
@@ -108,20 +118,12 @@ Task<Response> Dispatcher::route_data(Request request) {
       return ports_.data.describe_log_dirs(std::move(request));
     default:
       check(request.context.api->key == ApiKey::describe_producers,
-            "only these requests are for the partitions");
+            "only these requests wait for others");
       return ports_.data.describe_producers(std::move(request));
   }
 }
 
 Task<Response> Dispatcher::answer_here(Request request) {
-  switch (request.context.api->key) {
-    case ApiKey::init_producer_id:
-      co_return co_await init_producer_id(std::move(request), producer_ids_, around_);
-    case ApiKey::describe_quorum:
-      co_return co_await broker::describe_quorum(std::move(request), around_);
-    default:
-      break;
-  }
   const Clock& clock = around_.executor.clock();
   const MonotonicTime begun = clock.now();
   Response response = answer_at_once(request);

@@ -38,8 +38,8 @@ class Dispatcher final : public RequestHandler {
 
  private:
   [[nodiscard]] Task<Response> route(Request request, const ApiRule& rule);
-  [[nodiscard]] Task<Response> route_data(Request request);
-  [[nodiscard]] Task<Response> query_data(Request request);
+  [[nodiscard]] Task<Response> answer_with_others(Request request);
+  [[nodiscard]] Task<Response> ask_others(Request request);
   [[nodiscard]] Task<Response> answer_here(Request request);
   [[nodiscard]] Response answer_at_once(const Request& request);
   [[nodiscard]] Response api_versions(const Request& request);
