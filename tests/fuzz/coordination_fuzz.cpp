@@ -1,4 +1,5 @@
-// Whatever bytes a peer sends: a message or an error.
+// What a wrong broker sends to a coordinator, or a wrong coordinator to a broker: a message or an
+// error. What was read can be written and read again.
 #include <cstddef>
 #include <cstdint>
 
