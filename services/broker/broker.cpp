@@ -126,8 +126,8 @@ void Broker::make_host() {
   }
   host_ = std::make_unique<PartitionHost>(
       std::move(host_shards),
-      HostOptions{self_, config_, storage::manager_options(*config_), random_.next()}, random_,
-      process_.metrics(), *this, log_);
+      HostOptions{self_, config_, storage_options_of(*config_, descriptor_limit()), random_.next()},
+      random_, process_.metrics(), *this, log_);
   host_->on_leadership([this](const LeadershipChange& change) { take_leadership(change); });
   state_.emplace(home(), *host_);
 }

@@ -1,4 +1,6 @@
 module;
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +15,7 @@ import millrace.broker.connections;
 import millrace.config;
 import millrace.ipc.rpc;
 import millrace.metadata;
+import millrace.storage.manager;
 
 namespace millrace::broker {
 
@@ -36,6 +39,13 @@ std::vector<metadata::Endpoint> endpoints_of(const std::vector<ListenerEndpoint>
                          static_cast<std::int16_t>(listener.protocol)});
   }
   return endpoints;
+}
+
+storage::ManagerOptions storage_options_of(const config::ServerConfig& config,
+                                           std::size_t descriptors) {
+  storage::ManagerOptions options = storage::manager_options(config);
+  options.open_files_max = std::min(options.open_files_max, descriptors / 2);
+  return options;
 }
 
 }  // namespace millrace::broker

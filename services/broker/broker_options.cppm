@@ -1,5 +1,6 @@
 // What the process is told by its configuration, in the words of its parts.
 module;
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@ import millrace.broker.cluster;
 import millrace.broker.connections;
 import millrace.config;
 import millrace.ipc.rpc;
+import millrace.storage.manager;
 
 export namespace millrace::broker {
 
@@ -26,5 +28,10 @@ inline constexpr std::size_t request_memory_bytes = 512 * mebibyte;
 // As the broker registers them, once it listens.
 [[nodiscard]] std::vector<metadata::Endpoint> endpoints_of(
     const std::vector<ListenerEndpoint>& listeners);
+
+// Of what the process may have open, files that stay open take half at the most: connections, and
+// files that are open for a moment, need the rest.
+[[nodiscard]] storage::ManagerOptions storage_options_of(const config::ServerConfig& config,
+                                                         std::size_t descriptors);
 
 }  // namespace millrace::broker

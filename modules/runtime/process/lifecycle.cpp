@@ -181,6 +181,12 @@ std::uint64_t fresh_seed() {
   return (std::uint64_t{device()} << 32) | device();
 }
 
+std::size_t descriptor_limit() {
+  rlimit limit{};
+  check(::getrlimit(RLIMIT_NOFILE, &limit) == 0, "every process has a limit of descriptors");
+  return static_cast<std::size_t>(limit.rlim_cur);
+}
+
 void Process::ready(std::string_view status) const {
   parts_.log.info("ready: {}", status);
   parts_.notifier.ready(status);

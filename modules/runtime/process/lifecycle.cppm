@@ -2,6 +2,7 @@
 // them.
 module;
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -71,6 +72,9 @@ class Process {
 
 // Another one in each process: for ids that nobody else draws, and for jitter. Never for secrets.
 [[nodiscard]] std::uint64_t fresh_seed();
+
+// How many descriptors this process may have open.
+[[nodiscard]] std::size_t descriptor_limit();
 
 // Starts the service's parts, says ready(), waits for the stop, and ends what it started. What it
 // started on shards has ended when it returns. An error ends the process with ExitCode::failure.
