@@ -55,6 +55,8 @@ class Reference {
                 Timestamp now, Milliseconds retention);
   // After each event. `now` is the time at which all timers up to now have fired.
   void look_at(std::uint64_t coordinator, const Coordinator& state, MonotonicTime now);
+  // A group that is made anew counts its generations anew.
+  void forget(std::uint64_t coordinator, const Coordinator& state);
   // Who knows only the records has the same offsets, and of settled groups all that is stored.
   void compare(const Coordinator& state, const Coordinator& replayed);
   // A member was heard; a coordinator has loaded.

@@ -21,12 +21,14 @@ void Reference::look_at(std::uint64_t coordinator, const Coordinator& state, Mon
     look_at_stage(coordinator, group, now);
   }
   expect(bytes == state.state_bytes(), "bytes are counted wrongly");
-  // One that is made anew counts its generations anew.
-  std::erase_if(told_, [&](const auto& told) {
-    return told.first.first == coordinator && !state.groups().contains(told.first.second.first);
-  });
   std::erase_if(stages_, [&](const auto& stage) {
     return stage.first.first != coordinator || !state.groups().contains(stage.first.second);
+  });
+}
+
+void Reference::forget(std::uint64_t coordinator, const Coordinator& state) {
+  std::erase_if(told_, [&](const auto& told) {
+    return told.first.first == coordinator && !state.groups().contains(told.first.second.first);
   });
 }
 

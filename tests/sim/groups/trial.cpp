@@ -127,7 +127,7 @@ class Trial {
       }
       case 1: {
         JoinRequest request = join_of(client, world_.random());
-        request.instance_id = choice_.chance(0.5) ? std::nullopt : std::optional<std::string>("x");
+        request.instance_id = "x";
         return world_.send(std::move(request));
       }
       case 2: {

@@ -259,6 +259,7 @@ void World::carry_out(Process& process, Effects effects, const std::string& dele
     open_.erase(open);
   }
   if (coordinator.phase() != Phase::active) return;
+  reference_.forget(number, coordinator);
   if (!process.is_fenced) reference_.look_at(number, coordinator, clock().monotonic);
   const std::uint64_t timer = ++process.timer;
   if (!effects.deadline) return;
