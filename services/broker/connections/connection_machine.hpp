@@ -124,6 +124,7 @@ struct MachineOptions {
   ConnectionOptions connections = {};
   std::uint32_t connections_max = 1000;
   std::uint32_t connections_per_address_max = 1000;
+  std::uint32_t connections_per_second_max = unlimited_rate;
 };
 
 inline SocketAddress broker_address() {
@@ -162,6 +163,7 @@ class ConnectionMachine {
     ListenersPlan plan;
     plan.connections_max = options.connections_max;
     plan.connections_per_address_max = options.connections_per_address_max;
+    plan.connections_per_second_max = options.connections_per_second_max;
     ListenerPlan listener;
     listener.name = "PLAINTEXT";
     listener.host = "127.0.0.1";

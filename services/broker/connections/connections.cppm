@@ -2,6 +2,7 @@
 // Start with :request, then :listeners and :connection.
 export module millrace.broker.connections;
 
+export import :accept_pace;
 export import :answer_line;
 export import :connection;
 export import :connection_limits;

@@ -187,6 +187,24 @@ TEST(ConnectionLimits, a_connection_above_max_connections_per_ip_is_closed_at_on
   EXPECT_EQ(machine.lines_with("refused: max.connections.per.ip is reached"), 1u);
 }
 
+TEST(ConnectionLimits, connections_that_come_too_fast_wait_and_are_not_refused) {
+  ConnectionMachine machine({.connections_per_second_max = 2});
+  machine.run([](ConnectionMachine& m) -> Task<void> {
+    const MonotonicTime begun = m.executor.clock().now();
+    std::vector<std::unique_ptr<ByteStream>> streams;
+    for (std::int32_t i = 0; i < 5; ++i) {
+      streams.push_back(co_await m.connect());
+      EXPECT_TRUE(co_await send_bytes(*streams.back(), heartbeat_bytes(i)));
+      EXPECT_EQ(co_await receive_correlation(*streams.back()), i);
+      const Duration passed = m.executor.clock().now() - begun;
+      // Two at once, and then one in half a second.
+      EXPECT_GE(passed, 500ms * std::max(0, i - 1)) << "connection " << i;
+      EXPECT_LT(passed, 500ms * std::max(1, i)) << "connection " << i;
+    }
+  }(machine));
+  EXPECT_GE(machine.lines_with("PLAINTEXT makes connections wait"), 1u);
+}
+
 TEST(ConnectionLimits, count_by_broker_listener_and_address) {
   const auto at = [](const char* host, std::uint16_t port) {
     return address_from_string(host, Port(port)).value();

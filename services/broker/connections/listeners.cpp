@@ -57,6 +57,7 @@ Listeners::Listeners(Shard& home, ListenersPlan plan, std::vector<ShardConnectio
       plan_(std::move(plan)),
       shards_(std::move(shards)),
       limits_(plan_),
+      pace_(plan_),
       log_(log.child("listeners")),
       peer_log_(log_, home.clock()) {
   for (const ConnectionLimit limit :
@@ -92,8 +93,7 @@ Result<void> Listeners::bind(std::size_t index, Network& network) {
       continue;
     }
     endpoint.bound.push_back((*socket)->address());
-    bound_.push_back(
-        std::make_unique<Bound>(Bound{.listener = index, .socket = std::move(*socket)}));
+    bound_.push_back(std::make_unique<Bound>(index, std::move(*socket), home_.loop()));
     if (listener.host.empty()) break;
   }
   if (endpoint.bound.empty()) return failure(*first_error);
@@ -118,6 +118,26 @@ void Listeners::follow(const config::ServerConfig& config) {
     return;
   }
   limits_.set(plan_);
+  pace_.set(plan_);
+  pace_changed();
+}
+
+void Listeners::pace_changed() {
+  for (const auto& bound : bound_) bound->pace_changed.set();
+}
+
+// Until the next connection may be taken, or the end.
+Task<void> Listeners::keep_pace(Bound& bound) {
+  bool is_told = false;
+  while (!is_stopping_) {
+    const MonotonicTime next = pace_.next(bound.listener);
+    if (next <= home_.clock().now()) co_return;
+    if (!std::exchange(is_told, true)) {
+      peer_log_.warning("{} makes connections wait: max.connection.creation.rate is reached",
+                        plan_.listeners[bound.listener].name);
+    }
+    static_cast<void>(co_await bound.pace_changed.wait(next));
+  }
 }
 
 bool Listeners::admits(std::size_t listener, const SocketAddress& peer) {
@@ -132,6 +152,7 @@ bool Listeners::admits(std::size_t listener, const SocketAddress& peer) {
 Task<void> Listeners::accept(Bound& bound) {
   const std::size_t listener = bound.listener;
   while (true) {
+    co_await keep_pace(bound);
     auto accepted = co_await bound.socket->accept();
     if (!accepted) {
       if (accepted.error().fault == StreamFault::closed) co_return;
@@ -139,6 +160,7 @@ Task<void> Listeners::accept(Bound& bound) {
                  describe(accepted.error(), bound.socket->address()));
       co_return;
     }
+    pace_.took(listener, home_.clock().now());
     const SocketAddress peer = (*accepted)->peer();
     if (!admits(listener, peer)) continue;
     NewConnection connection{
@@ -159,7 +181,9 @@ Task<void> Listeners::stop_shard(ShardIndex shard, Duration drain_max) {
 }
 
 Task<void> Listeners::stop(Duration drain_max) {
+  is_stopping_ = true;
   for (const auto& bound : bound_) bound->socket->close();
+  pace_changed();
   co_await accepting_.wait();
   for (std::uint32_t i = 0; i < home_.shard_count(); ++i) {
     stopping_.start(stop_shard(ShardIndex(i), drain_max));

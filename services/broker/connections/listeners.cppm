@@ -18,6 +18,7 @@ import millrace.runtime.shard;
 import millrace.runtime.streams;
 import millrace.security;
 import millrace.telemetry;
+import :accept_pace;
 import :connection_limits;
 import :limits;
 import :metrics;
@@ -63,14 +64,20 @@ class Listeners {
 
  private:
   struct Bound {
-    std::size_t listener = 0;  // in the plan
+    Bound(std::size_t l, std::unique_ptr<Listener> s, Executor& executor)
+        : listener(l), socket(std::move(s)), pace_changed(executor) {}
+
+    std::size_t listener;  // in the plan
     std::unique_ptr<Listener> socket;
+    AsyncSignal pace_changed;
   };
 
   Listeners(Shard& home, ListenersPlan plan, std::vector<ShardConnections*> shards,
             telemetry::Family<telemetry::Counter> refused, const Logger& log);
   [[nodiscard]] Result<void> bind(std::size_t index, Network& network);
   Task<void> accept(Bound& bound);
+  Task<void> keep_pace(Bound& bound);
+  void pace_changed();
   [[nodiscard]] bool admits(std::size_t listener, const SocketAddress& peer);
   [[nodiscard]] Task<void> stop_shard(ShardIndex shard, Duration drain_max);
 
@@ -78,12 +85,14 @@ class Listeners {
   ListenersPlan plan_;
   std::vector<ShardConnections*> shards_;
   ConnectionLimits limits_;
+  AcceptPace pace_;
   std::vector<telemetry::Counter> refused_;  // by ConnectionLimit, without none
   Logger log_;
   LimitedLogger peer_log_;
   std::vector<ListenerEndpoint> endpoints_;
   std::vector<std::unique_ptr<Bound>> bound_;
   std::uint32_t next_shard_ = 0;
+  bool is_stopping_ = false;
   TaskGroup accepting_;
   TaskGroup stopping_;
 };

@@ -106,9 +106,13 @@ Result<void> read_limits(const config::ServerConfig& config, const NameLookup& l
   plan.connections_max = static_cast<std::uint32_t>(config.get<"max.connections">());
   plan.connections_per_address_max =
       static_cast<std::uint32_t>(config.get<"max.connections.per.ip">());
+  plan.connections_per_second_max =
+      static_cast<std::uint32_t>(config.get<"max.connection.creation.rate">());
   for (ListenerPlan& listener : plan.listeners) {
     listener.connections_max =
         static_cast<std::uint32_t>(config.get_for<"max.connections">(listener.name));
+    listener.connections_per_second_max =
+        static_cast<std::uint32_t>(config.get_for<"max.connection.creation.rate">(listener.name));
   }
   return read_overrides(config, lookup, plan);
 }

@@ -30,6 +30,9 @@ struct ConnectionOptions {
 
 [[nodiscard]] ConnectionOptions connection_options(const config::ServerConfig& config);
 
+// Of connections in a second.
+inline constexpr std::uint32_t unlimited_rate = 2'147'483'647;
+
 // One name of `listeners`, with what stands for it elsewhere in the configuration.
 struct ListenerPlan {
   std::string name;
@@ -40,6 +43,7 @@ struct ListenerPlan {
   std::string advertised_host;
   Port advertised_port{0};  // 0: the one that is listened at
   std::uint32_t connections_max = 0;
+  std::uint32_t connections_per_second_max = unlimited_rate;
 };
 
 struct ListenersPlan {
@@ -47,6 +51,7 @@ struct ListenersPlan {
   ListenOptions sockets;
   std::uint32_t connections_max = 0;
   std::uint32_t connections_per_address_max = 0;
+  std::uint32_t connections_per_second_max = unlimited_rate;  // of all listeners together
   // By the bytes of the address, for which see SocketAddress; the port is 0.
   std::map<SocketAddress, std::uint32_t> address_overrides;
   // What names of hosts in the overrides stood for at the start.
