@@ -29,7 +29,7 @@ inline constexpr std::size_t topics_in_creation_max = 1000;
 // partition is never cleaned, and each start of a coordinator reads the old commits in it.
 inline constexpr std::size_t group_segment_bytes_default = 4 * mebibyte;
 // What was cleaned away does not stay on the disk as long as in topics that others read.
-inline constexpr std::chrono::milliseconds group_delete_delay = std::chrono::seconds{1};
+inline constexpr std::chrono::milliseconds group_delete_delay{100};
 
 struct NewTopic {
   std::string name;

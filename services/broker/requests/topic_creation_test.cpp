@@ -185,7 +185,7 @@ TEST(TopicCreation, gives_the_state_topic_of_groups_its_settings) {
                           .replication_factor = 1,
                           .settings = {{"cleanup.policy", "compact"},
                                        {"compression.type", "producer"},
-                                       {"file.delete.delay.ms", "1000"},
+                                       {"file.delete.delay.ms", "100"},
                                        {"segment.bytes", "2000000"}}};
   EXPECT_EQ(group_topic(*config, 3), expected);
   EXPECT_EQ(group_topic(*config, 0).replication_factor, 1);
