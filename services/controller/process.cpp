@@ -96,6 +96,7 @@ struct Running {
   std::unique_ptr<Service> service{};
   std::unique_ptr<rpc::ControllerServer> rpc_server{};
   std::optional<Error> failure{};
+  Uuid cluster_id{};  // for the thread that is not the shard's: the image is the quorum's own
 };
 
 // Whether the directory is that of this controller.
@@ -176,6 +177,7 @@ Task<Result<void>> serve(Running& running, Shard& here) {
                                              std::move(listen), process.log().child("rpc"));
   if (!server) co_return failure(std::move(server).error());
   running.rpc_server = *std::move(server);
+  running.cluster_id = running.quorum->image()->cluster_id();
   co_return Result<void>();
 }
 
@@ -211,8 +213,8 @@ Result<void> run_controller(Process& process) {
       process.shards().run_on(home, [&](Shard& here) { return serve(running, here); });
   if (result) {
     process.ready(formatted("controller {} of cluster {} at {}:{}", running.plan.self.value(),
-                            to_string(running.quorum->image()->cluster_id()),
-                            running.plan.address.host, running.rpc_server->port()));
+                            to_string(running.cluster_id), running.plan.address.host,
+                            running.rpc_server->port()));
     process.wait_for_stop();
     if (running.failure) result = failure(*running.failure);
   }
