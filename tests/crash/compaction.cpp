@@ -120,9 +120,12 @@ Task<Snapshot> newest_snapshot(FileSystem& files) {
 // batches behind it: what was cleaned away of those is forgotten. Exactly this, and nothing else.
 // Of the snapshot, which a recovery may have made again, the model says whether it may be so.
 void Trial::forget_what_a_cut_forgets() {
-  if (model_.end() >= cleaned_to_) return;
-  ++coverage_.cut_into_cleaned;
-  cleaned_to_ = model_.end();
+  const bool is_in_cleaned = model_.end() < cleaned_to_;
+  // What is left of what was cleaned is then in the last segment, and read again at each cut there.
+  was_cut_in_cleaned_ = was_cut_in_cleaned_ || is_in_cleaned;
+  if (!was_cut_in_cleaned_) return;
+  if (is_in_cleaned) ++coverage_.cut_into_cleaned;
+  cleaned_to_ = std::min(cleaned_to_, model_.end());
   end_trouble();
   const std::uint64_t planned = cut_step_;
   machine_.disk.cut_power_at(0, 0);

@@ -146,6 +146,7 @@ class Trial {
   std::size_t changes_ = 0;  // rolls, truncations, cleanings
   LeaderEpoch epoch_{0};
   Offset cleaned_to_{0};
+  bool was_cut_in_cleaned_ = false;
   bool ahead_was_wrong_ = false;  // about what the log knows of its producers
   std::uint64_t cut_step_ = 0;
   std::optional<IoKind> kind_to_cut_;
