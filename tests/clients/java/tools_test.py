@@ -91,6 +91,8 @@ class Tools(unittest.TestCase):
         self.assertRegex(identity, r"Cluster ID: \S{22}")
         versions = self.tool("BrokerApiVersionsCommand")
         self.assertIn("Produce(0)", versions)
+        features = self.tool("FeatureCommand", "describe")
+        self.assertRegex(features, r"metadata\.version\s.*FinalizedVersionLevel: 4\.3-IV0\s")
 
     def test_measure(self):
         topic = self.create(2)
