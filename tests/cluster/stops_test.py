@@ -62,7 +62,8 @@ class StopsTest(unittest.TestCase):
             os.kill(broker, signal.SIGTERM)
             wait_until(lambda: cluster.process_of("broker") != broker, cluster.explanation())
         self.assertTrue(stands_still(controller))
-        self.assertIn("broker-1 ended with exit code 0", "".join(cluster.errors))
+        wait_until(lambda: "broker-1 ended with exit code 0" in "".join(cluster.errors),
+                   cluster.explanation())
         self.assert_stopped_in_order(cluster, "broker")
         # The next broker asks the controller first, and so has not taken it away.
         marker = cluster.directory / "data/broker-1/log/.kafka_cleanshutdown"
