@@ -76,6 +76,11 @@ class LocalCluster:
             said += f"--- {log.name}\n" + "\n".join(lines) + "\n"
         return said
 
+    def log_of(self, service):
+        """All that the processes of the service have written."""
+        logs = sorted((self.directory / "data/logs").glob(f"{service}*.log"))
+        return "".join(log.read_text(encoding="utf-8", errors="replace") for log in logs)
+
     def stop(self):
         """SIGTERM; gives the exit code."""
         self.process.send_signal(signal.SIGTERM)

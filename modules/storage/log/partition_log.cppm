@@ -66,7 +66,8 @@ struct ReadRequest {
   // Records from here on are not given: the high watermark, the last stable offset, or end().
   Offset up_to;
   std::uint64_t bytes_max = 0;
-  // A first batch that is larger is given all the same.
+  // A first batch that is larger is given all the same, and whatever number of files is in use.
+  // Without this, nothing is given when those are too many.
   bool at_least_one_batch = true;
 };
 

@@ -148,6 +148,9 @@ Task<StorageResult<std::optional<LogSlice>>> Log::read_segment(std::shared_ptr<S
   }
   auto lease = segment->open_log_now();
   if (!lease) {
+    if (!request.at_least_one_batch && context_.segments.open_files.crowded()) {
+      co_return Found(LogSlice());
+    }
     auto opened = co_await segment->open_log();
     if (!opened) co_return failure(opened.error());
     lease = std::move(*opened);

@@ -86,6 +86,25 @@ TEST(Reading, gives_nothing_that_reaches_up_to_the_offset_from_which_on_nothing_
   ASSERT_TRUE(machine.close());
 }
 
+TEST(Reading, gives_nothing_more_while_too_many_files_are_in_use) {
+  LogMachine machine(3);
+  ASSERT_TRUE(machine.open());
+  fill(machine, 3);
+  OpenFiles& files = machine.process->open_files;
+  std::vector<OpenFiles::Lease> held;
+  while (!files.crowded()) {
+    auto lease =
+        machine.wait(files.acquire("/other-" + std::to_string(held.size()), OpenMode::create));
+    ASSERT_TRUE(lease);
+    held.push_back(std::move(*lease));
+  }
+  EXPECT_EQ(batches_in(machine, {Offset(0), Offset(9), 1'000, false}), (Bases{}));
+  EXPECT_EQ(batches_in(machine, {Offset(0), Offset(9), 1'000, true}), (Bases{0, 3, 6}));
+  held.clear();
+  EXPECT_EQ(batches_in(machine, {Offset(0), Offset(9), 1'000, false}), (Bases{0, 3, 6}));
+  ASSERT_TRUE(machine.close());
+}
+
 TEST(Reading, passes_over_gaps_between_batches_and_segments) {
   LogMachine machine(4);
   machine.config.segment_bytes = 150;

@@ -70,7 +70,8 @@ Task<void> OpenFiles::close_all() {
 
 void OpenFiles::give_back(Place place) {
   --place->leases;
-  if (place->forgotten && place->leases == 0) closing_.start(close(take_out(place)));
+  if (place->leases > 0) return;
+  if (place->forgotten || entries_.size() > open_max_) closing_.start(close(take_out(place)));
 }
 
 OpenFiles::Entry OpenFiles::take_out(Place place) {

@@ -83,6 +83,8 @@ class OpenFiles {
   [[nodiscard]] Task<void> close_all();
 
   [[nodiscard]] std::size_t open() const { return entries_.size(); }
+  // More than the limit are in use: who can do without another one should.
+  [[nodiscard]] bool crowded() const { return entries_.size() > open_max_; }
   [[nodiscard]] std::uint64_t close_failures() const { return close_failures_; }
 
  private:

@@ -23,6 +23,13 @@ import millrace.storage.producers;
 import millrace.storage.segment;
 
 namespace millrace::broker {
+namespace {
+
+// What is no longer is copied: that takes about the memory that a partition of a fetch takes
+// anyway, and no open file, of which an answer about thousands of partitions would need as many.
+constexpr std::uint64_t copied_bytes_max = kibibyte;
+
+}  // namespace
 
 FetchPart::~FetchPart() = default;
 
@@ -101,15 +108,16 @@ Task<void> FetchPart::read(Place& place, ReadLimits limits) {
 }
 
 Task<ErrorCode> FetchPart::bring_in(storage::Log& log, FetchedPartition& fetched) {
-  const storage::LogSlice& slice = fetched.slice;
+  storage::LogSlice& slice = fetched.slice;
   if (slice.in_memory()) {
     fetched.chunk = {slice.memory.data(), -1, 0, slice.memory.size()};
     co_return ErrorCode::none;
   }
   const int descriptor = files_.descriptor(slice.file.handle());
-  if (descriptor < 0) {
+  if (descriptor < 0 || slice.length <= copied_bytes_max) {
     auto loaded = co_await log.load(slice);
     if (!loaded) co_return partition_error(loaded.error()).code;
+    slice.file = {};
     fetched.loaded = std::move(*loaded);
     fetched.chunk = {fetched.loaded.data(), -1, 0, fetched.loaded.size()};
     co_return ErrorCode::none;

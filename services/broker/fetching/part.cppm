@@ -44,7 +44,7 @@ struct FetchedPartition {
   std::optional<storage::LeaderEpochCache::EpochEnd> diverging;
   std::vector<storage::AbortedTransaction> aborted;
   storage::LogSlice slice;
-  Buffer loaded;                // the bytes of the slice, where files have no descriptors
+  Buffer loaded;                // the bytes of the slice, if few or in a file without a descriptor
   protocol::RecordChunk chunk;  // of the slice, for the answer
 };
 
