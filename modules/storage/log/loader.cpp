@@ -288,16 +288,14 @@ Task<StorageResult<std::uint64_t>> LogLoader::start_of_scan(Segment& segment, Of
     if (place.error().fault != StorageFault::corrupt) co_return failure(place.error());
     co_return co_await from_the_beginning();
   }
-  std::uint64_t position = size;
-  Offset offset = from;
-  if (*place) {
-    position = (*place)->position;
-    offset = std::min(from, (*place)->header.base_offset);
-  } else {
-    // Nothing was written behind the recovery point; or what was before it is not there any more.
-    const auto last = co_await segment.find(from.plus(-1), size);
+  const std::uint64_t position = *place ? (*place)->position : size;
+  const Offset offset = *place ? std::min(from, (*place)->header.base_offset) : from;
+  // What lies before leads here, or something of it is gone: no checksum covers the offsets of a
+  // batch, and one that lost its own would be passed over.
+  if (!*place || position > 0) {
+    const auto last = co_await segment.find(offset.plus(-1), size);
     if (!last && last.error().fault != StorageFault::corrupt) co_return failure(last.error());
-    if (!last || !*last || (*last)->end() != size) co_return co_await from_the_beginning();
+    if (!last || !*last || (*last)->end() != position) co_return co_await from_the_beginning();
   }
   if (auto cut = co_await segment.cut_indexes(offset); !cut) co_return failure(cut.error());
   if (auto again = co_await segment.start_again_at(position, offset); !again) {
