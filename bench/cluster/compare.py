@@ -229,11 +229,21 @@ def compare(arguments, classpath, peers, directory):
         rounds[FLOOR].append(floors(arguments.bare, directory, megabytes))
     return [
         f"machine: {machine()}",
+        *disturbances(),
         f"scale {arguments.scale}, {arguments.rounds} rounds after the first",
         *(f"{peer.name}: ready after {peer.ready_s:.2f} s, idle with "
           f"{peer.idle_bytes / MEBI:.0f} MB" for peer in peers),
         *table(rounds, [peer.name for peer in peers]),
     ]
+
+
+def disturbances():
+    """What of the machine itself moves figures, as lines."""
+    states = pathlib.Path("/sys/kernel/mm/damon/admin/kdamonds").glob("*/state")
+    if any(state.read_text().strip() == "on" for state in states):
+        return ["note: a kernel thread (DAMON) pages out what it takes for idle here, the page cache "
+                "too: what is consumed may come from the disk"]
+    return []
 
 
 def machine():
