@@ -241,8 +241,8 @@ def disturbances():
     """What of the machine itself moves figures, as lines."""
     states = pathlib.Path("/sys/kernel/mm/damon/admin/kdamonds").glob("*/state")
     if any(state.read_text().strip() == "on" for state in states):
-        return ["note: a kernel thread (DAMON) pages out what it takes for idle here, the page cache "
-                "too: what is consumed may come from the disk"]
+        return ["note: a kernel thread (DAMON) pages out what it takes for idle here, the page "
+                "cache too: what is consumed may come from the disk"]
     return []
 
 
