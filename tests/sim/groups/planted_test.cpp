@@ -3,21 +3,20 @@
 // mistakes.
 #include <gtest/gtest.h>
 
-#include <iostream>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <string>
 
 #include "../../../modules/groups/planted.hpp"
+#include "../mistakes.hpp"
 #include "trial.hpp"
 
 namespace millrace::groups::sim {
 namespace {
 
-struct Mistake {
-  Planted planted = Planted::none;
-  const char* name = nullptr;
-};
-
 #define MISTAKE(name) {Planted::name, #name}
-constexpr Mistake mistakes[] = {
+constexpr millrace::sim::Mistake<Planted> mistakes[] = {
     MISTAKE(answer_before_append),
     MISTAKE(read_before_append),
     MISTAKE(generation_kept),
@@ -40,30 +39,22 @@ constexpr Mistake mistakes[] = {
 #undef MISTAKE
 static_assert(std::size(mistakes) == planted_mistakes, "each mistake is looked for");
 
-class PlantedMistake : public testing::TestWithParam<Mistake> {
- protected:
-  ~PlantedMistake() override { planted_now<Planted> = Planted::none; }
-};
+std::optional<std::string> problem_of(std::uint64_t seed) {
+  Coverage coverage;
+  return run(seed, coverage).problem;
+}
+
+using PlantedMistake = millrace::sim::PlantedMistake<Planted>;
 
 TEST_P(PlantedMistake, is_found) {
-  planted_now<Planted> = GetParam().planted;
-  Coverage coverage;
-  std::optional<std::string> problem;
-  std::uint64_t seed = 0;
-  while (!problem && seed < MILLRACE_SIM_RUNS_DEFAULT) problem = run(++seed, coverage).problem;
-  ASSERT_TRUE(problem) << "not found in " << seed << " runs";
-  std::cout << "found: " << *problem << '\n';
+  millrace::sim::expect_found(GetParam(), MILLRACE_SIM_RUNS_DEFAULT, problem_of);
 }
 
 INSTANTIATE_TEST_SUITE_P(Groups, PlantedMistake, testing::ValuesIn(mistakes),
                          [](const auto& info) { return std::string(info.param.name); });
 
-TEST(PlantedMistake, without_one_nothing_is_found) {
-  Coverage coverage;
-  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
-    const auto problem = run(seed, coverage).problem;
-    ASSERT_FALSE(problem) << *problem;
-  }
+TEST(NothingPlanted, nothing_is_found) {
+  millrace::sim::expect_nothing_found(30, problem_of);
 }
 
 }  // namespace

@@ -2,35 +2,20 @@
 // reference.hpp, trial.cpp, trial.hpp, world.cpp, world.hpp.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <cstdint>
 #include <iostream>
 
+#include "../runs.hpp"
 #include "trial.hpp"
 
 namespace millrace::metadata::sim {
 namespace {
 
-std::uint64_t number_of(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-// MILLRACE_SIM_SEED=seed runs that seed alone and says what happens in it. MILLRACE_SIM_RUNS=number
-// says how many there are, MILLRACE_SIM_FIRST=seed where they begin.
 TEST(MetadataSimulation, keeps_all_that_was_answered_and_ends_with_brokers_that_serve) {
-  constexpr int failures_max = 10;
-  const std::uint64_t one = number_of("MILLRACE_SIM_SEED", 0);
-  const std::uint64_t first = one > 0 ? one : number_of("MILLRACE_SIM_FIRST", 1);
-  const std::uint64_t runs =
-      one > 0 ? 1 : number_of("MILLRACE_SIM_RUNS", MILLRACE_SIM_RUNS_DEFAULT);
   Coverage coverage;
-  int failures = 0;
-  for (std::uint64_t seed = first; seed < first + runs && failures < failures_max; ++seed) {
-    const Outcome outcome = run(seed, coverage, one > 0);
-    if (!outcome.problem) continue;
-    ADD_FAILURE() << *outcome.problem;
-    ++failures;
-  }
+  const std::uint64_t runs = millrace::sim::make_runs(
+      MILLRACE_SIM_RUNS_DEFAULT,
+      [&](std::uint64_t seed, bool trace) { return run(seed, coverage, trace).problem; });
   std::cout << coverage.text();
   constexpr std::uint64_t runs_for_coverage_min = 30;
   if (runs < runs_for_coverage_min) return;

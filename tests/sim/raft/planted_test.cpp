@@ -2,21 +2,20 @@
 // within the runs that the test of the core makes. This program alone can make the mistakes.
 #include <gtest/gtest.h>
 
-#include <iostream>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <string>
 
 #include "../../../modules/raft/planted.hpp"
+#include "../mistakes.hpp"
 #include "trial.hpp"
 
 namespace millrace::raft::sim {
 namespace {
 
-struct Mistake {
-  Planted planted = Planted::none;
-  const char* name = nullptr;
-};
-
 #define MISTAKE(name) {Planted::name, #name}
-constexpr Mistake mistakes[] = {
+constexpr millrace::sim::Mistake<Planted> mistakes[] = {
     MISTAKE(vote_not_synced),
     MISTAKE(append_not_synced),
     MISTAKE(leader_counts_unsynced),
@@ -38,30 +37,22 @@ constexpr Mistake mistakes[] = {
 #undef MISTAKE
 static_assert(std::size(mistakes) == planted_mistakes, "each mistake is looked for");
 
-class PlantedMistake : public testing::TestWithParam<Mistake> {
- protected:
-  ~PlantedMistake() override { planted_now<Planted> = Planted::none; }
-};
+std::optional<std::string> problem_of(std::uint64_t seed) {
+  Coverage coverage;
+  return problem_of_run(seed, coverage);
+}
+
+using PlantedMistake = millrace::sim::PlantedMistake<Planted>;
 
 TEST_P(PlantedMistake, is_found) {
-  planted_now<Planted> = GetParam().planted;
-  Coverage coverage;
-  std::optional<std::string> problem;
-  std::uint64_t seed = 0;
-  while (!problem && seed < MILLRACE_SIM_RUNS_DEFAULT) problem = problem_of_run(++seed, coverage);
-  ASSERT_TRUE(problem) << "not found in " << seed << " runs";
-  std::cout << "found: " << *problem << '\n';
+  millrace::sim::expect_found(GetParam(), MILLRACE_SIM_RUNS_DEFAULT, problem_of);
 }
 
 INSTANTIATE_TEST_SUITE_P(Raft, PlantedMistake, testing::ValuesIn(mistakes),
                          [](const auto& info) { return std::string(info.param.name); });
 
-TEST(PlantedMistake, without_one_nothing_is_found) {
-  Coverage coverage;
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
-    const auto problem = problem_of_run(seed, coverage);
-    ASSERT_FALSE(problem) << *problem;
-  }
+TEST(NothingPlanted, nothing_is_found) {
+  millrace::sim::expect_nothing_found(100, problem_of);
 }
 
 }  // namespace

@@ -2,35 +2,20 @@
 // world.cpp, world.hpp.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <cstdint>
 #include <iostream>
 
+#include "../runs.hpp"
 #include "trial.hpp"
 
 namespace millrace::raft::sim {
 namespace {
 
-std::uint64_t number_of(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-// MILLRACE_SIM_SEED=seed runs that seed alone and says what happens in it. MILLRACE_SIM_RUNS=number
-// says how many there are, MILLRACE_SIM_FIRST=seed where they begin.
 TEST(RaftSimulation, keeps_all_promises_through_faults_and_settles_after_them) {
-  constexpr int failures_max = 10;
-  const std::uint64_t one = number_of("MILLRACE_SIM_SEED", 0);
-  const std::uint64_t first = one > 0 ? one : number_of("MILLRACE_SIM_FIRST", 1);
-  const std::uint64_t runs =
-      one > 0 ? 1 : number_of("MILLRACE_SIM_RUNS", MILLRACE_SIM_RUNS_DEFAULT);
   Coverage coverage;
-  int failures = 0;
-  for (std::uint64_t seed = first; seed < first + runs && failures < failures_max; ++seed) {
-    const auto problem = problem_of_run(seed, coverage, one > 0);
-    if (!problem) continue;
-    ADD_FAILURE() << *problem;
-    ++failures;
-  }
+  const std::uint64_t runs = millrace::sim::make_runs(
+      MILLRACE_SIM_RUNS_DEFAULT,
+      [&](std::uint64_t seed, bool trace) { return problem_of_run(seed, coverage, trace); });
   std::cout << coverage.text();
   constexpr std::uint64_t runs_for_coverage_min = 100;
   if (runs < runs_for_coverage_min) return;
