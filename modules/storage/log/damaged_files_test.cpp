@@ -99,6 +99,22 @@ TEST(Recovery, small_files_are_made_again_whatever_became_of_them) {
   }
 }
 
+TEST(Recovery, leader_epochs_are_not_taken_from_batches_with_impossible_offsets) {
+  LogMachine machine(11);
+  fill(machine, 10);
+  ASSERT_TRUE(machine.close());
+  machine.restart();
+  std::string bytes = machine.contents(log_path(0));
+  bytes[0] = '\xff';
+  machine.write_file(log_path(0), bytes);
+  damage(machine, {"leader-epoch-checkpoint", "missing"});
+  ASSERT_TRUE(machine.open(true));
+  for (const EpochEntry& entry : machine.log->epochs().entries()) {
+    EXPECT_GE(entry.start_offset, Offset(0));
+  }
+  ASSERT_TRUE(machine.close());
+}
+
 TEST(Recovery, the_transaction_index_is_made_again_too) {
   for (const bool in_last : {true, false}) {
     for (const char* what : {"short", "torn", "garbage", "zeros"}) {

@@ -154,7 +154,8 @@ Task<StorageResult<void>> LogLoader::load_epochs() {
       while (const auto scanned = scanner.next()) {
         const BatchHeader& header = scanned->batch.header();
         const auto latest = log_.epochs_.latest();
-        if (header.leader_epoch >= LeaderEpoch(0) &&
+        // Damage to the first offset of a file is noticed later, by whoever reads there.
+        if (header.leader_epoch >= LeaderEpoch(0) && header.base_offset >= segment->base() &&
             (!latest || header.leader_epoch > latest->epoch)) {
           static_cast<void>(log_.epochs_.assign(header.leader_epoch, header.base_offset));
         }
@@ -290,12 +291,15 @@ Task<StorageResult<std::uint64_t>> LogLoader::start_of_scan(Segment& segment, Of
   }
   const std::uint64_t position = *place ? (*place)->position : size;
   const Offset offset = *place ? std::min(from, (*place)->header.base_offset) : from;
-  // What lies before leads here, or something of it is gone: no checksum covers the offsets of a
-  // batch, and one that lost its own would be passed over.
-  if (!*place || position > 0) {
-    const auto last = co_await segment.find(offset.plus(-1), size);
+  if (*place) {
+    const auto leads_there = co_await batches_lead_to(segment, from, position);
+    if (!leads_there) co_return failure(leads_there.error());
+    if (!*leads_there) co_return co_await from_the_beginning();
+  } else {
+    // Nothing was written behind the recovery point; or what was before it is not there any more.
+    const auto last = co_await segment.find(from.plus(-1), size);
     if (!last && last.error().fault != StorageFault::corrupt) co_return failure(last.error());
-    if (!last || !*last || (*last)->end() != position) co_return co_await from_the_beginning();
+    if (!last || !*last || (*last)->end() != size) co_return co_await from_the_beginning();
   }
   if (auto cut = co_await segment.cut_indexes(offset); !cut) co_return failure(cut.error());
   if (auto again = co_await segment.start_again_at(position, offset); !again) {
@@ -304,6 +308,32 @@ Task<StorageResult<std::uint64_t>> LogLoader::start_of_scan(Segment& segment, Of
   }
   next_ = segment.next_offset();
   co_return Found(position);
+}
+
+// Whether the offsets ascend up to the batch at a position, which is the first to end at or behind
+// `from`: no checksum covers the offsets of a batch, and one that lost its own was passed over when
+// that was looked for. Gaps are what compaction leaves.
+Task<StorageResult<bool>> LogLoader::batches_lead_to(Segment& segment, Offset from,
+                                                     std::uint64_t position) {
+  using Leads = StorageResult<bool>;
+  const auto begin = co_await segment.well_before(from);
+  if (!begin && begin.error().fault == StorageFault::corrupt) co_return Leads(false);
+  if (!begin) co_return failure(begin.error());
+  const auto lease = co_await segment.open_log();
+  if (!lease) co_return failure(lease.error());
+  BatchWalker walker(context().files, context().buffers, lease->handle(), segment.log_path(),
+                     *begin, segment.bytes());
+  BatchOrder order = *begin == 0 ? BatchOrder(segment.base()) : BatchOrder();
+  for (;;) {
+    const auto place = co_await walker.next();
+    if (!place && place.error().fault == StorageFault::corrupt) co_return Leads(false);
+    if (!place) co_return failure(place.error());
+    if (!*place) co_return Leads(false);
+    const auto misplaced = co_await segment.misplaced(order, (*place)->position, (*place)->header);
+    if (!misplaced) co_return failure(misplaced.error());
+    if (*misplaced) co_return Leads(false);
+    if ((*place)->position >= position) co_return Leads(true);
+  }
 }
 
 bool LogLoader::follows(const BatchHeader& header, Offset base) const {

@@ -51,6 +51,8 @@ class LogLoader {
   [[nodiscard]] Task<StorageResult<void>> look_for_aborted();
   [[nodiscard]] Task<StorageResult<void>> recover();
   [[nodiscard]] Task<StorageResult<std::uint64_t>> start_of_scan(Segment& segment, Offset from);
+  [[nodiscard]] Task<StorageResult<bool>> batches_lead_to(Segment& segment, Offset from,
+                                                          std::uint64_t position);
   [[nodiscard]] Task<StorageResult<bool>> recover_segment(std::size_t index,
                                                           std::uint64_t position);
   [[nodiscard]] bool was_settled(Offset base) const;

@@ -149,6 +149,28 @@ TEST(Recovery, a_batch_whose_offset_did_not_reach_the_disk_is_cut_off) {
   }
 }
 
+// As a follower gets them from a leader that compacts.
+TEST(Recovery, a_gap_before_the_recovery_point_is_no_damage) {
+  LogMachine machine(5);
+  machine.config.flush_records = 1'000;  // else recovery begins with the segment
+  ASSERT_TRUE(machine.open());
+  for (const std::int64_t offset : {0, 1, 2, 8, 9}) {
+    ASSERT_TRUE(machine.replicate(replicated(offset, {"value"}, 1)));
+  }
+  ASSERT_TRUE(machine.wait(machine.log->checkpoint()));
+  const std::uint64_t bytes = machine.log->segments().back()->bytes();
+  for (const std::int64_t point : {3, 5, 8}) {
+    machine.kill(1);
+    machine.write_file("/data/recovery-point-offset-checkpoint",
+                       "0\n1\norders 0 " + std::to_string(point) + "\n");
+    ASSERT_TRUE(machine.open());
+    EXPECT_LT(machine.log->recovery().scanned_bytes, bytes) << point;
+    EXPECT_EQ(machine.records().size(), 5U);
+    EXPECT_EQ(machine.log->end(), Offset(10));
+  }
+  ASSERT_TRUE(machine.close());
+}
+
 TEST(Recovery, a_recovery_point_that_cannot_be_is_not_believed) {
   for (const std::int64_t point : {0, 1, 7, 20, 39, 40, 41, 1'000'000}) {
     for (const bool clean : {false, true}) {
