@@ -70,12 +70,6 @@ def make_topic(classpath, server, topic, partitions):
     )
 
 
-def delete_topic(classpath, server, topic):
-    Tool(classpath, server).run(
-        "TopicCommand", "--bootstrap-server", server.bootstrap, "--delete", "--topic", topic
-    )
-
-
 def produce(classpath, server, topic, records, size):
     tool = Tool(classpath, server)
     output = tool.run(
@@ -156,7 +150,11 @@ def end_to_end(classpath, server, topic, records):
 
 
 def round_of(arguments, classpath, server, number):
-    """All rows of one round for one server: {row: {measure: value}}."""
+    """All rows of one round for one server: {row: {measure: value}}.
+
+    Topics stay: the memory of what is deleted would go back to the host (see memory.py), at the cost
+    of whoever is measured next.
+    """
     scale = arguments.scale
     rows = {}
     topic = f"kilobyte-{number}"
@@ -165,20 +163,17 @@ def round_of(arguments, classpath, server, number):
     rows[PRODUCE_ROW] = produce(classpath, server, topic, count, 1024)
     rows["consume 1 KB"] = consume(classpath, server, topic, count, 1024)
     rows[BARE_ROW] = fetch_bare(arguments.bare, server, topic, count * 1024 // 1_000_000)
-    delete_topic(classpath, server, topic)
     for partitions in (1, 16):
         topic = f"small-{partitions}-{number}"
         make_topic(classpath, server, topic, partitions)
         rows[f"produce 100 B, {partitions} partitions"] = produce(
             classpath, server, topic, int(4_000_000 * scale), 100
         )
-        delete_topic(classpath, server, topic)
     topic = f"latency-{number}"
     make_topic(classpath, server, topic, 1)
     rows["end to end, acks=1, 100 B"] = end_to_end(
         classpath, server, topic, int(10_000 * scale) + 100
     )
-    delete_topic(classpath, server, topic)
     rows["memory"] = {"MB resident": server.resident_bytes() / MEBI}
     return rows
 
