@@ -1,0 +1,11 @@
+// All of the library. `import millrace;` gives the same types.
+#pragma once
+#include "millrace/bytes.hpp"
+#include "millrace/config.hpp"
+#include "millrace/error_code.hpp"
+#include "millrace/future.hpp"
+#include "millrace/json.hpp"
+#include "millrace/record.hpp"
+#include "millrace/result.hpp"
+#include "millrace/serializers.hpp"
+#include "millrace/uuid.hpp"

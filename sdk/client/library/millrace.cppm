@@ -1,0 +1,55 @@
+// millrace: the module door of the library. The headers are the truth, and the types are theirs: a
+// file that imports and a file that includes share them.
+module;
+#include "millrace/millrace.hpp"
+
+export module millrace;
+
+export namespace millrace {
+
+using millrace::v1::Acks;
+using millrace::v1::bytes;
+using millrace::v1::BytesSerializer;
+using millrace::v1::BytesView;
+using millrace::v1::cannot_deserialize;
+using millrace::v1::Compression;
+using millrace::v1::Config;
+using millrace::v1::ConsumerConfig;
+using millrace::v1::Error;
+using millrace::v1::ErrorCode;
+using millrace::v1::Failed;
+using millrace::v1::float32;
+using millrace::v1::float64;
+using millrace::v1::Future;
+using millrace::v1::Header;
+using millrace::v1::HeadersView;
+using millrace::v1::int16;
+using millrace::v1::int32;
+using millrace::v1::int64;
+using millrace::v1::Isolation;
+using millrace::v1::json;
+using millrace::v1::JsonSerializer;
+using millrace::v1::JsonValue;
+using millrace::v1::name_of;
+using millrace::v1::NumberSerializer;
+using millrace::v1::OffsetReset;
+using millrace::v1::operator<<;
+using millrace::v1::Origin;
+using millrace::v1::OwnedHeader;
+using millrace::v1::OwnedRecord;
+using millrace::v1::parse_json;
+using millrace::v1::Persisted;
+using millrace::v1::ProducerConfig;
+using millrace::v1::Record;
+using millrace::v1::Result;
+using millrace::v1::SerializerOf;
+using millrace::v1::text;
+using millrace::v1::TextSerializer;
+using millrace::v1::Timestamp;
+using millrace::v1::to_string;
+using millrace::v1::Uuid;
+using millrace::v1::uuid;
+using millrace::v1::uuid_from_string;
+using millrace::v1::UuidSerializer;
+
+}  // namespace millrace

@@ -1,0 +1,5 @@
+import millrace;
+
+millrace::Config made_by_module() {
+  return millrace::Config{{"acks", "all"}};
+}
