@@ -1,0 +1,74 @@
+// Which function answers which request.
+module;
+#include <array>
+#include <coroutine>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+module millrace.mock;
+
+import millrace.base;
+import millrace.protocol.api;
+import millrace.runtime;
+import :asked;
+import :cluster;
+import :faults;
+import :handlers;
+import :insides;
+
+namespace millrace::mock {
+namespace {
+
+// Version 18 of Fetch is for replicas.
+constexpr std::int16_t fetch_version_max = 17;
+
+constexpr std::array apis = {
+    ApiKey::produce,
+    ApiKey::fetch,
+    ApiKey::list_offsets,
+    ApiKey::metadata,
+    ApiKey::api_versions,
+    ApiKey::init_producer_id,
+    ApiKey::offset_for_leader_epoch,
+    ApiKey::find_coordinator,
+};
+
+}  // namespace
+
+std::vector<Spoken> spoken() {
+  std::vector<Spoken> table;
+  for (const ApiKey key : apis) {
+    const protocol::ApiInfo& info = protocol::api_info(key);
+    table.push_back({.api = key,
+                     .version_min = info.version_min,
+                     .version_max = key == ApiKey::fetch ? fetch_version_max
+                                                         : protocol::advertised_version_max(info)});
+  }
+  return table;
+}
+
+Task<Answer> Cluster::Insides::dispatch(Asked& asked) {
+  switch (asked.request.api->key) {
+    case ApiKey::api_versions:
+      co_return api_versions(asked, offered);
+    case ApiKey::metadata:
+      co_return metadata(asked);
+    case ApiKey::find_coordinator:
+      co_return find_coordinator(asked);
+    case ApiKey::produce:
+      co_return produce(asked);
+    case ApiKey::init_producer_id:
+      co_return init_producer_id(asked);
+    case ApiKey::fetch:
+      co_return co_await fetch(asked);
+    case ApiKey::list_offsets:
+      co_return list_offsets(asked);
+    case ApiKey::offset_for_leader_epoch:
+      co_return offset_for_leader_epoch(asked);
+    default:
+      co_return Answer{};
+  }
+}
+
+}  // namespace millrace::mock

@@ -1,0 +1,43 @@
+// What each API does. Inside this module only: dispatcher.cpp calls these.
+module;
+#include <coroutine>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+module millrace.mock:handlers;
+
+import millrace.protocol.api;
+import millrace.runtime;
+import :asked;
+import :faults;
+
+namespace millrace::mock {
+
+// The versions of an API that the mock speaks.
+struct Spoken {
+  ApiKey api = ApiKey::api_versions;
+  std::int16_t version_min = 0;
+  std::int16_t version_max = 0;
+};
+// All of them, as a cluster begins.
+[[nodiscard]] std::vector<Spoken> spoken();
+
+// A request that waits for nothing is answered by a function, one that waits by a task. Both close
+// the connection for a body that cannot be read.
+
+// --- describing.cpp ---
+[[nodiscard]] Answer api_versions(Asked& asked, std::span<const Spoken> offered);
+[[nodiscard]] Answer metadata(Asked& asked);
+[[nodiscard]] Answer find_coordinator(Asked& asked);
+
+// --- producing.cpp ---
+[[nodiscard]] Answer produce(Asked& asked);
+[[nodiscard]] Answer init_producer_id(Asked& asked);
+
+// --- fetching.cpp ---
+[[nodiscard]] Task<Answer> fetch(Asked& asked);
+[[nodiscard]] Answer list_offsets(Asked& asked);
+[[nodiscard]] Answer offset_for_leader_epoch(Asked& asked);
+
+}  // namespace millrace::mock
