@@ -158,8 +158,13 @@ class Brokers {
 
   // Ends the broker's connections, both lanes, and what is under way on them.
   void disconnect(BrokerId broker, std::string_view why);
-  // Ends all; calls that are under way and later ones fail with Failure::closed.
-  [[nodiscard]] Task<void> close();
+  // The cluster's brokers are no longer asked by call_any(), but the bootstrap servers, until the
+  // next update().
+  void rebootstrap();
+  // Ends all; calls that are under way and later ones fail with Failure::closed. An attempt to
+  // connect ends by its own timeout: this waits for that until the deadline. What is left then
+  // needs executor, network and resolver, not this.
+  [[nodiscard]] Task<void> close(MonotonicTime deadline = no_deadline);
 
  private:
   struct State;

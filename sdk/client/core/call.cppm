@@ -8,6 +8,7 @@ module;
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 export module millrace.client.core:call;
 
@@ -96,7 +97,7 @@ class CallOperation : public Callback {
 
   const protocol::ApiKey api;
   const bool is_answered;  // false: ended when it is written
-  BrokerId broker;
+  BrokerId broker;         // call_any() sets it
   const CallOptions options;
 
   // For the connection that holds it.
@@ -104,9 +105,18 @@ class CallOperation : public Callback {
     explicit Late(CallOperation& o);
     CallOperation& operation;
   };
+  enum class Stage : std::uint8_t { waiting, being_written, written };
   void (*on_late)(CallOperation&, void* owner) = nullptr;
   void* owner = nullptr;
   Late late{*this};
+  Stage stage = Stage::waiting;
+  MonotonicTime answer_until = no_deadline;
+  bool is_late = false;                      // its answer is: the connection ends
+  std::optional<AnsweredCall> early_answer;  // came before all of the request was written
+  // Of call_any(): takes over when no connection came about; and who was asked already.
+  void (*on_unconnected)(CallOperation&, void* owner, ClientError error) = nullptr;
+  void* any_owner = nullptr;
+  std::vector<BrokerId> tried;
   CallOperation* before = nullptr;
   CallOperation* after = nullptr;
 

@@ -28,8 +28,8 @@ export namespace millrace::client {
 // the process are never delivered to it.
 class ClientThread {
  public:
-  // The clock outlives it. `name` is what the system calls the thread, of 15 letters at most.
-  ClientThread(const Clock& clock, std::string name, Logger logger);
+  // `name` is what the system calls the thread; of more than 15 letters it takes the first.
+  ClientThread(std::string name, Logger logger);
   // Stops.
   ~ClientThread();
   ClientThread(const ClientThread&) = delete;
@@ -37,7 +37,8 @@ class ClientThread {
 
   // Once. Fails when the process has no descriptors or threads left.
   [[nodiscard]] Result<void> start();
-  // What was posted is done first. Not on its own thread. Once stopped it stays so.
+  // What was posted is done first. Not on its own thread. Once stopped it stays so. Connections
+  // that are being made do not hold it up: they end by themselves, and the thread after them.
   void stop();
   [[nodiscard]] bool is_running() const;
   [[nodiscard]] bool is_own_thread() const;
@@ -45,6 +46,8 @@ class ClientThread {
   // answers any more.
   [[nodiscard]] bool is_forked() const;
 
+  // On any thread.
+  [[nodiscard]] const Clock& clock() const;
   // Of a running thread; to be used on it.
   [[nodiscard]] Executor& executor();
   [[nodiscard]] Network& network();
@@ -104,7 +107,7 @@ class ClientThread {
   }
   void post_or_stop(std::function<void()> work);
 
-  std::unique_ptr<Running> running_;
+  std::shared_ptr<Running> running_;
 };
 
 }  // namespace millrace::client

@@ -81,7 +81,8 @@ class Metadata {
   using Changed = std::function<void(const std::shared_ptr<const ClusterView>&)>;
   void on_change(Changed changed);
 
-  // Ends what it is doing; who waits fails with Failure::closed.
+  // Ends what it is doing; who waits fails with Failure::closed. What it awaits of its Brokers ends
+  // first: they are closed before this.
   [[nodiscard]] Task<void> close();
 
  private:

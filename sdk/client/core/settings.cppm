@@ -50,7 +50,9 @@ struct CommonSettings {
   Duration reconnect_backoff_max = std::chrono::seconds{1};
   Duration metadata_max_age = std::chrono::minutes{5};
   RecoveryStrategy recovery = RecoveryStrategy::rebootstrap;
-  Duration connections_max_idle = std::chrono::minutes{9};
+  // Without an answer about the cluster for so long, bootstrap servers are asked again.
+  Duration rebootstrap_trigger = std::chrono::minutes{5};
+  Duration connections_max_idle = std::chrono::minutes{9};  // Duration::max(): never
   Duration socket_connection_setup_timeout = std::chrono::seconds{10};
   Duration socket_connection_setup_timeout_max = std::chrono::seconds{30};
   // Unset: as the system decides (-1 of Kafka).
