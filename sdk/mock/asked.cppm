@@ -18,31 +18,15 @@ import millrace.protocol.wire;
 import millrace.runtime;
 import millrace.runtime.streams;
 import :faults;
+import :group_desk;
 import :state;
+import :waiting;
 
 namespace millrace::mock {
 
-// What a connection is to those who answer on it. Waiting ends when anything happened in the
-// cluster, or the connection is to end: then who waits answers at once, for nobody.
-class Waiting {
- public:
-  explicit Waiting(Executor& executor) : signal_(executor) {}
-
-  void wake() { signal_.set(); }
-  void end() {
-    ending_ = true;
-    wake();
-  }
-  [[nodiscard]] bool ending() const { return ending_; }
-  [[nodiscard]] auto wait(MonotonicTime deadline) { return signal_.wait(deadline); }
-
- private:
-  AsyncSignal signal_;
-  bool ending_ = false;
-};
-
 struct Asked {
   State& state;
+  GroupDesk& groups;
   Waiting& waiting;
   BrokerId broker;
   protocol::ReceivedRequest request;

@@ -62,9 +62,9 @@ auto no_such_broker(BrokerId broker) {
 }  // namespace
 
 Cluster::Insides::Insides(Executor& e, Network& n, const Options& options)
-    : executor(e), network(n), state(e, options), offered(spoken()) {}
+    : executor(e), network(n), state(e, options), groups(e, options), offered(spoken()) {}
 
-Result<void> Cluster::Insides::listen(Broker& broker) {
+Result<std::unique_ptr<Listener>> Cluster::Insides::listen(Broker& broker) {
   const Options& options = state.options();
   SocketAddress address = broker.address;
   if (address.port == Port(0)) {
@@ -78,10 +78,13 @@ Result<void> Cluster::Insides::listen(Broker& broker) {
   }
   auto listener = network.listen(address);
   if (!listener) return failure(ErrorKind::io, describe(listener.error(), address));
-  broker.address = (*listener)->address();
+  return *std::move(listener);
+}
+
+void Cluster::Insides::start(Broker& broker, std::unique_ptr<Listener> listener) {
+  broker.address = listener->address();
   broker.alive = true;
-  tasks.start(accept(*std::move(listener), broker.id));
-  return {};
+  tasks.start(accept(std::move(listener), broker.id));
 }
 
 void Cluster::Insides::stop(BrokerId broker) {
@@ -118,13 +121,15 @@ Result<std::unique_ptr<Cluster>> Cluster::start(Executor& executor, Network& net
   }
   std::unique_ptr<Cluster> cluster(
       new Cluster(std::make_unique<Insides>(executor, network, options)));
+  // None takes connections unless all can.
+  std::vector<std::unique_ptr<Listener>> listeners;
   for (Broker& broker : cluster->insides_->state.brokers()) {
-    if (auto listening = cluster->insides_->listen(broker); !listening) {
-      for (const Broker& other : cluster->insides_->state.brokers()) {
-        cluster->insides_->stop(other.id);
-      }
-      return failure(listening.error());
-    }
+    auto listener = cluster->insides_->listen(broker);
+    if (!listener) return failure(listener.error());
+    listeners.push_back(*std::move(listener));
+  }
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    cluster->insides_->start(cluster->insides_->state.brokers()[i], std::move(listeners[i]));
   }
   return cluster;
 }
@@ -247,7 +252,9 @@ Result<void> Cluster::revive(BrokerId broker) {
   Broker* const found = insides_->state.broker(broker);
   if (found == nullptr) return no_such_broker(broker);
   if (found->alive) return {};
-  if (auto listening = insides_->listen(*found); !listening) return listening;
+  auto listener = insides_->listen(*found);
+  if (!listener) return failure(listener.error());
+  insides_->start(*found, *std::move(listener));
   insides_->state.came_back(broker);
   insides_->wake();
   return {};

@@ -24,14 +24,15 @@ namespace {
 constexpr std::int16_t fetch_version_max = 17;
 
 constexpr std::array apis = {
-    ApiKey::produce,
-    ApiKey::fetch,
-    ApiKey::list_offsets,
-    ApiKey::metadata,
-    ApiKey::api_versions,
-    ApiKey::init_producer_id,
-    ApiKey::offset_for_leader_epoch,
-    ApiKey::find_coordinator,
+    ApiKey::produce,          ApiKey::fetch,
+    ApiKey::list_offsets,     ApiKey::metadata,
+    ApiKey::offset_commit,    ApiKey::offset_fetch,
+    ApiKey::find_coordinator, ApiKey::join_group,
+    ApiKey::heartbeat,        ApiKey::leave_group,
+    ApiKey::sync_group,       ApiKey::describe_groups,
+    ApiKey::list_groups,      ApiKey::api_versions,
+    ApiKey::init_producer_id, ApiKey::offset_for_leader_epoch,
+    ApiKey::delete_groups,    ApiKey::offset_delete,
 };
 
 }  // namespace
@@ -66,6 +67,26 @@ Task<Answer> Cluster::Insides::dispatch(Asked& asked) {
       co_return list_offsets(asked);
     case ApiKey::offset_for_leader_epoch:
       co_return offset_for_leader_epoch(asked);
+    case ApiKey::join_group:
+      co_return co_await join_group(asked);
+    case ApiKey::sync_group:
+      co_return co_await sync_group(asked);
+    case ApiKey::heartbeat:
+      co_return co_await heartbeat(asked);
+    case ApiKey::leave_group:
+      co_return co_await leave_group(asked);
+    case ApiKey::describe_groups:
+      co_return co_await describe_groups(asked);
+    case ApiKey::list_groups:
+      co_return co_await list_groups(asked);
+    case ApiKey::delete_groups:
+      co_return co_await delete_groups(asked);
+    case ApiKey::offset_commit:
+      co_return co_await offset_commit(asked);
+    case ApiKey::offset_fetch:
+      co_return co_await offset_fetch(asked);
+    case ApiKey::offset_delete:
+      co_return co_await offset_delete(asked);
     default:
       co_return Answer{};
   }

@@ -25,6 +25,7 @@ import :faults;
 import :handlers;
 import :partition_log;
 import :state;
+import :waiting;
 
 namespace millrace::mock {
 namespace {

@@ -40,4 +40,18 @@ struct Spoken {
 [[nodiscard]] Answer list_offsets(Asked& asked);
 [[nodiscard]] Answer offset_for_leader_epoch(Asked& asked);
 
+// --- membership.cpp ---
+[[nodiscard]] Task<Answer> join_group(Asked& asked);
+[[nodiscard]] Task<Answer> sync_group(Asked& asked);
+[[nodiscard]] Task<Answer> heartbeat(Asked& asked);
+[[nodiscard]] Task<Answer> leave_group(Asked& asked);
+[[nodiscard]] Task<Answer> describe_groups(Asked& asked);
+[[nodiscard]] Task<Answer> list_groups(Asked& asked);
+[[nodiscard]] Task<Answer> delete_groups(Asked& asked);
+
+// --- committing.cpp ---
+[[nodiscard]] Task<Answer> offset_commit(Asked& asked);
+[[nodiscard]] Task<Answer> offset_fetch(Asked& asked);
+[[nodiscard]] Task<Answer> offset_delete(Asked& asked);
+
 }  // namespace millrace::mock

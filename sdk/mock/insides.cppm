@@ -22,9 +22,11 @@ import millrace.runtime.streams;
 import :asked;
 import :cluster;
 import :faults;
+import :group_desk;
 import :handlers;
 import :options;
 import :state;
+import :waiting;
 
 namespace millrace::mock {
 
@@ -52,7 +54,9 @@ struct Connection {
 struct Cluster::Insides {
   Insides(Executor& e, Network& n, const Options& options);
 
-  [[nodiscard]] Result<void> listen(Broker& broker);
+  // Takes no connections yet.
+  [[nodiscard]] Result<std::unique_ptr<Listener>> listen(Broker& broker);
+  void start(Broker& broker, std::unique_ptr<Listener> listener);
   void stop(BrokerId broker);
   // Who waits for something looks again.
   void wake();
@@ -74,6 +78,7 @@ struct Cluster::Insides {
   Executor& executor;
   Network& network;
   State state;
+  GroupDesk groups;
   Faults faults;
   std::vector<Spoken> offered;
   BufferPool pool;

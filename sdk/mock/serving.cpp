@@ -29,6 +29,7 @@ import :handlers;
 import :insides;
 import :options;
 import :state;
+import :waiting;
 
 namespace millrace::mock {
 namespace {
@@ -97,6 +98,7 @@ Task<bool> Cluster::Insides::handle(Connection& connection, protocol::Bytes fram
   if (fault == FaultKind::silence) co_return true;
   connection.arena.reset();
   Asked asked{.state = state,
+              .groups = groups,
               .waiting = connection.waiting,
               .broker = connection.broker,
               .request = *request,
