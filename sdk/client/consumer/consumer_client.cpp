@@ -1,0 +1,337 @@
+module;
+#include <algorithm>
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <regex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module millrace.client.consumer;
+
+import millrace.base;
+import millrace.client.consumer.groups;
+import millrace.client.core;
+import millrace.runtime;
+import millrace.runtime.streams;
+
+namespace millrace::client {
+namespace {
+
+ClientError bad_argument(std::string sentence) {
+  return client_error(Failure::bad_argument, std::move(sentence));
+}
+
+ClientError is_closed() {
+  return client_error(Failure::closed, "the consumer is closed");
+}
+
+}  // namespace
+
+ConsumerClient::ConsumerClient(const ConsumerSettings& settings, Executor& executor,
+                               Network& network, Resolver& resolver, Logger logger, Random random)
+    : settings_(settings),
+      executor_(executor),
+      logger_(std::move(logger)),
+      random_(random),
+      brokers_(executor, network, resolver, settings_.common, logger_, Random(random_.next())),
+      metadata_(executor, brokers_, settings_.common,
+                {.allow_auto_topic_creation = settings_.allow_auto_create_topics}, logger_,
+                Random(random_.next())),
+      positions_(executor.clock()),
+      fetcher_(executor, brokers_, metadata_, positions_, settings_, logger_),
+      lookup_(executor, brokers_, metadata_, settings_),
+      watchdog_(positions_, metadata_, logger_),
+      need_(executor),
+      ended_(executor),
+      positions_found_(executor) {
+  fetcher_.on_need([this] { need_.set(); });
+  metadata_.on_change([this](const auto&) { cluster_changed(); });
+  if (!settings_.group_id.empty()) {
+    coordinator_.emplace(executor_, brokers_, settings_);
+    driver_.emplace(executor_, brokers_, metadata_, *coordinator_, settings_,
+                    Random(random_.next()), logger_);
+    driver_->on_event([this] { fetcher_.arrivals().wake_all(); });
+    tasks_.start(driver_->run());
+  }
+  commit_due_ = now() + settings_.auto_commit_interval;
+  tasks_.start(find_positions());
+  tasks_.start(watch());
+}
+
+ConsumerClient::~ConsumerClient() {
+  check(is_closed_, "a consumer is closed before it ends");
+}
+
+// --- What is read. ---
+
+ClientResult<void> ConsumerClient::begin_subscription(Subscription kind,
+                                                      RebalanceListener* listener) {
+  if (is_closed_) return failure(is_closed());
+  const bool by_group = kind != Subscription::partitions;
+  if (by_group && !driver_) return failure(bad_argument("to subscribe, set group.id"));
+  if (subscription_ != Subscription::none && subscription_ != kind) {
+    return failure(bad_argument("topics, a pattern or partitions: unsubscribe before the other"));
+  }
+  subscription_ = kind;
+  listener_ = listener;
+  return {};
+}
+
+ClientResult<void> ConsumerClient::subscribe(std::vector<std::string> topics,
+                                             RebalanceListener* listener) {
+  if (topics.empty()) return failure(bad_argument("subscribe to at least one topic"));
+  if (std::ranges::any_of(topics, &std::string::empty)) {
+    return failure(bad_argument("a topic has no name"));
+  }
+  if (auto begun = begin_subscription(Subscription::topics, listener); !begun) return begun;
+  topics_ = std::move(topics);
+  for (const std::string& topic : topics_) metadata_.want(topic);
+  driver_->member().subscribe(topics_, now());
+  driver_->wake();
+  return {};
+}
+
+ClientResult<void> ConsumerClient::subscribe_pattern(const std::string& pattern,
+                                                     RebalanceListener* listener) {
+  std::regex compiled;
+  try {
+    compiled = std::regex(pattern, std::regex::ECMAScript | std::regex::optimize);
+  } catch (const std::regex_error& error) {
+    return failure(bad_argument(formatted("the pattern {} is none: {}", pattern, error.what())));
+  }
+  if (auto begun = begin_subscription(Subscription::pattern, listener); !begun) return begun;
+  pattern_ = std::move(compiled);
+  metadata_.want_all(true);
+  metadata_.invalidate();
+  topics_ = matching_topics();
+  driver_->member().subscribe(topics_, now());
+  driver_->wake();
+  return {};
+}
+
+std::vector<std::string> ConsumerClient::matching_topics() const {
+  std::vector<std::string> topics;
+  for (const auto& [name, topic] : metadata_.view()->topics()) {
+    if (settings_.exclude_internal_topics && topic->is_internal) continue;
+    if (!topic->partitions.empty() && std::regex_match(name, pattern_)) topics.push_back(name);
+  }
+  return topics;
+}
+
+void ConsumerClient::cluster_changed() {
+  if (is_closed_) return;
+  if (subscription_ == Subscription::pattern) {
+    topics_ = matching_topics();
+    driver_->member().subscribe(topics_, now());
+    driver_->wake();
+  }
+  if (driver_) driver_->cluster_changed();
+  fetcher_.pump();
+}
+
+ClientResult<void> ConsumerClient::assign(const Partitions& partitions) {
+  for (const TopicPartition& name : partitions) {
+    if (name.topic.empty() || name.partition < PartitionIndex(0)) {
+      return failure(bad_argument(formatted("{} is no partition", to_string(name))));
+    }
+  }
+  if (auto begun = begin_subscription(Subscription::partitions, nullptr); !begun) return begun;
+  for (const TopicPartition& name : assignment()) {
+    if (std::ranges::find(partitions, name) == partitions.end()) positions_.remove(name);
+  }
+  for (const TopicPartition& name : partitions) {
+    metadata_.want(name.topic);
+    add_position(name);
+  }
+  need_.set();
+  return {};
+}
+
+PositionNeed ConsumerClient::first_need() const {
+  return coordinator_ ? PositionNeed::committed : PositionNeed::reset;
+}
+
+void ConsumerClient::add_position(const TopicPartition& partition) {
+  const auto reset_to = reset_timestamp(settings_, executor_.clock());
+  PositionNeed need = first_need();
+  if (need == PositionNeed::reset && !reset_to) need = PositionNeed::policy;
+  static_cast<void>(positions_.add(partition, need, reset_to.value_or(latest_timestamp)));
+}
+
+Task<void> ConsumerClient::unsubscribe(MonotonicTime deadline) {
+  if (subscription_ == Subscription::none) co_return;
+  const Partitions held = assignment();
+  const bool by_group = subscription_ != Subscription::partitions;
+  if (settings_.enable_auto_commit && coordinator_) {
+    co_await commit_in_background(consumed());
+  }
+  if (by_group && !held.empty() && listener_ != nullptr) co_await listener_->revoked(held);
+  std::optional<Leave> leave;
+  if (by_group) leave = driver_->member().leave("the consumer unsubscribes");
+  positions_.clear();
+  topics_.clear();
+  metadata_.want_all(false);
+  listener_ = nullptr;
+  subscription_ = Subscription::none;
+  if (leave) co_await driver_->send_leave(*leave, deadline);
+  if (driver_) driver_->wake();
+}
+
+Partitions ConsumerClient::assignment() const {
+  Partitions names;
+  for (const auto& [name, partition] : positions_.all()) names.push_back(name);
+  return names;
+}
+
+// --- Positions. ---
+
+ClientResult<PartitionProgress*> ConsumerClient::assigned(const TopicPartition& partition) {
+  PartitionProgress* found = positions_.find(partition);
+  if (found == nullptr) {
+    return failure(
+        bad_argument(formatted("{} is not assigned to this consumer", to_string(partition))));
+  }
+  return found;
+}
+
+ClientResult<void> ConsumerClient::pause(const Partitions& partitions) {
+  for (const TopicPartition& name : partitions) {
+    const auto partition = assigned(name);
+    if (!partition) return failure(partition.error());
+    (*partition)->is_paused = true;
+  }
+  return {};
+}
+
+ClientResult<void> ConsumerClient::resume(const Partitions& partitions) {
+  for (const TopicPartition& name : partitions) {
+    const auto partition = assigned(name);
+    if (!partition) return failure(partition.error());
+    (*partition)->is_paused = false;
+    (*partition)->advanced = now();
+  }
+  fetcher_.pump();
+  fetcher_.arrivals().wake_all();
+  return {};
+}
+
+Partitions ConsumerClient::paused() const {
+  Partitions names;
+  for (const auto& [name, partition] : positions_.all()) {
+    if (partition.is_paused) names.push_back(name);
+  }
+  return names;
+}
+
+ClientResult<void> ConsumerClient::seek(const TopicPartition& partition, Offset to) {
+  if (to < Offset(0)) return failure(bad_argument("an offset to seek to is not negative"));
+  const auto found = assigned(partition);
+  if (!found) return failure(found.error());
+  positions_.seek(**found, to);
+  positions_found_.wake_all();
+  fetcher_.pump();
+  return {};
+}
+
+ClientResult<void> ConsumerClient::seek_to_time(const TopicPartition& partition, Timestamp time) {
+  if (time < earliest_timestamp) return failure(bad_argument("there is no such time to seek to"));
+  const auto found = assigned(partition);
+  if (!found) return failure(found.error());
+  positions_.seek(**found, PositionNeed::reset, time);
+  need_.set();
+  return {};
+}
+
+Task<ClientResult<Offset>> ConsumerClient::position(TopicPartition partition,
+                                                    MonotonicTime deadline) {
+  for (;;) {
+    const auto found = assigned(partition);
+    if (!found) co_return failure(found.error());
+    if ((*found)->need == PositionNeed::nothing) co_return (*found)->position;
+    if ((*found)->need == PositionNeed::policy && position_problem_) {
+      co_return failure(*position_problem_);
+    }
+    if (is_closed_) co_return failure(is_closed());
+    if (!co_await positions_found_.wait(deadline)) {
+      co_return failure(
+          client_error(Failure::timed_out,
+                       formatted("the position of {} is not known yet", to_string(partition))));
+    }
+  }
+}
+
+std::optional<PartitionLag> ConsumerClient::lag(const TopicPartition& partition) const {
+  const PartitionProgress* found = positions_.find(partition);
+  if (found == nullptr || found->need != PositionNeed::nothing) return std::nullopt;
+  const bool committed_only = settings_.isolation_level == IsolationLevel::read_committed;
+  const auto& end = committed_only ? found->last_stable : found->high_watermark;
+  if (!end) return std::nullopt;
+  return PartitionLag{found->position, std::max(*end, found->position)};
+}
+
+// --- Offsets. ---
+
+Task<ClientResult<FoundOffsets>> ConsumerClient::offsets(WantedOffsets wanted,
+                                                         MonotonicTime deadline) {
+  return lookup_.find(std::move(wanted), deadline);
+}
+
+Task<ClientResult<std::shared_ptr<const TopicView>>> ConsumerClient::topic(std::string name,
+                                                                           MonotonicTime deadline) {
+  return metadata_.topic(std::move(name), deadline);
+}
+
+Task<ClientResult<CommittedOffsets>> ConsumerClient::committed(std::vector<TopicPartition> of,
+                                                               MonotonicTime deadline) {
+  if (!coordinator_) co_return failure(bad_argument("without group.id nothing is committed"));
+  co_return co_await coordinator_->committed(std::move(of), deadline);
+}
+
+Membership ConsumerClient::membership() const {
+  if (!driver_ || subscription_ == Subscription::partitions) return {};
+  auto& member = const_cast<GroupDriver&>(*driver_).member();
+  return {member.generation(), member.member_id()};
+}
+
+MemberPhase ConsumerClient::phase() const {
+  return driver_ ? const_cast<GroupDriver&>(*driver_).member().phase() : MemberPhase::out;
+}
+
+// --- The end. ---
+
+Task<void> ConsumerClient::close(MonotonicTime deadline) {
+  if (std::exchange(is_closed_, true)) co_return;
+  fetcher_.arrivals().wake_all();
+  positions_found_.wake_all();
+  // Ends what waits for a broker that does not answer.
+  struct Late : Timer {
+    explicit Late(Brokers& b)
+        : Timer([](Timer& self) {
+            static_cast<Late&>(self).closing.start(static_cast<Late&>(self).brokers.close());
+          }),
+          brokers(b) {}
+    Brokers& brokers;
+    TaskGroup closing;
+  };
+  Late late(brokers_);
+  if (deadline != no_deadline) executor_.arm(late, deadline);
+  co_await unsubscribe(deadline);
+  if (late.armed()) executor_.cancel(late);
+  co_await late.closing.wait();
+  if (driver_) driver_->stop();
+  need_.set();
+  ended_.wake_all();
+  co_await metadata_.close();
+  co_await brokers_.close();
+  co_await fetcher_.close();
+  co_await tasks_.wait();
+}
+
+}  // namespace millrace::client

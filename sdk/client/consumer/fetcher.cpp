@@ -1,0 +1,246 @@
+module;
+#include <algorithm>
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+module millrace.client.consumer;
+
+import millrace.base;
+import millrace.client.core;
+import millrace.protocol.fetch;
+import millrace.runtime;
+import :asked_fetch;
+
+namespace millrace::client {
+
+using protocol::FetchRequest;
+using protocol::FetchResponse;
+
+Fetcher::Wake::Wake(Fetcher& f)
+    : Timer([](Timer& self) { static_cast<Wake&>(self).fetcher.pump(); }), fetcher(f) {}
+
+Fetcher::Fetcher(Executor& executor, Brokers& brokers, Metadata& metadata, Positions& positions,
+                 const ConsumerSettings& settings, Logger logger)
+    : executor_(executor),
+      brokers_(brokers),
+      metadata_(metadata),
+      positions_(positions),
+      settings_(settings),
+      logger_(std::move(logger)),
+      random_(1),
+      arrivals_(executor) {}
+
+Fetcher::~Fetcher() = default;
+
+Task<void> Fetcher::close() {
+  is_closed_ = true;
+  if (wake_.armed()) executor_.cancel(wake_);
+  arrivals_.wake_all();
+  co_await tasks_.wait();
+}
+
+std::size_t Fetcher::buffered_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [name, progress] : positions_.all()) {
+    for (const auto& buffered : progress.buffered) bytes += buffered.bytes;
+  }
+  return bytes;
+}
+
+bool Fetcher::is_readable(const PartitionProgress& partition) {
+  return partition.need == PositionNeed::nothing && !partition.is_paused && !partition.problem;
+}
+
+// The broker to read from: the replica that the leader named, or the leader.
+std::optional<BrokerId> Fetcher::source_of(PartitionProgress& partition, MonotonicTime now) {
+  if (partition.replica != no_broker) {
+    if (now < partition.replica_until && brokers_.knows(partition.replica)) {
+      return partition.replica;
+    }
+    partition.replica = no_broker;
+  }
+  const auto leader = metadata_.known_leader(partition.name->topic, partition.name->partition);
+  if (!leader) return std::nullopt;
+  return leader->broker;
+}
+
+void Fetcher::pump() {
+  if (is_closed_) return;
+  const MonotonicTime now = executor_.clock().now();
+  struct Candidate {
+    std::vector<PartitionProgress*> partitions;
+    bool has_full = false;
+  };
+  std::map<BrokerId, Candidate> candidates;
+  std::map<BrokerId, std::size_t> buffered;
+  MonotonicTime wake = no_deadline;
+  bool any_leaderless = false;
+  for (auto& [name, progress] : positions_.all()) {
+    for (const auto& chunk : progress.buffered) buffered[chunk.broker] += chunk.bytes;
+    if (!is_readable(progress)) continue;
+    const auto source = source_of(progress, now);
+    if (!source) {
+      any_leaderless = true;
+      continue;
+    }
+    Candidate& candidate = candidates[*source];
+    if (progress.buffered.size() >= buffered_chunks_max) {
+      candidate.has_full = true;
+    } else if (progress.not_before > now) {
+      wake = std::min(wake, progress.not_before);
+    } else if (progress.fetching_from != *source) {
+      candidate.partitions.push_back(&progress);
+    }
+  }
+  if (any_leaderless) metadata_.invalidate();
+  const std::size_t share = settings_.prefetch_memory / std::max<std::size_t>(1, candidates.size());
+  for (auto& [broker, candidate] : candidates) {
+    const std::size_t held = buffered.contains(broker) ? buffered[broker] : 0;
+    const auto one = static_cast<std::size_t>(settings_.max_partition_fetch_bytes);
+    const bool has_room = held == 0 || held + one <= share;
+    if (candidate.partitions.empty() || candidate.has_full || !has_room ||
+        lanes_[broker].is_under_way) {
+      continue;
+    }
+    lanes_[broker].is_under_way = true;
+    tasks_.start(fetch(
+        broker, ask(broker, candidate.partitions, std::max(share - std::min(share, held), one))));
+  }
+  if (wake != no_deadline) executor_.arm(wake_, wake);
+}
+
+std::unique_ptr<Fetcher::Asked> Fetcher::ask(BrokerId broker,
+                                             const std::vector<PartitionProgress*>& partitions,
+                                             std::size_t room) {
+  auto asked = std::make_unique<Asked>();
+  for (PartitionProgress* partition : partitions) {
+    partition->fetching_from = broker;
+    const auto leader = metadata_.known_leader(partition->name->topic, partition->name->partition);
+    FetchRequest::FetchPartition item;
+    item.partition = partition->name->partition.value();
+    item.current_leader_epoch = leader ? leader->epoch.value() : no_leader_epoch.value();
+    item.fetch_offset = partition->fetch_position.value();
+    item.partition_max_bytes = settings_.max_partition_fetch_bytes;
+    asked->add(*partition, leader ? leader->topic_id : Uuid{}, item);
+  }
+  const auto most = static_cast<std::size_t>(settings_.fetch_max_bytes);
+  asked->message.max_wait_ms = static_cast<std::int32_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(settings_.fetch_max_wait).count());
+  asked->message.min_bytes = settings_.fetch_min_bytes;
+  asked->message.max_bytes = static_cast<std::int32_t>(std::min(room, most));
+  asked->message.isolation_level = static_cast<std::int8_t>(settings_.isolation_level);
+  asked->message.rack_id = settings_.common.client_rack;
+  asked->finish();
+  return asked;
+}
+
+Task<void> Fetcher::fetch(BrokerId broker, std::unique_ptr<Asked> asked) {
+  ++counters_.requests;
+  CallOptions options;
+  // The answer may wait at the broker.
+  options.timeout = settings_.common.request_timeout + settings_.fetch_max_wait;
+  options.may_wait_for_connection = false;
+  // Versions from 13 on know topics by their ids only.
+  if (!asked->has_ids) options.version_max = 12;
+  auto reply = co_await brokers_.call(broker, asked->message, options);
+  lanes_[broker].is_under_way = false;
+  if (is_closed_) co_return;
+  if (reply && reply->message.error_code == 0) {
+    auto shared = std::make_shared<Reply<FetchResponse>>(std::move(*reply));
+    take_answer(*asked, std::move(shared));
+  } else {
+    ++counters_.failures;
+    if (!reply) logger_.debug("fetch from broker {}: {}", broker, to_string(reply.error()));
+    for (const auto& [name, request] : asked->requests) {
+      PartitionProgress* partition = positions_.find(name);
+      if (partition == nullptr || partition->request != request) continue;
+      partition->fetching_from = no_broker;
+      partition->replica = no_broker;
+      back_off(*partition);
+    }
+    metadata_.invalidate();
+  }
+  pump();
+}
+
+void Fetcher::back_off(PartitionProgress& partition) {
+  partition.not_before =
+      executor_.clock().now() +
+      backoff_after(++partition.failures, settings_.common.retry_range(), random_);
+}
+
+void Fetcher::fail(PartitionProgress& partition, ClientError error) {
+  partition.problem = std::move(error);
+  arrivals_.wake_all();
+}
+
+// --- Taking. ---
+
+ClientResult<std::size_t> Fetcher::take(std::size_t records_max, FetchedRecords& to) {
+  std::size_t count = 0;
+  const std::size_t partitions = positions_.all().size();
+  auto place = positions_.all().upper_bound(last_taken_);
+  for (std::size_t i = 0; i < partitions && count < records_max; ++i) {
+    if (place == positions_.all().end()) place = positions_.all().begin();
+    PartitionProgress& partition = place->second;
+    if (!partition.is_paused && (!partition.buffered.empty() || partition.problem)) {
+      // An error comes alone: what was taken before it is given first.
+      if (partition.buffered.empty() && count > 0) break;
+      const auto taken = take_from(partition, records_max - count, to);
+      if (!taken && count == 0) return failure(taken.error());
+      if (!taken) break;
+      if (*taken > 0) last_taken_ = place->first;
+      count += *taken;
+    }
+    ++place;
+  }
+  counters_.records += count;
+  pump();
+  return count;
+}
+
+ClientResult<std::size_t> Fetcher::take_from(PartitionProgress& partition, std::size_t records_max,
+                                             FetchedRecords& to) {
+  std::size_t count = 0;
+  while (!partition.buffered.empty() && count < records_max) {
+    ChunkReader& reader = partition.buffered.front().reader;
+    const auto taken = reader.take(records_max - count, to);
+    partition.position = reader.next_offset();
+    if (reader.leader_epoch() != no_leader_epoch) partition.epoch = reader.leader_epoch();
+    if (!taken) {
+      // What was taken before the damage is given first; the error comes again.
+      if (count > 0) return count;
+      ClientError error = client_error(Failure::malformed_answer, taken.error().message);
+      error.code = ErrorCode::corrupt_message;
+      positions_.forget_fetched(partition);
+      back_off(partition);
+      return failure(std::move(error));
+    }
+    count += *taken;
+    if (reader.finished()) partition.buffered.pop_front();
+  }
+  if (count > 0) {
+    partition.advanced = executor_.clock().now();
+    partition.was_reported = false;
+  }
+  if (count == 0 && partition.problem) {
+    ClientError error = std::move(*partition.problem);
+    partition.problem.reset();
+    back_off(partition);
+    return failure(std::move(error));
+  }
+  return count;
+}
+
+}  // namespace millrace::client

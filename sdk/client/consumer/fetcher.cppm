@@ -1,0 +1,123 @@
+// Fetches what the positions ask for, ahead of the application, within a budget of memory.
+module;
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+export module millrace.client.consumer:fetcher;
+
+import millrace.base;
+import millrace.client.core;
+import millrace.protocol.batch;
+import millrace.protocol.fetch;
+import millrace.runtime;
+import :positions;
+import :records;
+
+export namespace millrace::client {
+
+// Answers for one partition that may wait to be taken: one is read while the next one comes.
+inline constexpr std::size_t buffered_chunks_max = 2;
+
+struct FetcherCounters {
+  std::uint64_t requests = 0;
+  std::uint64_t failures = 0;  // requests without an answer that could be used
+  std::uint64_t bytes = 0;     // of batches
+  std::uint64_t records = 0;   // that were taken
+  std::uint64_t dropped = 0;   // partitions of answers that came too late
+};
+
+// One request at a time to each broker that leads a partition with room for more; the next one goes
+// out when the answer is there. What is fetched and not taken stays below prefetch_memory, but for
+// one batch of each broker: the budget is divided among brokers, and a broker of which nothing is
+// buffered may always be asked. A broker is not asked while a partition of it is full: its answer
+// could then wait for data of others while the full one is taken.
+//
+// Owned by one consumer, on its thread. What it is given outlives it; ends after close().
+class Fetcher {
+ public:
+  Fetcher(Executor& executor, Brokers& brokers, Metadata& metadata, Positions& positions,
+          const ConsumerSettings& settings, Logger logger);
+  ~Fetcher();
+  Fetcher(const Fetcher&) = delete;
+  Fetcher& operator=(const Fetcher&) = delete;
+
+  // Something changed: positions, leaders, room. Sends what can be sent.
+  void pump();
+
+  // Takes up to that many records, from one partition after the other in turn. An error is one of a
+  // partition: told once, and what was fetched of it is fetched again. With an error there are no
+  // records.
+  [[nodiscard]] ClientResult<std::size_t> take(std::size_t records_max, FetchedRecords& to);
+  // Something to take came, or an error. For those that wait for it.
+  [[nodiscard]] WaitList& arrivals() { return arrivals_; }
+  // Offsets have gone or must be found again: for who finds positions.
+  void on_need(std::function<void()> need) { on_need_ = std::move(need); }
+
+  [[nodiscard]] std::size_t buffered_bytes() const;
+  [[nodiscard]] const FetcherCounters& counters() const { return counters_; }
+
+  // Sends nothing any more; waits until nothing is under way. Call after Brokers::close began, or
+  // it lasts as long as the longest fetch.
+  [[nodiscard]] Task<void> close();
+
+ private:
+  struct Asked;  // a request and what it views
+  struct Lane {
+    bool is_under_way = false;
+  };
+  struct Wake : Timer {
+    explicit Wake(Fetcher& f);
+    Fetcher& fetcher;
+  };
+
+  [[nodiscard]] std::optional<BrokerId> source_of(PartitionProgress& partition, MonotonicTime now);
+  [[nodiscard]] static bool is_readable(const PartitionProgress& partition);
+  [[nodiscard]] Task<void> fetch(BrokerId broker, std::unique_ptr<Asked> asked);
+  [[nodiscard]] std::unique_ptr<Asked> ask(BrokerId broker,
+                                           const std::vector<PartitionProgress*>& partitions,
+                                           std::size_t room);
+  void take_answer(const Asked& asked, std::shared_ptr<Reply<protocol::FetchResponse>> reply);
+  void take_partition(PartitionProgress& partition, BrokerId broker,
+                      const std::shared_ptr<Reply<protocol::FetchResponse>>& reply,
+                      const protocol::FetchResponse::PartitionData& data);
+  void take_records(PartitionProgress& partition, BrokerId broker,
+                    const std::shared_ptr<Reply<protocol::FetchResponse>>& reply,
+                    const protocol::FetchResponse::PartitionData& data);
+  void take_error(PartitionProgress& partition, BrokerId broker, protocol::ErrorCode error,
+                  const protocol::FetchResponse& message,
+                  const protocol::FetchResponse::PartitionData& data);
+  void out_of_range(PartitionProgress& partition, BrokerId broker);
+  void fail(PartitionProgress& partition, ClientError error);
+  void back_off(PartitionProgress& partition);
+  [[nodiscard]] ClientResult<std::size_t> take_from(PartitionProgress& partition,
+                                                    std::size_t records_max, FetchedRecords& to);
+
+  Executor& executor_;
+  Brokers& brokers_;
+  Metadata& metadata_;
+  Positions& positions_;
+  const ConsumerSettings& settings_;
+  Logger logger_;
+  protocol::Decompressor decompressor_;
+  Random random_;
+  WaitList arrivals_;
+  std::function<void()> on_need_;
+  std::map<BrokerId, Lane> lanes_;
+  TopicPartition last_taken_;
+  Wake wake_{*this};
+  TaskGroup tasks_;
+  bool is_closed_ = false;
+  FetcherCounters counters_;
+};
+
+}  // namespace millrace::client

@@ -1,0 +1,73 @@
+// The broker that coordinates a group: finding it, and the offsets that it keeps.
+module;
+#include <coroutine>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+export module millrace.client.consumer:group_coordinator;
+
+import millrace.base;
+import millrace.client.consumer.groups;
+import millrace.client.core;
+import millrace.protocol.groups;
+import millrace.runtime;
+
+export namespace millrace::client {
+
+struct CommittedOffset {
+  Offset offset;
+  LeaderEpoch leader_epoch = no_leader_epoch;
+  std::string metadata;
+
+  friend bool operator==(const CommittedOffset&, const CommittedOffset&) = default;
+};
+using CommittedOffsets = std::map<TopicPartition, CommittedOffset>;
+
+// As whom a commit is made; nobody, for consumers that assign their partitions themselves.
+struct Membership {
+  Generation generation = no_generation;
+  std::string member_id;
+};
+
+// One per consumer with a group, on its thread. What it is given outlives it.
+class GroupCoordinator {
+ public:
+  GroupCoordinator(Executor& executor, Brokers& brokers, const ConsumerSettings& settings)
+      : executor_(executor), brokers_(brokers), settings_(settings) {}
+
+  // Asks once. The answer is remembered until it is told to be lost.
+  [[nodiscard]] Task<ClientResult<BrokerId>> look_up(MonotonicTime deadline);
+  // What is remembered, or asks until there is an answer.
+  [[nodiscard]] Task<ClientResult<BrokerId>> find(MonotonicTime deadline);
+  void lose() { known_.reset(); }
+  [[nodiscard]] std::optional<BrokerId> known() const { return known_; }
+
+  // Tries again after failures that may pass, until the deadline. What the answer says about the
+  // membership is the code of the error.
+  [[nodiscard]] Task<ClientResult<void>> commit(CommittedOffsets offsets, Membership membership,
+                                                MonotonicTime deadline);
+  // Those that have none are left out.
+  [[nodiscard]] Task<ClientResult<CommittedOffsets>> committed(std::vector<TopicPartition> of,
+                                                               MonotonicTime deadline);
+
+ private:
+  // The error of the first partition that has one; retriable ones last.
+  [[nodiscard]] Task<ClientResult<void>> commit_once(BrokerId broker,
+                                                     const CommittedOffsets& offsets,
+                                                     const Membership& membership,
+                                                     MonotonicTime deadline);
+  [[nodiscard]] Task<ClientResult<CommittedOffsets>> fetch_once(
+      BrokerId broker, const std::vector<TopicPartition>& of, MonotonicTime deadline);
+  void note(const ClientError& error);
+
+  Executor& executor_;
+  Brokers& brokers_;
+  const ConsumerSettings& settings_;
+  std::optional<BrokerId> known_;
+};
+
+}  // namespace millrace::client

@@ -1,0 +1,182 @@
+module;
+#include <algorithm>
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <regex>
+#include <string>
+#include <utility>
+#include <vector>
+
+module millrace.client.consumer;
+
+import millrace.base;
+import millrace.client.consumer.groups;
+import millrace.client.core;
+import millrace.runtime;
+import millrace.runtime.streams;
+
+namespace millrace::client {
+
+void ConsumerClient::wake() {
+  is_woken_ = true;
+  fetcher_.arrivals().wake_all();
+}
+
+Task<ClientResult<FetchedRecords>> ConsumerClient::poll(MonotonicTime deadline) {
+  if (subscription_ == Subscription::none && !is_closed_) {
+    co_return failure(client_error(Failure::bad_argument,
+                                   "nothing to poll: subscribe to topics or assign partitions"));
+  }
+  FetchedRecords records;
+  for (;;) {
+    if (is_closed_) {
+      co_return failure(client_error(Failure::closed, "the consumer is closed"));
+    }
+    if (std::exchange(is_woken_, false)) {
+      co_return failure(client_error(Failure::wakened, "the poll was ended by wake()"));
+    }
+    if (driver_ && subscription_ != Subscription::partitions) {
+      driver_->member().polled(now());
+      driver_->wake();
+    }
+    commit_if_due();
+    co_await tell_changes();
+    if (auto error = problem()) co_return failure(std::move(*error));
+    const auto taken = fetcher_.take(static_cast<std::size_t>(settings_.max_poll_records), records);
+    if (!taken) co_return failure(taken.error());
+    if (*taken > 0 || now() >= deadline) co_return records;
+    static_cast<void>(co_await fetcher_.arrivals().wait(next_look(deadline)));
+  }
+}
+
+// A poll that waits is a poll all the time.
+MonotonicTime ConsumerClient::next_look(MonotonicTime deadline) const {
+  MonotonicTime next = std::min(deadline, now() + settings_.max_poll_interval / 2);
+  if (settings_.enable_auto_commit && coordinator_ && commit_due_ > now()) {
+    next = std::min(next, commit_due_);
+  }
+  return next;
+}
+
+std::optional<ClientError> ConsumerClient::problem() {
+  if (driver_ && subscription_ != Subscription::partitions) {
+    if (auto found = driver_->member().take_problem(now())) {
+      driver_->wake();
+      ClientError error = broker_error(found->code, no_broker, std::move(found->sentence));
+      error.fatal = found->is_fatal;
+      if (found->code == ErrorCode::fenced_instance_id) error.failure = Failure::fenced;
+      if (found->code == ErrorCode::unknown_member_id) error.failure = Failure::not_in_group;
+      return error;
+    }
+  }
+  for (const auto& [name, partition] : positions_.all()) {
+    if (partition.need != PositionNeed::policy) continue;
+    return client_error(Failure::bad_argument,
+                        formatted("{} has no committed offset, and auto.offset.reset is none: seek",
+                                  to_string(name)));
+  }
+  return std::exchange(position_problem_, std::nullopt);
+}
+
+// --- Rebalances. ---
+
+Task<void> ConsumerClient::tell_changes() {
+  if (!driver_ || subscription_ == Subscription::partitions) co_return;
+  while (const auto change = driver_->member().change()) {
+    driver_->member().telling();
+    co_await tell(*change);
+    driver_->member().told(*change, now());
+    driver_->wake();
+  }
+}
+
+Task<void> ConsumerClient::tell(const MembershipChange& change) {
+  switch (change.kind) {
+    case MembershipChange::Kind::assigned:
+      for (const TopicPartition& name : change.partitions) add_position(name);
+      if (listener_ != nullptr) co_await listener_->assigned(change.partitions);
+      need_.set();
+      co_return;
+    case MembershipChange::Kind::revoked:
+      co_await commit_before_revoking(change.partitions);
+      if (listener_ != nullptr) co_await listener_->revoked(change.partitions);
+      break;
+    case MembershipChange::Kind::lost:
+      if (listener_ != nullptr) co_await listener_->lost(change.partitions);
+      break;
+  }
+  for (const TopicPartition& name : change.partitions) positions_.remove(name);
+  fetcher_.pump();
+}
+
+Task<void> ConsumerClient::commit_before_revoking(const Partitions& partitions) {
+  if (!settings_.enable_auto_commit) co_return;
+  CommittedOffsets offsets = consumed();
+  std::erase_if(offsets, [&](const auto& entry) {
+    return std::ranges::find(partitions, entry.first) == partitions.end();
+  });
+  co_await commit_in_background(std::move(offsets));
+}
+
+// --- Commits. ---
+
+CommittedOffsets ConsumerClient::consumed() const {
+  CommittedOffsets offsets;
+  for (const Positions::Place& place : positions_.consumed()) {
+    offsets[place.partition] = {place.offset, place.epoch, ""};
+  }
+  return offsets;
+}
+
+void ConsumerClient::commit_if_due() {
+  if (!settings_.enable_auto_commit || !coordinator_ || is_committing_ || now() < commit_due_) {
+    return;
+  }
+  commit_due_ = now() + settings_.auto_commit_interval;
+  CommittedOffsets offsets = consumed();
+  if (!offsets.empty()) tasks_.start(commit_in_background(std::move(offsets)));
+}
+
+// A commit of its own that fails is followed by another one; meanwhile it is said in the log.
+Task<void> ConsumerClient::commit_in_background(CommittedOffsets offsets) {
+  is_committing_ = true;
+  const std::size_t count = offsets.size();
+  const auto committed =
+      co_await commit(std::move(offsets), now() + settings_.auto_commit_interval);
+  is_committing_ = false;
+  if (!committed && committed.error().failure != Failure::closed) {
+    logger_.warning("group {}: the offsets of {} partitions were not committed: {}",
+                    settings_.group_id, count, to_string(committed.error()));
+  }
+}
+
+Task<ClientResult<void>> ConsumerClient::commit(MonotonicTime deadline) {
+  return commit(consumed(), deadline);
+}
+
+Task<ClientResult<void>> ConsumerClient::commit(CommittedOffsets offsets, MonotonicTime deadline) {
+  if (!coordinator_) {
+    co_return failure(client_error(Failure::bad_argument, "to commit, set group.id"));
+  }
+  if (offsets.empty()) co_return ClientResult<void>();
+  const Membership as = membership();
+  const bool by_group = subscription_ != Subscription::partitions;
+  if (by_group && as.member_id.empty()) {
+    co_return failure(
+        client_error(Failure::not_in_group,
+                     formatted("group {}: this consumer is no member now; nothing was committed",
+                               settings_.group_id)));
+  }
+  auto committed = co_await coordinator_->commit(std::move(offsets), as, deadline);
+  if (!committed && by_group && committed.error().failure == Failure::broker_said) {
+    driver_->member().commit_answered(committed.error().code, as.generation, now());
+    driver_->wake();
+  }
+  co_return committed;
+}
+
+}  // namespace millrace::client
