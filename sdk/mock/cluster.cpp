@@ -27,6 +27,7 @@ import :handlers;
 import :insides;
 import :options;
 import :state;
+import :topic_settings;
 
 namespace millrace::mock {
 namespace {
@@ -161,14 +162,16 @@ Result<void> Cluster::create_topic(std::string_view name, const TopicOptions& op
                                                               : ErrorKind::invalid_argument,
                    formatted("topic {}: {}", name, protocol::name_of(refusal)));
   }
+  if (auto problem = insides_->state.topic_settings().problem(options.configs)) {
+    return failure(ErrorKind::invalid_argument, *std::move(problem));
+  }
   insides_->state.create(name, options);
   return {};
 }
 
 Result<void> Cluster::delete_topic(std::string_view name) {
-  const auto found = insides_->state.topics().find(name);
-  if (found == insides_->state.topics().end()) return no_such_topic(name);
-  insides_->state.topics().erase(found);
+  if (insides_->state.find(name) == nullptr) return no_such_topic(name);
+  insides_->state.erase(name);
   insides_->wake();
   return {};
 }
@@ -273,10 +276,7 @@ Result<void> Cluster::delete_before(std::string_view topic, PartitionIndex parti
                                     Offset offset) {
   const auto found = insides_->find(topic, partition);
   if (!found) return failure(found.error());
-  PartitionLog& log = (*found)->log;
-  insides_->state.stored_bytes -= log.bytes();
-  log.delete_before(std::min(offset, log.end()));
-  insides_->state.stored_bytes += log.bytes();
+  insides_->state.delete_before(**found, std::min(offset, (*found)->log.end()));
   insides_->wake();
   return {};
 }
@@ -284,11 +284,7 @@ Result<void> Cluster::delete_before(std::string_view topic, PartitionIndex parti
 Result<void> Cluster::lose_from(std::string_view topic, PartitionIndex partition, Offset offset) {
   const auto found = insides_->find(topic, partition);
   if (!found) return failure(found.error());
-  PartitionLog& log = (*found)->log;
-  insides_->state.stored_bytes -= log.bytes();
-  log.truncate(offset);
-  insides_->state.stored_bytes += log.bytes();
-  insides_->state.move_leader(**found, (*found)->leader);
+  insides_->state.lose_from(**found, offset);
   insides_->wake();
   return {};
 }

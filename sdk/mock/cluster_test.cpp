@@ -1,5 +1,7 @@
 // Also proves insides.cppm, options.cppm, partition_log.cpp, partition_log.cppm, state.cpp,
 // state.cppm.
+#include <gtest/gtest.h>
+
 #include "mock_machine.hpp"
 
 namespace millrace::mock {

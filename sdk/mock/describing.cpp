@@ -30,7 +30,6 @@ using protocol::MetadataResponse;
 using WireTopic = MetadataResponse::MetadataResponseTopic;
 using WirePartition = MetadataResponse::MetadataResponsePartition;
 
-constexpr std::string_view cluster_id = "millrace-mock-cluster0";
 constexpr std::string_view metadata_feature = "metadata.version";
 // The level of Apache Kafka 4.3.
 constexpr std::int16_t metadata_level = 30;

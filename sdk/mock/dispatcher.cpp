@@ -24,15 +24,20 @@ namespace {
 constexpr std::int16_t fetch_version_max = 17;
 
 constexpr std::array apis = {
-    ApiKey::produce,          ApiKey::fetch,
-    ApiKey::list_offsets,     ApiKey::metadata,
-    ApiKey::offset_commit,    ApiKey::offset_fetch,
-    ApiKey::find_coordinator, ApiKey::join_group,
-    ApiKey::heartbeat,        ApiKey::leave_group,
-    ApiKey::sync_group,       ApiKey::describe_groups,
-    ApiKey::list_groups,      ApiKey::api_versions,
-    ApiKey::init_producer_id, ApiKey::offset_for_leader_epoch,
-    ApiKey::delete_groups,    ApiKey::offset_delete,
+    ApiKey::produce,           ApiKey::fetch,
+    ApiKey::list_offsets,      ApiKey::metadata,
+    ApiKey::offset_commit,     ApiKey::offset_fetch,
+    ApiKey::find_coordinator,  ApiKey::join_group,
+    ApiKey::heartbeat,         ApiKey::leave_group,
+    ApiKey::sync_group,        ApiKey::describe_groups,
+    ApiKey::list_groups,       ApiKey::api_versions,
+    ApiKey::init_producer_id,  ApiKey::offset_for_leader_epoch,
+    ApiKey::delete_groups,     ApiKey::offset_delete,
+    ApiKey::describe_cluster,  ApiKey::describe_producers,
+    ApiKey::create_topics,     ApiKey::delete_topics,
+    ApiKey::delete_records,    ApiKey::create_partitions,
+    ApiKey::describe_configs,  ApiKey::incremental_alter_configs,
+    ApiKey::describe_log_dirs,
 };
 
 }  // namespace
@@ -87,6 +92,24 @@ Task<Answer> Cluster::Insides::dispatch(Asked& asked) {
       co_return co_await offset_fetch(asked);
     case ApiKey::offset_delete:
       co_return co_await offset_delete(asked);
+    case ApiKey::describe_cluster:
+      co_return describe_cluster(asked);
+    case ApiKey::describe_log_dirs:
+      co_return describe_log_dirs(asked);
+    case ApiKey::describe_producers:
+      co_return describe_producers(asked);
+    case ApiKey::create_topics:
+      co_return create_topics(asked);
+    case ApiKey::delete_topics:
+      co_return delete_topics(asked);
+    case ApiKey::create_partitions:
+      co_return create_partitions(asked);
+    case ApiKey::delete_records:
+      co_return delete_records(asked);
+    case ApiKey::describe_configs:
+      co_return describe_configs(asked);
+    case ApiKey::incremental_alter_configs:
+      co_return incremental_alter_configs(asked);
     default:
       co_return Answer{};
   }

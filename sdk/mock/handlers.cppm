@@ -31,6 +31,21 @@ struct Spoken {
 [[nodiscard]] Answer metadata(Asked& asked);
 [[nodiscard]] Answer find_coordinator(Asked& asked);
 
+// --- overseeing.cpp ---
+[[nodiscard]] Answer describe_cluster(Asked& asked);
+[[nodiscard]] Answer describe_log_dirs(Asked& asked);
+[[nodiscard]] Answer describe_producers(Asked& asked);
+
+// --- changing_topics.cpp ---
+[[nodiscard]] Answer create_topics(Asked& asked);
+[[nodiscard]] Answer delete_topics(Asked& asked);
+[[nodiscard]] Answer create_partitions(Asked& asked);
+[[nodiscard]] Answer delete_records(Asked& asked);
+
+// --- configuring.cpp ---
+[[nodiscard]] Answer describe_configs(Asked& asked);
+[[nodiscard]] Answer incremental_alter_configs(Asked& asked);
+
 // --- producing.cpp ---
 [[nodiscard]] Answer produce(Asked& asked);
 [[nodiscard]] Answer init_producer_id(Asked& asked);

@@ -1,4 +1,6 @@
 // Also proves group_desk.cpp, group_desk.cppm, group_words.cppm, waiting.cppm.
+#include <gtest/gtest.h>
+
 #include "mock_machine.hpp"
 
 namespace millrace::mock {

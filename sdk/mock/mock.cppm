@@ -6,5 +6,6 @@ export import millrace.base;
 export import millrace.protocol.api;
 export import :cluster;
 export import :faults;
+export import :live_cluster;
 export import :options;
 export import :partition_log;

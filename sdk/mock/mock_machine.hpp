@@ -1,8 +1,6 @@
 // A mock cluster on a simulated network, and a client that knows frames and nothing else.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <array>
 #include <chrono>
 #include <coroutine>

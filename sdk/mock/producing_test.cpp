@@ -1,3 +1,5 @@
+#include <gtest/gtest.h>
+
 #include "mock_machine.hpp"
 
 namespace millrace::mock {

@@ -1,7 +1,7 @@
 // Also proves asked.cppm, describing.cpp, dispatcher.cpp, faults.cpp, faults.cppm, handlers.cppm.
-#include "mock_machine.hpp"
+#include <gtest/gtest.h>
 
-#include <set>
+#include "mock_machine.hpp"
 
 namespace millrace::mock {
 namespace {

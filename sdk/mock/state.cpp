@@ -20,12 +20,12 @@ import millrace.runtime;
 import millrace.runtime.streams;
 import :options;
 import :state;
+import :topic_settings;
 
 namespace millrace::mock {
 namespace {
 
 constexpr std::size_t topic_name_bytes_max = 249;
-constexpr std::int32_t partitions_max = 10'000;
 constexpr std::size_t replicas_default_max = 3;
 
 bool is_topic_name(std::string_view name) {
@@ -182,6 +182,26 @@ Topic& State::create(std::string_view name, const TopicOptions& options) {
     add_partition(*topic, replicas_of(options));
   }
   return *topics_.emplace(std::string(name), std::move(topic)).first->second;
+}
+
+void State::erase(std::string_view name) {
+  const auto found = topics_.find(name);
+  if (found == topics_.end()) return;
+  for (const auto& partition : found->second->partitions) stored_bytes -= partition->log.bytes();
+  topics_.erase(found);
+}
+
+void State::delete_before(Partition& partition, Offset offset) {
+  stored_bytes -= partition.log.bytes();
+  partition.log.delete_before(offset);
+  stored_bytes += partition.log.bytes();
+}
+
+void State::lose_from(Partition& partition, Offset offset) {
+  stored_bytes -= partition.log.bytes();
+  partition.log.truncate(offset);
+  stored_bytes += partition.log.bytes();
+  move_leader(partition, partition.leader);
 }
 
 void State::add_partition(Topic& topic, std::size_t replicas) {

@@ -21,8 +21,12 @@ import millrace.storage.producers;
 import :faults;
 import :options;
 import :partition_log;
+import :topic_settings;
 
 namespace millrace::mock {
+
+inline constexpr std::int32_t partitions_max = 10'000;
+inline constexpr std::string_view cluster_id = "millrace-mock-cluster0";
 
 struct Partition {
   explicit Partition(storage::ProducerBudget& budget) : producers(budget) {}
@@ -67,6 +71,7 @@ class State {
   [[nodiscard]] const Options& options() const { return options_; }
   [[nodiscard]] const Clock& clock() const { return executor_.clock(); }
   [[nodiscard]] Random& random() { return random_; }
+  [[nodiscard]] const TopicSettings& topic_settings() const { return topic_settings_; }
   [[nodiscard]] Uuid new_id();
   [[nodiscard]] ProducerId new_producer_id() { return ProducerId(next_producer_id_++); }
 
@@ -89,18 +94,23 @@ class State {
   [[nodiscard]] ErrorCode refusal_of(std::string_view name, const TopicOptions& options) const;
   // Not for what refusal_of() refuses.
   Topic& create(std::string_view name, const TopicOptions& options);
+  void erase(std::string_view name);
   void add_partition(Topic& topic, std::size_t replicas);
+  [[nodiscard]] std::size_t replicas_of(const TopicOptions& options) const;
+  // At most to the end of the log.
+  void delete_before(Partition& partition, Offset offset);
+  void lose_from(Partition& partition, Offset offset);
   void move_leader(Partition& partition, BrokerId to);
 
   std::size_t stored_bytes = 0;
 
  private:
   void elect(Partition& partition);
-  [[nodiscard]] std::size_t replicas_of(const TopicOptions& options) const;
 
   Executor& executor_;
   Options options_;
   Random random_;
+  TopicSettings topic_settings_;
   storage::ProducerBudget producers_;
   std::vector<Broker> brokers_;
   Topics topics_;
