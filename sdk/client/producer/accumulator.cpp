@@ -1,0 +1,204 @@
+module;
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+module millrace.client.producer;
+
+import millrace.base;
+import millrace.client.core;
+import millrace.runtime;
+
+namespace millrace::client {
+
+Accumulator::Accumulator(const ProducerSettings& settings, const Clock& clock, Waker& waker,
+                         std::uint64_t seed)
+    : pool(settings.buffer_memory),
+      topics(settings.batch_size, seed),
+      settings_(settings),
+      clock_(clock),
+      waker_(waker) {}
+
+Accumulator::~Accumulator() = default;
+
+ClientError Accumulator::refusal() const {
+  const std::scoped_lock lock(mutex_);
+  if (refusal_) return *refusal_;
+  return client_error(Failure::closed, "the producer is closed");
+}
+
+void Accumulator::ask_for(Topic& topic) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (std::ranges::find(wanted_, &topic) == wanted_.end()) wanted_.push_back(&topic);
+  }
+  waker_.wake();
+}
+
+void Accumulator::ask_for(Partition& partition) {
+  {
+    const std::scoped_lock lock(mutex_);
+    news_.push_back(&partition);
+  }
+  waker_.wake();
+}
+
+void Accumulator::take_news(std::vector<Partition*>& partitions, std::vector<Topic*>& names) {
+  partitions.clear();
+  names.clear();
+  const std::scoped_lock lock(mutex_);
+  partitions.swap(news_);
+  names.swap(wanted_);
+}
+
+std::int32_t Accumulator::partition_count(std::string_view name) const {
+  const Topic* topic = topics.find(name);
+  return topic == nullptr ? 0 : topic->partition_count();
+}
+
+ClientResult<Topic*> Accumulator::known_topic(std::string_view name, FullBuffer when_full,
+                                              MonotonicTime deadline) {
+  Topic* topic = topics.find_or_add(name);
+  if (topic == nullptr) {
+    return failure(client_error(
+        Failure::bad_argument,
+        "no further topics: this producer has written to " + std::to_string(producer_topics_max)));
+  }
+  if (topic->partition_count() > 0) return topic;
+  const std::uint64_t failures = topic->failures();
+  ask_for(*topic);
+  // close() fails all topics that were there before this.
+  if (is_closed_.load(std::memory_order_seq_cst)) return failure(refusal());
+  if (when_full == FullBuffer::fail) {
+    ClientError unknown =
+        client_error(Failure::unknown_topic,
+                     "topic " + topic->name() + " is not known yet; it is being asked for");
+    unknown.retriable = true;
+    return failure(std::move(unknown));
+  }
+  const auto known = topic->wait_until_known(deadline - clock_.now(), failures);
+  if (!known) return failure(known.error());
+  return topic;
+}
+
+ClientResult<Partition*> Accumulator::partition_for(Topic& topic, const RecordToSend& record,
+                                                    bool& is_sticky) {
+  const std::int32_t count = topic.partition_count();
+  std::optional<PartitionIndex> index = record.partition;
+  if (!index) {
+    index = partition_of_key(settings_.partitioner, record.key, settings_.partitioner_ignore_keys,
+                             count);
+  } else if (index->value() < 0 || index->value() >= count) {
+    ask_for(topic);
+    return failure(client_error(Failure::bad_argument, "topic " + topic.name() +
+                                                           " has no partition " +
+                                                           std::to_string(index->value()) +
+                                                           ": it has " + std::to_string(count)));
+  }
+  if (!index && settings_.partitioner == PartitionerKind::round_robin) {
+    const std::uint32_t turn = topic.next_in_turn.fetch_add(1, std::memory_order_relaxed);
+    index = PartitionIndex{static_cast<std::int32_t>(turn % static_cast<std::uint32_t>(count))};
+  }
+  is_sticky = !index;
+  if (!index) index = topic.sticky.current(count);
+  return &topic.partition(*index);
+}
+
+ClientResult<void> Accumulator::wait_for_memory(std::size_t chunks, const RecordToSend& record,
+                                                FullBuffer when_full, MonotonicTime deadline,
+                                                ChunkList& to) {
+  const auto full = [&](const char* why) {
+    return client_error(Failure::buffer_full, "no room for a record of topic " +
+                                                  std::string(record.topic) + ": buffer.memory (" +
+                                                  std::to_string(settings_.buffer_memory) +
+                                                  " bytes) is full" + why);
+  };
+  if (when_full == FullBuffer::fail && chunks <= pool.chunks_max()) return failure(full(""));
+  if (chunks > pool.chunks_max()) {
+    return failure(client_error(
+        Failure::record_too_large,
+        "a record of topic " + std::string(record.topic) + " is larger than buffer.memory"));
+  }
+  pool.add_waiting();
+  waker_.wake();
+  const MemoryWait end = pool.wait_and_take(chunks, deadline - clock_.now(), to);
+  pool.remove_waiting();
+  if (end == MemoryWait::taken) return {};
+  if (end == MemoryWait::closed) return failure(refusal());
+  return failure(full(" and stayed so for max.block.ms"));
+}
+
+ClientResult<void> Accumulator::add(const RecordToSend& record, DeliverySink* sink,
+                                    std::uint64_t token, FullBuffer when_full) {
+  if (is_closed_.load(std::memory_order_relaxed)) [[unlikely]]
+    return failure(refusal());
+  MonotonicTime deadline{};
+  Topic* topic = topics.find(record.topic);
+  if (topic == nullptr || topic->partition_count() == 0) [[unlikely]] {
+    deadline = clock_.now() + settings_.max_block;
+    const auto known = known_topic(record.topic, when_full, deadline);
+    if (!known) return failure(known.error());
+    topic = *known;
+  }
+  const RecordParts parts = parts_of(record.key, record.value, record.headers,
+                                     record.timestamp ? *record.timestamp : clock_.wall_now());
+  const std::size_t bytes_most =
+      record_batch_header_bytes + parts.fixed_bytes + record_frame_bytes_max;
+  if (bytes_most > settings_.max_request_size ||
+      record.headers.size() > std::numeric_limits<std::int32_t>::max()) [[unlikely]] {
+    return failure(
+        client_error(Failure::record_too_large, "a record of topic " + topic->name() + " takes " +
+                                                    std::to_string(bytes_most) +
+                                                    " bytes, more than max.request.size"));
+  }
+  const PutLimits limits{std::min(settings_.batch_size, settings_.max_request_size), &pool,
+                         &clock_};
+  ChunkList spare;
+  for (;;) {
+    bool is_sticky = false;
+    const auto chosen = partition_for(*topic, record, is_sticky);
+    if (!chosen) return failure(chosen.error());
+    Partition& partition = **chosen;
+    const Put put = partition.put(parts, sink, token, limits, spare);
+    if (put.asks_sender) ask_for(partition);
+    if (!spare.empty()) [[unlikely]]
+      pool.give_back(spare);
+    if (put.end == Put::End::done) [[likely]] {
+      if (is_sticky) {
+        topic->sticky.wrote(partition.index, parts.fixed_bytes + record_frame_bytes_max / 4,
+                            put.batch_is_complete, topic->partition_count());
+      }
+      return {};
+    }
+    if (put.end == Put::End::closed) return failure(refusal());
+    if (deadline == MonotonicTime{}) deadline = clock_.now() + settings_.max_block;
+    const auto waited = wait_for_memory(put.chunks_needed, record, when_full, deadline, spare);
+    if (!waited) return failure(waited.error());
+  }
+}
+
+void Accumulator::close(const ClientError* error) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (error != nullptr) refusal_ = *error;
+  }
+  is_closed_.store(true, std::memory_order_seq_cst);
+  pool.close();
+  const ClientError refused = refusal();
+  for (Topic* topic : topics.all()) {
+    topic->fail(refused);
+    for (std::int32_t i = 0; i < topic->partition_count(); ++i) {
+      topic->partition(PartitionIndex{i}).close();
+    }
+  }
+}
+
+}  // namespace millrace::client

@@ -1,0 +1,83 @@
+// Where the threads of a program meet the thread of the producer.
+module;
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+export module millrace.client.producer:accumulator;
+
+import millrace.base;
+import millrace.client.core;
+import millrace.runtime;
+import :delivery;
+import :memory;
+import :partition;
+import :topics;
+
+export namespace millrace::client {
+
+// What `Waker::wake()` is called for is done on the client's thread, soon; from any thread.
+class Waker {
+ public:
+  virtual void wake() = 0;
+
+ protected:
+  Waker() = default;
+  Waker(const Waker&) = default;
+  Waker& operator=(const Waker&) = default;
+  ~Waker() = default;
+};
+
+// Takes records from any thread and keeps them as batches until the sender comes for them. Owned by
+// the producer; what it is given outlives it. add() of a closed producer fails.
+class Accumulator {
+ public:
+  Accumulator(const ProducerSettings& settings, const Clock& clock, Waker& waker,
+              std::uint64_t seed);
+  ~Accumulator();
+
+  // Copies the record into a batch of its partition. With FullBuffer::wait it blocks the thread for
+  // max.block.ms at most, and must not be called on the client's thread. Takes nothing from the
+  // heap once the topic is known.
+  [[nodiscard]] ClientResult<void> add(const RecordToSend& record, DeliverySink* sink,
+                                       std::uint64_t token, FullBuffer when_full);
+  // 0 while it is not known.
+  [[nodiscard]] std::int32_t partition_count(std::string_view topic) const;
+
+  // --- The client's thread. ---
+
+  // Partitions with something new, and topics that somebody waits for, since the last call.
+  void take_news(std::vector<Partition*>& partitions, std::vector<Topic*>& topics);
+  // No record is taken any more; who waits fails. `error`: with this, else with Failure::closed.
+  void close(const ClientError* error = nullptr);
+
+  ChunkPool pool;
+  TopicTable topics;
+
+ private:
+  [[nodiscard]] ClientResult<Topic*> known_topic(std::string_view name, FullBuffer when_full,
+                                                 MonotonicTime deadline);
+  [[nodiscard]] ClientResult<Partition*> partition_for(Topic& topic, const RecordToSend& record,
+                                                       bool& is_sticky);
+  [[nodiscard]] ClientResult<void> wait_for_memory(std::size_t chunks, const RecordToSend& record,
+                                                   FullBuffer when_full, MonotonicTime deadline,
+                                                   ChunkList& to);
+  [[nodiscard]] ClientError refusal() const;
+  void ask_for(Topic& topic);
+  void ask_for(Partition& partition);
+
+  const ProducerSettings& settings_;
+  const Clock& clock_;
+  Waker& waker_;
+  std::atomic<bool> is_closed_ = false;
+  mutable std::mutex mutex_;
+  std::vector<Partition*> news_;
+  std::vector<Topic*> wanted_;
+  std::optional<ClientError> refusal_;
+};
+
+}  // namespace millrace::client

@@ -1,0 +1,114 @@
+// Flushing, closing and ids.
+#include "producer_machine.hpp"
+
+namespace millrace::client {
+namespace {
+
+using namespace std::chrono_literals;
+using mock::ApiKey;
+using mock::FaultKind;
+
+TEST(ProducerLife, a_producer_that_sent_nothing_closes) {
+  ProducerMachine machine;
+  machine.start();
+  machine.close();
+}
+
+TEST(ProducerLife, close_sends_what_is_there) {
+  ProducerMachine machine;
+  machine.settings.linger = 1h;
+  ASSERT_TRUE(machine.cluster->create_topic("orders"));
+  machine.start();
+  machine.load("orders");
+  machine.send_all(0, 3);
+  machine.close();
+  EXPECT_EQ(machine.outcomes.delivered_count(), 3u);
+}
+
+TEST(ProducerLife, flush_waits_for_nothing_that_comes_later_and_tells_when_it_is_late) {
+  ProducerMachine machine;
+  ASSERT_TRUE(machine.cluster->create_topic("orders"));
+  machine.start();
+  machine.load("orders");
+  ASSERT_TRUE(machine.flush());
+  machine.cluster->delay(ApiKey::produce, 10s);
+  machine.send_all(0, 3);
+  const auto late = machine.flush(1s);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().failure, Failure::timed_out);
+  ASSERT_TRUE(machine.flush());
+  EXPECT_EQ(machine.outcomes.delivered_count(), 3u);
+}
+
+TEST(ProducerLife, at_the_deadline_of_close_what_has_no_outcome_gets_one) {
+  ProducerMachine machine;
+  machine.settings.linger = 1h;
+  machine.settings.batch_size = 60;
+  machine.settings.max_in_flight = 1;
+  ASSERT_TRUE(machine.cluster->create_topic("orders"));
+  machine.start();
+  machine.load("orders");
+  machine.cluster->inject(
+      {.api = ApiKey::produce, .kind = FaultKind::silence, .times = mock::always});
+  machine.send_all(0, 30);
+  machine.executor.advance(1s);
+  machine.close(1s);
+  ASSERT_EQ(machine.outcomes.all.size(), 30u);
+  const auto& first = *machine.outcomes.all.at(0).error;
+  EXPECT_EQ(first.failure, Failure::closed);
+  // It was under way, the last one was not.
+  EXPECT_EQ(first.persistence, Persistence::unknown);
+  EXPECT_EQ(machine.outcomes.all.at(29).error->persistence, Persistence::not_persisted);
+}
+
+TEST(ProducerLife, closing_with_a_cluster_that_is_gone_ends_in_time) {
+  ProducerMachine machine;
+  ASSERT_TRUE(machine.cluster->create_topic("orders"));
+  machine.start();
+  machine.load("orders");
+  ASSERT_TRUE(machine.cluster->kill(BrokerId(1)));
+  machine.send_all(0, 10);
+  machine.close(2s);
+  EXPECT_EQ(machine.outcomes.all.size(), 10u);
+  EXPECT_EQ(machine.outcomes.delivered_count(), 0u);
+}
+
+TEST(ProducerLife, after_close_nothing_is_taken) {
+  ProducerMachine machine;
+  ASSERT_TRUE(machine.cluster->create_topic("orders"));
+  machine.start();
+  machine.load("orders");
+  machine.run(machine.producer->close(machine.now() + 1s));
+  EXPECT_EQ(machine.send(0).error().failure, Failure::closed);
+  machine.producer.reset();
+}
+
+TEST(ProducerLife, an_id_is_asked_for_until_there_is_one) {
+  ProducerMachine machine;
+  ASSERT_TRUE(machine.cluster->create_topic("orders"));
+  machine.cluster->fail_next(ApiKey::init_producer_id, ErrorCode::coordinator_load_in_progress, 3);
+  machine.start();
+  machine.load("orders");
+  machine.send_all(0, 10);
+  ASSERT_TRUE(machine.flush());
+  EXPECT_EQ(machine.outcomes.delivered_count(), 10u);
+}
+
+TEST(ProducerLife, without_the_right_to_write_at_all_everything_fails_for_good) {
+  ProducerMachine machine;
+  ASSERT_TRUE(machine.cluster->create_topic("orders"));
+  machine.cluster->fail_next(ApiKey::init_producer_id, ErrorCode::cluster_authorization_failed);
+  machine.start();
+  machine.load("orders");
+  machine.send_all(0, 10);
+  ASSERT_TRUE(machine.flush());
+  ASSERT_EQ(machine.outcomes.all.size(), 10u);
+  EXPECT_EQ(machine.outcomes.all.at(0).error->code, ErrorCode::cluster_authorization_failed);
+  EXPECT_TRUE(machine.outcomes.all.at(0).error->fatal);
+  const auto later = machine.send(10);
+  ASSERT_FALSE(later);
+  EXPECT_EQ(later.error().code, ErrorCode::cluster_authorization_failed);
+}
+
+}  // namespace
+}  // namespace millrace::client

@@ -1,0 +1,85 @@
+module;
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+module millrace.client.producer;
+
+import millrace.base;
+import millrace.client.core;
+
+namespace millrace::client {
+
+Put Partition::put(const RecordParts& parts, DeliverySink* sink, std::uint64_t token,
+                   const PutLimits& limits, ChunkList& spare) {
+  const std::scoped_lock lock(mutex_);
+  if (is_closed_) return {.end = Put::End::closed};
+  Put result;
+  bool is_news = false;
+  for (;;) {
+    std::size_t needed = 0;
+    if (open_ == nullptr) {
+      needed = Batch::chunks_for_first(parts);
+      if (spare.size() >= needed) {
+        open_ = Batch::make(spare, limits.clock->now());
+        is_news = true;
+        continue;
+      }
+    } else {
+      const std::size_t before = open_->bytes();
+      const Appended appended =
+          open_->append(parts, sink, token, limits.batch_bytes, spare, needed);
+      if (appended == Appended::done) {
+        ++accepted_;
+        // One more of this size would not fit: waiting for a smaller one is not worth it.
+        if (2 * open_->bytes() - before <= limits.batch_bytes) break;
+        result.batch_is_complete = true;
+      }
+      if (appended != Appended::needs_chunks) {
+        complete_.push(open_);
+        open_ = nullptr;
+        is_news = true;
+        if (appended == Appended::done) break;
+        continue;
+      }
+    }
+    if (!limits.pool->try_take(needed - spare.size(), spare)) {
+      result.end = Put::End::needs_memory;
+      result.chunks_needed = needed;
+      break;
+    }
+  }
+  if (is_news && !is_marked_) result.asks_sender = is_marked_ = true;
+  return result;
+}
+
+void Partition::take(BatchList& to, bool with_open) {
+  const std::scoped_lock lock(mutex_);
+  to.append(complete_);
+  if (!with_open || open_ == nullptr) return;
+  to.push(open_);
+  open_ = nullptr;
+}
+
+Partition::Seen Partition::look() {
+  const std::scoped_lock lock(mutex_);
+  is_marked_ = false;
+  Seen seen;
+  if (open_ != nullptr) seen.open_since = open_->created();
+  seen.has_complete = !complete_.empty();
+  return seen;
+}
+
+void Partition::close() {
+  const std::scoped_lock lock(mutex_);
+  is_closed_ = true;
+}
+
+std::uint64_t Partition::accepted() {
+  const std::scoped_lock lock(mutex_);
+  return accepted_;
+}
+
+}  // namespace millrace::client

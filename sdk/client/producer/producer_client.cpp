@@ -1,0 +1,101 @@
+module;
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+module millrace.client.producer;
+
+import millrace.base;
+import millrace.client.core;
+import millrace.runtime;
+import millrace.runtime.streams;
+
+namespace millrace::client {
+
+class ProducerClient::Wake final : public Waker {
+ public:
+  Wake(ProducerClient& owner, Mailbox& mailbox)
+      : mailbox_(mailbox), callback_(&owner, [](void* producer) {
+          static_cast<ProducerClient*>(producer)->sender_.wake();
+        }) {}
+
+  void wake() override {
+    if (Callback* callback = callback_.ask()) mailbox_.send(*callback);
+  }
+
+ private:
+  Mailbox& mailbox_;
+  RecurringCallback callback_;
+};
+
+namespace {
+
+MetadataOptions metadata_options(const ProducerSettings& settings) {
+  MetadataOptions options;
+  // As Java's producer: brokers decide whether writing to a topic makes it.
+  options.allow_auto_topic_creation = true;
+  options.topic_idle_max = settings.metadata_max_idle;
+  return options;
+}
+
+}  // namespace
+
+ProducerClient::ProducerClient(const ProducerSettings& settings, Executor& executor,
+                               Mailbox& mailbox, Network& network, Resolver& resolver,
+                               const Logger& logger, Random random)
+    : settings_(settings),
+      wake_(std::make_unique<Wake>(*this, mailbox)),
+      brokers_(executor, network, resolver, settings_.common, logger, Random(random.next())),
+      metadata_(executor, brokers_, settings_.common, metadata_options(settings_), logger,
+                Random(random.next())),
+      accumulator_(settings_, executor.clock(), *wake_, random.next()),
+      sender_(settings_, executor, accumulator_, brokers_, metadata_, Random(random.next())) {
+  sender_.start();
+}
+
+ProducerClient::~ProducerClient() = default;
+
+ClientResult<void> ProducerClient::send(const RecordToSend& record, DeliverySink* sink,
+                                        std::uint64_t token, FullBuffer when_full) {
+  if (!settings_.transactional_id.empty()) [[unlikely]] {
+    return failure(client_error(Failure::bad_argument,
+                                "transactional.id is set, and transactions are not spoken"));
+  }
+  return accumulator_.add(record, sink, token, when_full);
+}
+
+std::int32_t ProducerClient::partition_count(std::string_view topic) const {
+  return accumulator_.partition_count(topic);
+}
+
+Task<ClientResult<std::int32_t>> ProducerClient::load(std::string topic, MonotonicTime deadline) {
+  return sender_.load(std::move(topic), deadline);
+}
+
+Task<ClientResult<std::shared_ptr<const TopicView>>> ProducerClient::partitions_for(
+    std::string topic, MonotonicTime deadline) {
+  return metadata_.topic(std::move(topic), deadline);
+}
+
+Task<ClientResult<void>> ProducerClient::flush(MonotonicTime deadline) {
+  return sender_.flush(deadline);
+}
+
+Task<void> ProducerClient::close(MonotonicTime deadline) {
+  return sender_.close(deadline);
+}
+
+ProducerMetrics ProducerClient::metrics() const {
+  ProducerMetrics metrics;
+  metrics.sender = sender_.counters();
+  metrics.brokers = brokers_.counters();
+  metrics.memory_bytes = accumulator_.pool.used_bytes();
+  metrics.memory_bytes_peak = accumulator_.pool.used_bytes_peak();
+  metrics.memory_bytes_max = accumulator_.pool.bytes_max();
+  return metrics;
+}
+
+}  // namespace millrace::client

@@ -1,0 +1,64 @@
+// A produce request over the batches of one broker, and who is who in its answer.
+module;
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+export module millrace.client.producer:request;
+
+import millrace.base;
+import millrace.client.core;
+import millrace.protocol.produce;
+import :batch;
+import :partition;
+
+export namespace millrace::client {
+
+// From the first version that names topics by id.
+inline constexpr std::int16_t produce_topic_id_version = 13;
+// From the first version that knows zstd.
+inline constexpr std::int16_t produce_zstd_version = 7;
+
+// Views the bytes of its batches, which stay in place until its call has ended. Used again and
+// again, so that its memory is taken once. On the client's thread.
+class OutgoingProduce {
+ public:
+  struct Item {
+    Partition* partition = nullptr;
+    Batch* batch = nullptr;
+    Uuid topic_id;
+  };
+
+  void add(const Item& item);
+  // After the last item.
+  void finish(Acks acks, Duration timeout);
+  void clear();
+
+  [[nodiscard]] const std::vector<Item>& items() const { return items_; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  [[nodiscard]] const protocol::ProduceRequest& message() const { return message_; }
+  [[nodiscard]] std::int16_t version_min() const { return needs_zstd_ ? produce_zstd_version : 0; }
+  [[nodiscard]] std::int16_t version_max() const {
+    return has_all_ids_ ? protocol::ProduceRequest::version_max : produce_topic_id_version - 1;
+  }
+
+ private:
+  std::vector<Item> items_;
+  std::vector<protocol::RecordChunk> chunks_;
+  std::vector<protocol::ProduceRequest::PartitionProduceData> partitions_;
+  std::vector<protocol::ProduceRequest::TopicProduceData> topics_;
+  protocol::ProduceRequest message_;
+  std::size_t bytes_ = 0;
+  bool needs_zstd_ = false;
+  bool has_all_ids_ = true;
+};
+
+// Null where the broker has not answered for this item.
+[[nodiscard]] const protocol::ProduceResponse::PartitionProduceResponse* answer_for(
+    const protocol::ProduceResponse& answer, std::int16_t version,
+    const OutgoingProduce::Item& item);
+
+}  // namespace millrace::client

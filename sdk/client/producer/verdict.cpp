@@ -1,0 +1,33 @@
+module;
+#include <cstdint>
+
+module millrace.client.producer;
+
+import millrace.client.core;
+import millrace.protocol.api;
+
+namespace millrace::client {
+
+Verdict verdict_of(ErrorCode code, const BatchFacts& batch) {
+  switch (code) {
+    case ErrorCode::none:
+      return Verdict::delivered;
+    case ErrorCode::duplicate_sequence_number:
+      return batch.is_idempotent ? Verdict::was_there : Verdict::failed;
+    case ErrorCode::message_too_large:
+    case ErrorCode::record_list_too_large:
+      return batch.record_count > 1 ? Verdict::split : Verdict::failed;
+    case ErrorCode::out_of_order_sequence_number:
+    case ErrorCode::unknown_producer_id:
+    case ErrorCode::invalid_producer_epoch:
+      return batch.is_idempotent ? Verdict::gap : Verdict::failed;
+    case ErrorCode::cluster_authorization_failed:
+    case ErrorCode::producer_fenced:
+      return Verdict::failed_fatal;
+    default:
+      break;
+  }
+  return traits_of(code).retriable ? Verdict::retry : Verdict::failed;
+}
+
+}  // namespace millrace::client
