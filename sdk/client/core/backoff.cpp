@@ -15,8 +15,9 @@ namespace millrace::client {
 Duration backoff_after(std::uint32_t failures, BackoffRange range, Random& random) {
   const double longest = static_cast<double>(range.longest.count());
   const double first = std::min(static_cast<double>(range.first.count()), longest);
-  // From 2^63 nanoseconds on no wait grows; pow() itself gives infinity, which min() takes care of.
-  const double exponent = failures == 0 ? 0 : failures - 1;
+  // Far above every pause there is, and small enough for pow() to stay finite: 0 stays 0.
+  constexpr double exponent_max = 64;
+  const double exponent = std::min(failures == 0 ? 0.0 : failures - 1.0, exponent_max);
   const double plain = std::min(first * std::pow(backoff_factor, exponent), longest);
   const double moved = plain * (1 + backoff_jitter * (2 * random.fraction() - 1));
   constexpr double most = 0x1.0p62;
