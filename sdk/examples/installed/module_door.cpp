@@ -10,4 +10,6 @@ int main() {
   const auto number = millrace::int32().deserialize("123");
   if (number || config.get("acks") != "all") return 1;
   std::cout << "module door: " << number.error() << '\n';
+  millrace::Producer producer(config);
+  return producer.close() ? 0 : 1;
 }

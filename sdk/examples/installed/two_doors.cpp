@@ -3,10 +3,12 @@
 
 #include <iostream>
 
-millrace::Config made_by_module();
+millrace::Producer made_by_module();
+millrace::Result<void> closed_by_module(millrace::Producer producer);
 
 int main() {
-  const millrace::Config config = made_by_module();
-  if (config.get("acks") != "all") return 1;
-  std::cout << "two doors: acks=" << *config.get("acks") << '\n';
+  millrace::Producer producer = made_by_module();
+  if (auto flushed = producer.flush(std::chrono::seconds(1)); !flushed) return 1;
+  const millrace::Result<void> closed = closed_by_module(std::move(producer));
+  std::cout << "two doors: " << (closed ? "closed" : closed.error().message()) << '\n';
 }

@@ -1,5 +1,11 @@
+#include <utility>
+
 import millrace;
 
-millrace::Config made_by_module() {
-  return millrace::Config{{"acks", "all"}};
+millrace::Producer made_by_module() {
+  return millrace::Producer({{"bootstrap.servers", "localhost:9092"}});
+}
+
+millrace::Result<void> closed_by_module(millrace::Producer producer) {
+  return producer.close();
 }

@@ -88,9 +88,9 @@ class [[nodiscard]] Result {
   [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
 
   // Throws Failed when there is none.
-  [[nodiscard]] T& value() & { return (need_value(), *std::get_if<0>(&held_)); }
-  [[nodiscard]] const T& value() const& { return (need_value(), *std::get_if<0>(&held_)); }
-  [[nodiscard]] T&& value() && { return (need_value(), std::move(*std::get_if<0>(&held_))); }
+  T& value() & { return (need_value(), *std::get_if<0>(&held_)); }
+  const T& value() const& { return (need_value(), *std::get_if<0>(&held_)); }
+  T&& value() && { return (need_value(), std::move(*std::get_if<0>(&held_))); }
 
   [[nodiscard]] T& operator*() & noexcept { return *std::get_if<0>(&held_); }
   [[nodiscard]] const T& operator*() const& noexcept { return *std::get_if<0>(&held_); }

@@ -1,0 +1,94 @@
+// Producer: sends records.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "millrace/abi.hpp"
+#include "millrace/config.hpp"
+#include "millrace/future.hpp"
+#include "millrace/options.hpp"
+#include "millrace/record.hpp"
+#include "millrace/result.hpp"
+
+namespace millrace::inline v1 {
+
+// Where a record is now.
+struct Delivery {
+  std::int32_t partition = -1;
+  std::int64_t offset = -1;  // -1 where nobody told: with acks=0
+  std::optional<Timestamp> timestamp = {};
+};
+
+// What sending does while the memory of buffer.memory is full, or the topic not known yet.
+enum class WhenFull : std::uint8_t {
+  wait,  // for max.block.ms at the most
+  fail,
+};
+
+// Called on the producer's thread, once for each record that post() took. Must not throw or block;
+// may send, which then fails instead of waiting.
+using DeliveryHandler = std::function<void(std::uint64_t tag, const Result<Delivery>& outcome)>;
+
+// Sends records to Millrace or Apache Kafka. Owns a thread, its connections and at most
+// buffer.memory bytes of records. All functions may be called from any thread at any time, but for
+// moving and destroying. Every record that was taken has its outcome told exactly once; records of
+// one partition in the order in which they were taken.
+//
+// It does not work in a child of a fork(): calls fail there.
+class MILLRACE_API Producer {
+ public:
+  // How long the destructor waits for what was not sent yet.
+  static constexpr std::chrono::seconds closing_time_max{10};
+
+  // Starts; connects when the first record comes. Throws Failed when the settings cannot be: its
+  // message tells all that is wrong.
+  explicit Producer(const Config& config, const ClientOptions& options = {});
+  // The same without an exception.
+  [[nodiscard]] static Result<Producer> open(const Config& config,
+                                             const ClientOptions& options = {});
+  Producer(Producer&&) noexcept;
+  Producer& operator=(Producer&&) noexcept;
+  // close(closing_time_max), if that has not been called.
+  ~Producer();
+
+  // Copies the record before it returns.
+  Future<Result<Delivery>> send(const Record& record, WhenFull when_full = WhenFull::wait);
+  // Calls function(const Result<Delivery>&) on the producer's thread; on this one when the record
+  // was not taken.
+  template <class Function>
+  void send(const Record& record, Function&& function, WhenFull when_full = WhenFull::wait)
+    requires(std::is_invocable_v<Function&, const Result<Delivery>&>)
+  {
+    send(record, when_full).then(std::forward<Function>(function));
+  }
+
+  // The fastest way: takes no memory for the outcome, which goes to the handler with the tag. A
+  // record that is not taken is told of here only.
+  Result<void> post(const Record& record, std::uint64_t tag = 0,
+                    WhenFull when_full = WhenFull::wait);
+  // Before the first post(). Without a handler, failures of posted records are logged.
+  void on_delivery(DeliveryHandler handler);
+
+  // Waits until all that was taken before has its outcome; whether that came in time, not whether
+  // it was good.
+  Result<void> flush(std::chrono::milliseconds time);
+  // Takes no more, flushes, ends. What could not be sent in time gets its outcome as failure.
+  // Later calls fail.
+  Result<void> close(std::chrono::milliseconds time = closing_time_max);
+
+  // How many partitions the topic has.
+  Result<std::int32_t> partition_count(std::string_view topic, std::chrono::milliseconds time);
+
+ private:
+  class Implementation;
+  explicit Producer(std::unique_ptr<Implementation> implementation) noexcept;
+
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace millrace::inline v1

@@ -1,0 +1,284 @@
+#include "millrace/producer.hpp"
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "client_thread_mark.hpp"
+
+import millrace.client.core;
+import millrace.client.library;
+import millrace.client.producer;
+import millrace.protocol.batch;
+
+namespace millrace::inline v1 {
+
+namespace {
+
+using Outcome = Result<Delivery>;
+using OutcomeState = detail::ValueState<Outcome>;
+using KafkaTime = std::remove_const_t<decltype(no_timestamp)>;
+
+Outcome outcome_of(const client::DeliveryReport& report) {
+  if (report.error != nullptr) return client::public_delivery_error(*report.error);
+  Delivery delivery{.partition = report.partition.value(), .offset = report.offset.value()};
+  if (report.timestamp != no_timestamp)
+    delivery.timestamp = Timestamp(std::chrono::milliseconds(report.timestamp.value()));
+  return delivery;
+}
+
+// Headers of a record as the modules below take them: few without memory, many with.
+class HeadersToSend {
+ public:
+  explicit HeadersToSend(HeadersView headers) {
+    std::span<client::HeaderView> to = few_;
+    if (headers.size() > few_.size()) {
+      many_.resize(headers.size());
+      to = many_;
+    }
+    to_ = to.first(headers.size());
+    for (std::size_t index = 0; index < to_.size(); ++index) {
+      const Header& header = headers.span()[index];
+      to_[index] = {header.key, header.value.bytes()};
+    }
+  }
+  HeadersToSend(const HeadersToSend&) = delete;
+  HeadersToSend& operator=(const HeadersToSend&) = delete;
+
+  std::span<const client::HeaderView> span() const { return to_; }
+
+ private:
+  std::array<client::HeaderView, 8> few_;
+  std::vector<client::HeaderView> many_;
+  std::span<client::HeaderView> to_;
+};
+
+Task<client::ClientResult<void>> close_client(client::ProducerClient& producer,
+                                              MonotonicTime deadline) {
+  co_await producer.close(deadline);
+  co_return client::ClientResult<void>();
+}
+
+std::optional<ByteView> view_of(BytesView bytes) {
+  if (bytes.is_null()) return std::nullopt;
+  return bytes.bytes();
+}
+
+}  // namespace
+
+class Producer::Implementation {
+ public:
+  Implementation(client::ProducerSettings settings, const ClientOptions& options)
+      : host_("millrace-produce", options),
+        settings_(std::move(settings)),
+        futures_(*this),
+        posts_(*this) {}
+  ~Implementation();
+  Implementation(const Implementation&) = delete;
+  Implementation& operator=(const Implementation&) = delete;
+
+  std::optional<Error> start();
+  client::ClientResult<void> add(const Record& record, client::DeliverySink& sink,
+                                 std::uint64_t token, WhenFull when_full);
+  Future<Outcome> send(const Record& record, WhenFull when_full);
+  Result<void> flush(std::chrono::milliseconds time);
+  Result<void> close(std::chrono::milliseconds time);
+  Result<std::int32_t> partition_count(std::string_view topic, std::chrono::milliseconds time);
+
+  client::DeliverySink& posts() { return posts_; }
+  void set_handler(DeliveryHandler handler) { handler_ = std::move(handler); }
+
+ private:
+  // The outcome becomes the value of a future, whose state is the token.
+  class Futures final : public client::DeliverySink {
+   public:
+    explicit Futures(Implementation& owner) : owner_(owner) {}
+    void delivered(std::uint64_t token, const client::DeliveryReport& report) noexcept override {
+      const detail::ClientThreadMark mark;
+      owner_.count(report);
+      promise_of(token).set(outcome_of(report));
+    }
+
+   private:
+    Implementation& owner_;
+  };
+  // The outcome goes to the handler of the application.
+  class Posts final : public client::DeliverySink {
+   public:
+    explicit Posts(Implementation& owner) : owner_(owner) {}
+    void delivered(std::uint64_t token, const client::DeliveryReport& report) noexcept override {
+      const detail::ClientThreadMark mark;
+      owner_.count(report);
+      if (owner_.handler_)
+        owner_.handler_(token, outcome_of(report));
+      else if (report.error != nullptr)
+        owner_.log_.error("{}", report.error->message);
+    }
+
+   private:
+    Implementation& owner_;
+  };
+
+  static detail::Promise<Outcome> promise_of(std::uint64_t token) {
+    auto* state = reinterpret_cast<OutcomeState*>(static_cast<std::uintptr_t>(token));
+    return detail::Promise<Outcome>(detail::StateReference<OutcomeState>(state));
+  }
+  // On the client's thread.
+  void count(const client::DeliveryReport& report) {
+    if (report.error != nullptr && report.error->failure == client::Failure::closed)
+      ++left_when_closed_;
+  }
+  MonotonicTime deadline_after(std::chrono::milliseconds time) {
+    return client::deadline_after(host_.thread().clock(), time);
+  }
+
+  client::ClientHost host_;
+  Logger log_ = host_.logger();
+  const client::ProducerSettings settings_;
+  Futures futures_;
+  Posts posts_;
+  DeliveryHandler handler_;
+  std::mutex closing_;
+  bool is_closed_ = false;
+  std::uint64_t left_when_closed_ = 0;  // of the client's thread, until it is closed
+  std::unique_ptr<client::ProducerClient> client_;
+};
+
+std::optional<Error> Producer::Implementation::start() {
+  if (const auto started = host_.start(); !started) return client::public_error(started.error());
+  host_.thread().run([this]() -> Task<void> {
+    client::ClientThread& thread = host_.thread();
+    client_ = std::make_unique<client::ProducerClient>(
+        settings_, thread.executor(), thread.mailbox(), thread.network(), thread.resolver(), log_,
+        Random(client::random_seed()));
+    co_return;
+  });
+  return std::nullopt;
+}
+
+Producer::Implementation::~Implementation() {
+  if (!client_) return;
+  if (host_.cannot_ask()) {
+    // What lives on the thread can be ended there only, and in a forked process it is not there.
+    static_cast<void>(client_.release());
+    return;
+  }
+  if (const auto closed = close(closing_time_max); !closed)
+    log_.error("closing: {}", closed.error().message());
+  host_.thread().run([this]() -> Task<void> {
+    client_.reset();
+    co_return;
+  });
+}
+
+client::ClientResult<void> Producer::Implementation::add(const Record& record,
+                                                         client::DeliverySink& sink,
+                                                         std::uint64_t token, WhenFull when_full) {
+  if (auto refused = host_.cannot_ask()) return failure(*std::move(refused));
+  const HeadersToSend headers(record.headers);
+  client::RecordToSend to_send{.topic = record.topic,
+                               .key = view_of(record.key),
+                               .value = view_of(record.value),
+                               .headers = headers.span()};
+  if (record.partition) to_send.partition = PartitionIndex(*record.partition);
+  if (record.timestamp) to_send.timestamp = KafkaTime(record.timestamp->time_since_epoch().count());
+  const bool may_wait = when_full == WhenFull::wait && !host_.thread().is_own_thread();
+  return client_->send(to_send, &sink, token,
+                       may_wait ? client::FullBuffer::wait : client::FullBuffer::fail);
+}
+
+Future<Outcome> Producer::Implementation::send(const Record& record, WhenFull when_full) {
+  detail::Promise<Outcome> promise;
+  Future<Outcome> future = promise.future();
+  OutcomeState* state = promise.hand_over();
+  const auto token = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(state));
+  if (const auto taken = add(record, futures_, token, when_full); !taken)
+    promise_of(token).set(client::public_error(taken.error()));
+  return future;
+}
+
+Result<void> Producer::Implementation::flush(std::chrono::milliseconds time) {
+  return client::public_result(
+      host_.run([this, deadline = deadline_after(time)] { return client_->flush(deadline); }));
+}
+
+Result<void> Producer::Implementation::close(std::chrono::milliseconds time) {
+  if (auto refused = host_.cannot_wait()) return client::public_error(*refused);
+  const std::lock_guard lock(closing_);
+  if (std::exchange(is_closed_, true)) return {};
+  const auto closed = host_.run(
+      [this, deadline = deadline_after(time)] { return close_client(*client_, deadline); });
+  if (!closed) return client::public_error(closed.error());
+  if (left_when_closed_ == 0) return {};
+  return Error({.code = ErrorCode::request_timed_out,
+                .origin = Origin::timeout,
+                .persisted = Persisted::unknown},
+               std::to_string(left_when_closed_) +
+                   " records could not be sent before the producer was closed");
+}
+
+Result<std::int32_t> Producer::Implementation::partition_count(std::string_view topic,
+                                                               std::chrono::milliseconds time) {
+  return client::public_result(
+      host_.run([this, topic = std::string(topic), deadline = deadline_after(time)] {
+        return client_->load(topic, deadline);
+      }));
+}
+
+Producer::Producer(std::unique_ptr<Implementation> implementation) noexcept
+    : implementation_(std::move(implementation)) {}
+
+Producer::Producer(const Config& config, const ClientOptions& options)
+    : Producer(open(config, options).value()) {}
+
+Result<Producer> Producer::open(const Config& config, const ClientOptions& options) {
+  auto settings = client::producer_settings(client::properties_of(config));
+  if (!settings) return client::settings_error("producer", settings.error());
+  if (!settings->transactional_id.empty())
+    return client::settings_error("producer", {"transactional.id: there are no transactions yet"});
+  auto implementation = std::make_unique<Implementation>(*std::move(settings), options);
+  if (auto error = implementation->start()) return *std::move(error);
+  return Producer(std::move(implementation));
+}
+
+Producer::Producer(Producer&&) noexcept = default;
+Producer& Producer::operator=(Producer&&) noexcept = default;
+Producer::~Producer() = default;
+
+Future<Result<Delivery>> Producer::send(const Record& record, WhenFull when_full) {
+  return implementation_->send(record, when_full);
+}
+
+Result<void> Producer::post(const Record& record, std::uint64_t tag, WhenFull when_full) {
+  return client::public_result(
+      implementation_->add(record, implementation_->posts(), tag, when_full));
+}
+
+void Producer::on_delivery(DeliveryHandler handler) {
+  implementation_->set_handler(std::move(handler));
+}
+
+Result<void> Producer::flush(std::chrono::milliseconds time) {
+  return implementation_->flush(time);
+}
+
+Result<void> Producer::close(std::chrono::milliseconds time) {
+  return implementation_->close(time);
+}
+
+Result<std::int32_t> Producer::partition_count(std::string_view topic,
+                                               std::chrono::milliseconds time) {
+  return implementation_->partition_count(topic, time);
+}
+
+}  // namespace millrace::inline v1

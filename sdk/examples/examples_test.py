@@ -1,0 +1,79 @@
+"""The examples, run against a cluster of real processes; what they sent is read by other means."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/cluster"))
+
+import kafka  # noqa: E402
+from local_cluster import PATIENCE_SECONDS, LocalCluster, wait_until  # noqa: E402
+
+EXAMPLES = pathlib.Path(os.environ["MILLRACE_EXAMPLES"])
+
+
+class ExamplesTest(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = LocalCluster()
+        cls.addClassCleanup(cls.cluster.close)
+        cls.cluster.start()
+        cls.bootstrap = ",".join(f"{host}:{port}" for host, port in cls.cluster.bootstrap)
+
+    def create(self, topic, partitions=1):
+        with kafka.Connection(*self.cluster.bootstrap[0]) as connection:
+            self.assertEqual(connection.create_topic(topic, partitions), 0)
+
+    def run_example(self, name, *arguments, status=0):
+        done = subprocess.run([EXAMPLES / name, *map(str, arguments)], capture_output=True,
+                              text=True, timeout=PATIENCE_SECONDS, check=False)
+        self.assertEqual(done.returncode, status,
+                         f"{name}: {done.stdout}{done.stderr}" + self.cluster.explanation())
+        return done.stdout if status == 0 else done.stderr
+
+    def values(self, topic, count, partition=0):
+        """The values of the first records of a partition, when there are so many."""
+        found = []
+
+        def are_there():
+            with kafka.Connection(*self.cluster.bootstrap[0]) as connection:
+                while len(found) < count:
+                    error, values = connection.fetch(topic, partition, len(found))
+                    if error or not values:
+                        return False
+                    found.extend(value for offset, value in values if offset >= len(found))
+            return True
+
+        wait_until(are_there, f"{topic} has not {count} records but {len(found)}")
+        return found
+
+    def test_produce_says_where_the_record_is(self):
+        self.create("orders")
+        self.assertEqual(self.run_example("produce", self.bootstrap, "orders"), "0@0\n")
+        self.assertEqual(self.run_example("produce", self.bootstrap, "orders"), "0@1\n")
+        self.assertEqual(self.values("orders", 2), [b"paid 200"] * 2)
+
+    def test_produce_many_delivers_each_record_once_and_in_order(self):
+        self.create("many")
+        count = 100_000
+        printed = self.run_example("produce_many", self.bootstrap, "many", count)
+        self.assertEqual(printed, f"{count} of {count} delivered\n")
+
+    def test_produce_coroutine_goes_on_when_the_record_is_there(self):
+        self.create("steps")
+        printed = self.run_example("produce_coroutine", self.bootstrap, "steps")
+        self.assertEqual(printed, "step 1 at 0\nstep 2 at 1\nstep 3 at 2\n")
+        self.assertEqual(self.values("steps", 3), [b"step 1", b"step 2", b"step 3"])
+
+    def test_produce_types_writes_json(self):
+        self.create("typed")
+        self.assertEqual(self.run_example("produce_types", self.bootstrap, "typed"), "0@0\n")
+        self.assertEqual(json.loads(self.values("typed", 1)[0]), {"amount": 200, "item": "book"})
+
+
+if __name__ == "__main__":
+    unittest.main()
