@@ -1,4 +1,5 @@
 // Which broker is asked when any may answer, how all of it ends, and chaos.
+// Also proves brokers.cpp, brokers.cppm.
 #include <gtest/gtest.h>
 
 #include <chrono>
