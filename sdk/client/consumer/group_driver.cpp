@@ -98,7 +98,8 @@ Task<void> GroupDriver::run() {
   while (!is_stopped_) {
     const MemberStep step = member_.next(now());
     if (const auto* rest = std::get_if<Rest>(&step)) {
-      if (on_event_) on_event_();
+      // Else who polls and this would wake one another for ever.
+      if (on_event_ && (member_.has_problem() || member_.change())) on_event_();
       static_cast<void>(co_await signal_.wait(rest->until));
     } else if (std::holds_alternative<FindCoordinator>(step)) {
       co_await find_coordinator();

@@ -40,8 +40,7 @@ Task<ClientResult<FetchedRecords>> ConsumerClient::poll(MonotonicTime deadline) 
       co_return failure(client_error(Failure::wakened, "the poll was ended by wake()"));
     }
     if (driver_ && subscription_ != Subscription::partitions) {
-      driver_->member().polled(now());
-      driver_->wake();
+      if (driver_->member().polled(now())) driver_->wake();
     }
     commit_if_due();
     co_await tell_changes();

@@ -89,11 +89,12 @@ std::optional<Leave> GroupMember::leave(std::string_view reason) {
   return request;
 }
 
-void GroupMember::polled(MonotonicTime now) {
+bool GroupMember::polled(MonotonicTime now) {
   last_poll_ = now;
-  if (phase_ != MemberPhase::too_slow) return;
+  if (phase_ != MemberPhase::too_slow) return false;
   phase_ = MemberPhase::unjoined;
   request_rejoin("the application polls again");
+  return true;
 }
 
 Partitions GroupMember::to_give_up_before_joining() const {

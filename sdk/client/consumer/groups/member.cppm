@@ -136,7 +136,8 @@ class GroupMember {
   void subscribe(std::vector<std::string> topics, MonotonicTime now);
   // Out of the group: gives what to send, if anything. What it held is to be revoked before.
   [[nodiscard]] std::optional<Leave> leave(std::string_view reason);
-  void polled(MonotonicTime now);
+  // True: there is something to do that was not there before.
+  bool polled(MonotonicTime now);
   // What must be told next; null while one is being told.
   [[nodiscard]] std::optional<MembershipChange> change() const;
   void telling() { is_telling_ = true; }
@@ -162,6 +163,7 @@ class GroupMember {
   void unanswered(MonotonicTime now);
 
   // --- What is known. ---
+  [[nodiscard]] bool has_problem() const { return problem_.has_value(); }
   [[nodiscard]] MemberPhase phase() const { return phase_; }
   [[nodiscard]] bool is_stable() const { return phase_ == MemberPhase::stable && !rejoin_; }
   [[nodiscard]] bool is_leader() const { return is_leader_; }
