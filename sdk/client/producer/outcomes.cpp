@@ -80,9 +80,9 @@ void Sender::fail(Partition& partition, Batch& batch, const ClientError& why) {
   batch.error = std::make_unique<ClientError>(describe(partition, batch, why));
   batch.state = BatchState::failed;
   if (!batch.has_sequence || batch.error->persistence == Persistence::unknown) return;
-  // Its numbers are missing now. If others carry later ones the broker will say so of the first of
-  // them, and knows then that none of them is there.
-  for (const Batch* other = batch.next; other != nullptr; other = other->next) {
+  // Its numbers are missing now. Others that have numbers keep them: one before it may be there
+  // already, and to one behind it the broker will say that something is missing.
+  for (const Batch* other = partition.batches.first(); other != nullptr; other = other->next) {
     if (other->has_sequence && !has_outcome(*other)) return;
   }
   partition.must_renumber = true;

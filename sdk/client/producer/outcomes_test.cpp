@@ -116,6 +116,41 @@ TEST_F(ProducerOutcomes, what_follows_a_refused_batch_gets_new_numbers) {
   EXPECT_GT(machine->producer->metrics().sender.epochs_begun, 0u);
 }
 
+// The first batch is there, but its answer was lost; the second one is refused.
+TEST_F(ProducerOutcomes, a_refused_batch_does_not_renumber_one_before_it_that_may_be_there) {
+  for (std::uint64_t wait = 0; wait < 20; ++wait) {
+    SCOPED_TRACE(wait);
+    start();
+    machine->send_all(0, 10);
+    ASSERT_TRUE(machine->flush());
+    inject(FaultKind::drop_after);
+    machine->send_all(10, 11);
+    machine->executor.advance(std::chrono::milliseconds(wait));
+    machine->cluster->fail_next(ApiKey::produce, ErrorCode::invalid_record);
+    machine->send_all(11, 12);
+    machine->executor.advance(std::chrono::milliseconds(wait));
+    machine->send_all(12, 20);
+    ASSERT_TRUE(machine->flush());
+    machine->expect_truth();
+  }
+}
+
+// The broker remembers five batches: no sixth one is sent while the first may have to be repeated.
+TEST_F(ProducerOutcomes, a_batch_is_repeated_only_while_the_broker_remembers_it) {
+  start();
+  machine->send_all(0, 10);
+  ASSERT_TRUE(machine->flush());
+  inject(FaultKind::drop_after);
+  machine->send_all(10, 12);
+  machine->executor.advance(50ms);
+  machine->cluster->fail_next(ApiKey::produce, ErrorCode::not_leader_or_follower);
+  machine->send_all(12, 40);
+  machine->executor.advance(90ms);
+  machine->cluster->fail_next(ApiKey::produce, ErrorCode::not_leader_or_follower);
+  flush_and_expect(40, 0);
+  EXPECT_EQ(machine->producer->metrics().sender.epochs_begun, 0u);
+}
+
 TEST_F(ProducerOutcomes, a_gap_at_the_broker_begins_a_new_epoch) {
   start();
   machine->send_all(0, 20);

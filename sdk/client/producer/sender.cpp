@@ -132,6 +132,15 @@ Batch* first_waiting(const Partition& partition) {
   return batch;
 }
 
+// Whether the broker will still know the first batch that has no outcome when it has taken the next
+// one: the first may have to be repeated.
+bool is_remembered(const Partition& partition) {
+  std::size_t before = 0;
+  const Batch* batch = partition.batches.first();
+  for (; batch != nullptr && batch->state != BatchState::waiting; batch = batch->next) ++before;
+  return before < idempotent_batches_in_flight_max;
+}
+
 }  // namespace
 
 bool Sender::is_ready(Partition& partition, MonotonicTime now, MonotonicTime& again) {
@@ -139,12 +148,9 @@ bool Sender::is_ready(Partition& partition, MonotonicTime now, MonotonicTime& ag
     if (partition.in_flight != 0) return false;
     renumber(partition);
   }
-  const auto in_flight_max = static_cast<std::size_t>(settings_.max_in_flight);
-  if (partition.in_flight >= in_flight_max ||
-      (is_idempotent() && partition.in_flight >= idempotent_batches_in_flight_max)) {
-    return false;
-  }
+  if (partition.in_flight >= static_cast<std::size_t>(settings_.max_in_flight)) return false;
   if (is_idempotent() && partition.in_flight != 0 && !partition.sequences.is_known()) return false;
+  if (is_idempotent() && !is_remembered(partition)) return false;
   if (const Batch* batch = first_waiting(partition)) {
     // What comes after it waits for it: the order is kept.
     if (batch->not_before > now) again = std::min(again, batch->not_before);
