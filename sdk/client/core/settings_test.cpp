@@ -1,5 +1,5 @@
 // Settings under Kafka's names: defaults, ranges, what excludes what, and what is said about it.
-// Also proves settings_clients.cpp, settings_names.cpp, settings_reader.cpp, settings_reader.cppm.
+// Also proves settings_reader.cpp, settings_reader.cppm.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "settings_help.hpp"
+
 import millrace.client.core;
 import millrace.protocol.compression;
 
@@ -18,224 +20,6 @@ namespace millrace::client {
 namespace {
 
 using namespace std::chrono_literals;
-
-// What kafka-clients 4.3.1 has.
-constexpr std::string_view producer_names[] = {"acks",
-                                               "batch.size",
-                                               "bootstrap.servers",
-                                               "buffer.memory",
-                                               "client.dns.lookup",
-                                               "client.id",
-                                               "compression.gzip.level",
-                                               "compression.lz4.level",
-                                               "compression.type",
-                                               "compression.zstd.level",
-                                               "config.providers",
-                                               "connections.max.idle.ms",
-                                               "delivery.timeout.ms",
-                                               "enable.idempotence",
-                                               "enable.metrics.push",
-                                               "interceptor.classes",
-                                               "key.serializer",
-                                               "linger.ms",
-                                               "max.block.ms",
-                                               "max.in.flight.requests.per.connection",
-                                               "max.request.size",
-                                               "metadata.max.age.ms",
-                                               "metadata.max.idle.ms",
-                                               "metadata.recovery.rebootstrap.trigger.ms",
-                                               "metadata.recovery.strategy",
-                                               "metric.reporters",
-                                               "metrics.num.samples",
-                                               "metrics.recording.level",
-                                               "metrics.sample.window.ms",
-                                               "partitioner.adaptive.partitioning.enable",
-                                               "partitioner.availability.timeout.ms",
-                                               "partitioner.class",
-                                               "partitioner.ignore.keys",
-                                               "receive.buffer.bytes",
-                                               "reconnect.backoff.max.ms",
-                                               "reconnect.backoff.ms",
-                                               "request.timeout.ms",
-                                               "retries",
-                                               "retry.backoff.max.ms",
-                                               "retry.backoff.ms",
-                                               "security.protocol",
-                                               "security.providers",
-                                               "send.buffer.bytes",
-                                               "socket.connection.setup.timeout.max.ms",
-                                               "socket.connection.setup.timeout.ms",
-                                               "transaction.timeout.ms",
-                                               "transaction.two.phase.commit.enable",
-                                               "transactional.id",
-                                               "value.serializer"};
-
-constexpr std::string_view consumer_names[] = {"allow.auto.create.topics",
-                                               "auto.commit.interval.ms",
-                                               "auto.offset.reset",
-                                               "bootstrap.servers",
-                                               "check.crcs",
-                                               "client.dns.lookup",
-                                               "client.id",
-                                               "client.rack",
-                                               "config.providers",
-                                               "connections.max.idle.ms",
-                                               "default.api.timeout.ms",
-                                               "enable.auto.commit",
-                                               "enable.metrics.push",
-                                               "exclude.internal.topics",
-                                               "fetch.max.bytes",
-                                               "fetch.max.wait.ms",
-                                               "fetch.min.bytes",
-                                               "group.id",
-                                               "group.instance.id",
-                                               "group.protocol",
-                                               "group.remote.assignor",
-                                               "heartbeat.interval.ms",
-                                               "interceptor.classes",
-                                               "internal.throw.on.fetch.stable.offset.unsupported",
-                                               "isolation.level",
-                                               "key.deserializer",
-                                               "max.partition.fetch.bytes",
-                                               "max.poll.interval.ms",
-                                               "max.poll.records",
-                                               "metadata.max.age.ms",
-                                               "metadata.recovery.rebootstrap.trigger.ms",
-                                               "metadata.recovery.strategy",
-                                               "metric.reporters",
-                                               "metrics.num.samples",
-                                               "metrics.recording.level",
-                                               "metrics.sample.window.ms",
-                                               "partition.assignment.strategy",
-                                               "receive.buffer.bytes",
-                                               "reconnect.backoff.max.ms",
-                                               "reconnect.backoff.ms",
-                                               "request.timeout.ms",
-                                               "retry.backoff.max.ms",
-                                               "retry.backoff.ms",
-                                               "security.protocol",
-                                               "security.providers",
-                                               "send.buffer.bytes",
-                                               "session.timeout.ms",
-                                               "share.acknowledgement.mode",
-                                               "share.acquire.mode",
-                                               "socket.connection.setup.timeout.max.ms",
-                                               "socket.connection.setup.timeout.ms",
-                                               "value.deserializer"};
-
-constexpr std::string_view admin_names[] = {"bootstrap.controllers",
-                                            "bootstrap.servers",
-                                            "client.dns.lookup",
-                                            "client.id",
-                                            "config.providers",
-                                            "connections.max.idle.ms",
-                                            "default.api.timeout.ms",
-                                            "enable.metrics.push",
-                                            "metadata.max.age.ms",
-                                            "metadata.recovery.rebootstrap.trigger.ms",
-                                            "metadata.recovery.strategy",
-                                            "metric.reporters",
-                                            "metrics.num.samples",
-                                            "metrics.recording.level",
-                                            "metrics.sample.window.ms",
-                                            "receive.buffer.bytes",
-                                            "reconnect.backoff.max.ms",
-                                            "reconnect.backoff.ms",
-                                            "request.timeout.ms",
-                                            "retries",
-                                            "retry.backoff.max.ms",
-                                            "retry.backoff.ms",
-                                            "security.protocol",
-                                            "security.providers",
-                                            "send.buffer.bytes",
-                                            "socket.connection.setup.timeout.max.ms",
-                                            "socket.connection.setup.timeout.ms"};
-
-constexpr std::string_view security_names[] = {
-    "sasl.client.callback.handler.class",
-    "sasl.jaas.config",
-    "sasl.kerberos.kinit.cmd",
-    "sasl.kerberos.min.time.before.relogin",
-    "sasl.kerberos.service.name",
-    "sasl.kerberos.ticket.renew.jitter",
-    "sasl.kerberos.ticket.renew.window.factor",
-    "sasl.login.callback.handler.class",
-    "sasl.login.class",
-    "sasl.login.connect.timeout.ms",
-    "sasl.login.read.timeout.ms",
-    "sasl.login.refresh.buffer.seconds",
-    "sasl.login.refresh.min.period.seconds",
-    "sasl.login.refresh.window.factor",
-    "sasl.login.refresh.window.jitter",
-    "sasl.login.retry.backoff.max.ms",
-    "sasl.login.retry.backoff.ms",
-    "sasl.mechanism",
-    "sasl.oauthbearer.assertion.algorithm",
-    "sasl.oauthbearer.assertion.claim.aud",
-    "sasl.oauthbearer.assertion.claim.exp.seconds",
-    "sasl.oauthbearer.assertion.claim.iss",
-    "sasl.oauthbearer.assertion.claim.jti.include",
-    "sasl.oauthbearer.assertion.claim.nbf.seconds",
-    "sasl.oauthbearer.assertion.claim.sub",
-    "sasl.oauthbearer.assertion.file",
-    "sasl.oauthbearer.assertion.private.key.file",
-    "sasl.oauthbearer.assertion.private.key.passphrase",
-    "sasl.oauthbearer.assertion.template.file",
-    "sasl.oauthbearer.client.credentials.client.id",
-    "sasl.oauthbearer.client.credentials.client.secret",
-    "sasl.oauthbearer.clock.skew.seconds",
-    "sasl.oauthbearer.expected.audience",
-    "sasl.oauthbearer.expected.issuer",
-    "sasl.oauthbearer.header.urlencode",
-    "sasl.oauthbearer.jwks.endpoint.refresh.ms",
-    "sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms",
-    "sasl.oauthbearer.jwks.endpoint.retry.backoff.ms",
-    "sasl.oauthbearer.jwks.endpoint.url",
-    "sasl.oauthbearer.jwt.retriever.class",
-    "sasl.oauthbearer.jwt.validator.class",
-    "sasl.oauthbearer.scope",
-    "sasl.oauthbearer.scope.claim.name",
-    "sasl.oauthbearer.sub.claim.name",
-    "sasl.oauthbearer.token.endpoint.url",
-    "ssl.cipher.suites",
-    "ssl.enabled.protocols",
-    "ssl.endpoint.identification.algorithm",
-    "ssl.engine.factory.class",
-    "ssl.key.password",
-    "ssl.keymanager.algorithm",
-    "ssl.keystore.certificate.chain",
-    "ssl.keystore.key",
-    "ssl.keystore.location",
-    "ssl.keystore.password",
-    "ssl.keystore.type",
-    "ssl.protocol",
-    "ssl.provider",
-    "ssl.secure.random.implementation",
-    "ssl.trustmanager.algorithm",
-    "ssl.truststore.certificates",
-    "ssl.truststore.location",
-    "ssl.truststore.password",
-    "ssl.truststore.type"};
-
-Properties with(Properties more) {
-  more.emplace_back("bootstrap.servers", "localhost:9092");
-  return more;
-}
-std::string problems_of(const auto& result) {
-  std::string all;
-  if (result) return all;
-  for (const std::string& problem : result.error()) all += problem + "\n";
-  return all;
-}
-std::string producer_problems(Properties more) {
-  return problems_of(producer_settings(with(std::move(more))));
-}
-std::string consumer_problems(Properties more) {
-  return problems_of(consumer_settings(with(std::move(more))));
-}
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 
 TEST(Settings, have_kafkas_defaults) {
   const auto producer = producer_settings(with({}));
@@ -258,26 +42,6 @@ TEST(Settings, have_kafkas_defaults) {
   const auto admin = admin_settings(with({}));
   ASSERT_TRUE(admin.has_value()) << problems_of(admin);
   EXPECT_EQ(admin->common.connections_max_idle, 5min);
-}
-
-TEST(Settings, know_every_name_that_kafkas_clients_know) {
-  const auto is_known = [](std::string_view name, const std::string& problems) {
-    EXPECT_FALSE(contains(problems, "has no setting")) << name << ": " << problems;
-  };
-  for (const std::string_view name : producer_names) {
-    is_known(name, producer_problems({{std::string(name), "x"}}));
-  }
-  for (const std::string_view name : consumer_names) {
-    is_known(name, consumer_problems({{std::string(name), "x"}}));
-  }
-  for (const std::string_view name : admin_names) {
-    is_known(name, problems_of(admin_settings(with({{std::string(name), "x"}}))));
-  }
-  for (const std::string_view name : security_names) {
-    is_known(name, producer_problems({{std::string(name), "x"}}));
-    is_known(name, consumer_problems({{std::string(name), "x"}}));
-    is_known(name, problems_of(admin_settings(with({{std::string(name), "x"}}))));
-  }
 }
 
 TEST(Settings, what_is_not_supported_is_said_without_showing_its_value) {
@@ -407,63 +171,6 @@ TEST(Settings, bootstrap_servers_are_names_and_addresses_with_ports) {
   }
   EXPECT_FALSE(consumer_settings({}).has_value());
   EXPECT_FALSE(admin_settings({}).has_value());
-}
-
-TEST(ConsumerSettings, where_a_group_begins_may_be_a_time_ago) {
-  const auto result = consumer_settings(with({{"auto.offset.reset", "by_duration:P1DT2H3M4.5S"}}));
-  ASSERT_TRUE(result.has_value()) << problems_of(result);
-  EXPECT_EQ(result->auto_offset_reset, OffsetReset::by_duration);
-  EXPECT_EQ(result->auto_offset_reset_duration, 24h + 2h + 3min + 4500ms);
-  EXPECT_EQ(consumer_settings(with({{"auto.offset.reset", "earliest"}}))->auto_offset_reset,
-            OffsetReset::earliest);
-  for (const char* wrong :
-       {"Latest", "", "by_duration:", "by_duration:P", "by_duration:PT", "by_duration:-PT1S",
-        "by_duration:PT1H1D", "by_duration:P1H", "by_duration:PT1M1H", "by_duration:PT1.5M",
-        "by_duration:PT1.S", "by_duration:PT.S", "by_duration:P999999999999D",
-        "by_duration:PT1S ago", "by_duration:P1DT"}) {
-    EXPECT_TRUE(contains(consumer_problems({{"auto.offset.reset", wrong}}), "auto.offset.reset"))
-        << wrong;
-  }
-}
-
-TEST(ConsumerSettings, assignors_have_short_names_and_javas) {
-  const auto result =
-      consumer_settings(with({{"partition.assignment.strategy",
-                               "sticky, org.apache.kafka.clients.consumer.RangeAssignor"}}));
-  ASSERT_TRUE(result.has_value()) << problems_of(result);
-  EXPECT_EQ(result->partition_assignment_strategy,
-            (std::vector<AssignorKind>{AssignorKind::sticky, AssignorKind::range}));
-  for (const char* wrong : {"", "range,range", "nearest"}) {
-    EXPECT_TRUE(contains(consumer_problems({{"partition.assignment.strategy", wrong}}),
-                         "partition.assignment.strategy"))
-        << wrong;
-  }
-  EXPECT_EQ(name_of(AssignorKind::round_robin), "roundrobin");
-}
-
-TEST(ConsumerSettings, what_belongs_to_one_group_protocol_is_refused_with_the_other) {
-  EXPECT_TRUE(contains(consumer_problems({{"group.remote.assignor", "uniform"}}), "consumer"));
-  EXPECT_TRUE(
-      contains(consumer_problems({{"group.protocol", "consumer"}, {"session.timeout.ms", "9000"}}),
-               "session.timeout.ms is the broker's"));
-  EXPECT_EQ(consumer_problems({{"group.protocol", "CONSUMER"}}), "");
-  EXPECT_TRUE(contains(
-      consumer_problems({{"session.timeout.ms", "9000"}, {"heartbeat.interval.ms", "9000"}}),
-      "below"));
-  EXPECT_TRUE(contains(consumer_problems({{"enable.auto.commit", "true"}}), "group.id"));
-  EXPECT_TRUE(consumer_settings(with({{"group.id", "g"}}))->enable_auto_commit);
-}
-
-TEST(ConsumerSettings, an_answer_has_room_for_a_fetch) {
-  EXPECT_TRUE(contains(consumer_problems({{"millrace.answer.max.bytes", "2000"}}),
-                       "at least fetch.max.bytes"));
-  EXPECT_TRUE(contains(consumer_problems({{"fetch.max.wait.ms", "30000"}}), "below"));
-}
-
-TEST(AdminSettings, a_call_may_take_as_long_as_a_request) {
-  EXPECT_TRUE(contains(problems_of(admin_settings(with({{"default.api.timeout.ms", "1000"}}))),
-                       "at least"));
-  EXPECT_EQ(admin_settings(with({{"request.timeout.ms", "90000"}}))->default_api_timeout, 90s);
 }
 
 }  // namespace
