@@ -114,6 +114,12 @@ TEST_P(KafkaTakeover, makes_the_producers_again_from_the_batches) {
     for (const auto& entry : machine.log->producers().snapshot_entries()) {
       found[entry.producer] = entry;
     }
+    // Where Kafka compacted, its snapshots are left, which know more than the batches do.
+    if (machine.log->config().compacts && !partition.snapshots.empty()) {
+      for (const auto& entry : partition.snapshots.rbegin()->second) {
+        expected.try_emplace(entry.producer, entry);
+      }
+    }
     EXPECT_EQ(found.size(), expected.size());
     for (const auto& [id, entry] : expected) EXPECT_EQ(found[id], entry) << id.value();
     machine.close();

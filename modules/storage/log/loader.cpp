@@ -207,6 +207,7 @@ Task<StorageResult<void>> LogLoader::recover() {
   if (auto done = co_await log_.replay_producers(log_.producers_, *snapshot, scan_from); !done)
     co_return done;
   producers_from_ = std::max(*snapshot, scan_from);
+  knows_producers_before_ = log_.snapshot_end_ != no_offset || scan_from == Offset(0);
   static_cast<void>(log_.epochs_.truncate_from_end(scan_from));
   if (const auto latest = log_.epochs_.latest()) epoch_ = latest->epoch;
   // What the scan adds to an index is not durable, even where the records are.
@@ -224,6 +225,7 @@ Task<StorageResult<void>> LogLoader::recover() {
       break;
     }
     if (i > first) {
+      if (auto recalled = co_await recall_producers(base); !recalled) co_return recalled;
       // As after a roll.
       log_.segments_[i - 1]->finish();
       log_.unsettled_.push_back({log_.segments_[i - 1], base, log_.producers_.snapshot_entries()});
@@ -257,6 +259,26 @@ Task<StorageResult<void>> LogLoader::recover() {
 bool LogLoader::was_settled(Offset base) const {
   if (planted(Planted::gap_taken_for_compaction)) return true;
   return has_file(segment_file_name(base, SegmentFileKind::producer_snapshot));
+}
+
+// What compaction left of the segments before does not tell all of their producers: a transaction
+// whose marker is gone would be open again. The snapshot was made before that. Where nothing is
+// known of those before the scan, the transactions that it finds fit only what it finds of them.
+Task<StorageResult<void>> LogLoader::recall_producers(Offset base) {
+  const bool told = knows_producers_before_ && base > producers_from_ && was_settled(base);
+  if (!told) co_return StorageResult<void>();
+  const auto entries = co_await load_producer_snapshot(context().files, log_.directory_, base);
+  if (entries) {
+    log_.producers_.restore(*entries, context().executor.clock().wall_now(),
+                            log_.config_.producer_expiration.count());
+    co_return StorageResult<void>();
+  }
+  // What was read is all there is to know where the snapshot is damaged.
+  if (entries.error().io && entries.error().fault != StorageFault::not_found) {
+    co_return failure(entries.error());
+  }
+  context().log.warning("{}; the batches tell the producers", entries.error().message);
+  co_return StorageResult<void>();
 }
 
 // Where the batch begins that the recovery point lies before, as the index says. What lies before
@@ -299,7 +321,9 @@ Task<StorageResult<std::uint64_t>> LogLoader::start_of_scan(Segment& segment, Of
     // Nothing was written behind the recovery point; or what was before it is not there any more.
     const auto last = co_await segment.find(from.plus(-1), size);
     if (!last && last.error().fault != StorageFault::corrupt) co_return failure(last.error());
-    if (!last || !*last || (*last)->end() != size) co_return co_await from_the_beginning();
+    // Compaction may have taken the last ones of a segment that is finished.
+    const bool leads_there = last && (*last ? (*last)->end() == size : was_settled(from));
+    if (!leads_there) co_return co_await from_the_beginning();
   }
   if (auto cut = co_await segment.cut_indexes(offset); !cut) co_return failure(cut.error());
   if (auto again = co_await segment.start_again_at(position, offset); !again) {

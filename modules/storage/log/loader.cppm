@@ -50,6 +50,7 @@ class LogLoader {
   [[nodiscard]] Task<StorageResult<void>> trust();
   [[nodiscard]] Task<StorageResult<void>> look_for_aborted();
   [[nodiscard]] Task<StorageResult<void>> recover();
+  [[nodiscard]] Task<StorageResult<void>> recall_producers(Offset base);
   [[nodiscard]] Task<StorageResult<std::uint64_t>> start_of_scan(Segment& segment, Offset from);
   [[nodiscard]] Task<StorageResult<bool>> batches_lead_to(Segment& segment, Offset from,
                                                           std::uint64_t position);
@@ -71,6 +72,7 @@ class LogLoader {
   LeaderEpoch epoch_ = no_leader_epoch;
   // Producers are added from here on: what lies before is in the snapshot.
   Offset producers_from_;
+  bool knows_producers_before_ = false;  // of those who wrote before what is scanned
 };
 
 }  // namespace millrace::storage

@@ -171,6 +171,35 @@ TEST(Recovery, a_gap_before_the_recovery_point_is_no_damage) {
   ASSERT_TRUE(machine.close());
 }
 
+// The batches that are left say that it is open, and the last stable offset would stay there.
+TEST(Recovery, a_transaction_whose_marker_was_cleaned_away_is_not_open_again) {
+  for (const bool rolled_there : {false, true}) {
+    LogMachine machine(5);
+    ASSERT_TRUE(machine.open());
+    TestBatch batch = from_producer(0, {"aborted"});
+    batch.transactional = true;
+    ASSERT_TRUE(machine.append(batch, LeaderEpoch(0)));
+    const std::uint64_t bytes = machine.log->segments().back()->bytes();
+    batch.marker = protocol::ControlRecordType::abort;
+    batch.sequence = no_sequence;
+    ASSERT_TRUE(machine.append(batch, LeaderEpoch(0)));
+    ASSERT_TRUE(machine.wait(machine.log->roll()));
+    ASSERT_TRUE(machine.append({.values = {"later"}}, LeaderEpoch(0)));
+    const Offset end = machine.log->end();
+    const Offset point = rolled_there ? machine.log->segments().back()->base() : Offset(0);
+    machine.executor.run_until_idle();
+    machine.kill(1);
+    machine.write_file(log_path(0), machine.contents(log_path(0)).substr(0, bytes));
+    machine.write_file("/data/recovery-point-offset-checkpoint",
+                       "0\n1\norders 0 " + std::to_string(point.value()) + "\n");
+    ASSERT_TRUE(machine.open());
+    EXPECT_FALSE(machine.log->producers().first_unstable_offset()) << rolled_there;
+    EXPECT_EQ(machine.log->end(), end);
+    EXPECT_EQ(machine.log->recovery().scanned_bytes < bytes, rolled_there);
+    ASSERT_TRUE(machine.close());
+  }
+}
+
 TEST(Recovery, a_recovery_point_that_cannot_be_is_not_believed) {
   for (const std::int64_t point : {0, 1, 7, 20, 39, 40, 41, 1'000'000}) {
     for (const bool clean : {false, true}) {

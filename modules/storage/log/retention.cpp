@@ -69,7 +69,13 @@ Task<StorageResult<void>> Log::move_start(Offset offset) {
   if (!full || count == 0 || offset != segments_[count]->base()) co_return start_saved;
   // A disk that is full to the last byte must be able to get room: a log that was never said to
   // begin elsewhere begins with its first segment. One by one, so that a crash leaves no gap.
+  // Its file goes before its indexes, for certain: back without that of transactions, it would show
+  // what was aborted.
   for (; count > 0; --count) {
+    if (auto gone = co_await segments_.front()->rename_log_to_deleted(); !gone) co_return gone;
+    ++names_made_;
+    const auto synced = co_await sync_names();
+    if (!synced && synced.error().fault == StorageFault::offline) co_return synced;
     start_ = segments_[1]->base();
     if (auto moved = co_await start_moved(1); !moved) co_return moved;
   }

@@ -350,6 +350,37 @@ TEST(Retention, makes_room_on_a_disk_that_is_full_to_the_last_byte) {
   }
 }
 
+// There the start of the log tells nothing of what was under way: a segment that is back after a
+// power cut must be whole, or what was aborted in it would be read.
+TEST(Retention, on_a_full_disk_no_index_goes_before_its_segment) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    LogMachine machine(seed);
+    machine.config.retention = Milliseconds(60'000);
+    fill(machine, 22);
+    ASSERT_TRUE(machine.wait(machine.log->flush()));
+    machine.executor.advance(std::chrono::seconds(10));
+    machine.executor.manual_clock().set_wall(Timestamp(10 * day + 14'000 + 60'001));
+    for (const IoKind kind : {IoKind::write, IoKind::open}) {
+      machine.disk.faults().plan({.kind = kind,
+                                  .fault = IoFault::no_space,
+                                  .path_part = ".tmp",
+                                  .times = PlannedFault::always});
+    }
+    machine.disk.cut_power_at(machine.disk.steps() + 1 + seed % 20, seed);
+    static_cast<void>(machine.wait(machine.log->apply_retention()));
+    machine.disk.cut_power_at(0, 0);
+    machine.power_cut(seed);
+    for (const std::int64_t base : {0, 5, 10, 15}) {
+      if (!machine.has_file(LogMachine::path(base, SegmentFileKind::log))) continue;
+      EXPECT_TRUE(machine.has_file(LogMachine::path(base, SegmentFileKind::time_index)))
+          << base << ", seed " << seed;
+    }
+    machine.disk.faults().clear();
+    ASSERT_TRUE(machine.open());
+    ASSERT_TRUE(machine.close());
+  }
+}
+
 TEST(Retention, a_segment_whose_batches_are_damaged_does_not_keep_the_others) {
   LogMachine machine(19);
   machine.config.retention = Milliseconds(60'000);
