@@ -80,8 +80,12 @@ void Fetcher::take_partition(PartitionProgress& partition, BrokerId broker,
     return take_error(partition, broker, error, reply->message, data);
   }
   partition.failures = 0;
+  partition.heard = executor_.clock().now();
   note(partition.high_watermark, data.high_watermark);
-  note(partition.last_stable, data.last_stable_offset);
+  // Who reads what is not committed is not held up by transactions.
+  if (settings_.isolation_level == IsolationLevel::read_committed) {
+    note(partition.last_stable, data.last_stable_offset);
+  }
   note(partition.log_start, data.log_start_offset);
   if (data.preferred_read_replica >= 0) {
     partition.replica = BrokerId(data.preferred_read_replica);

@@ -78,6 +78,7 @@ void Positions::forget_fetched(PartitionProgress& partition) {
   partition.fetching_from = no_broker;
   partition.replica = no_broker;
   partition.advanced = clock_->now();
+  partition.heard = partition.advanced;
   partition.was_reported = false;
 }
 

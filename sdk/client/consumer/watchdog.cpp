@@ -28,7 +28,7 @@ std::vector<TopicPartition> Watchdog::suspects(MonotonicTime now) const {
   std::vector<TopicPartition> names;
   for (const auto& [name, partition] : positions_.all()) {
     if (is_watched(partition) && partition.need == PositionNeed::nothing &&
-        partition.buffered.empty() && now - partition.advanced >= stall_after) {
+        partition.buffered.empty() && now - partition.heard >= stall_after) {
       names.push_back(name);
     }
   }
@@ -43,12 +43,12 @@ std::string Watchdog::reason(const PartitionProgress& partition, MonotonicTime n
   if (!metadata_.known_leader(partition.name->topic, partition.name->partition)) {
     return "it has no leader that is known";
   }
+  if (partition.failures > 0) {
+    return formatted("{} requests for it have failed in a row", partition.failures);
+  }
   if (partition.last_stable && partition.last_stable < partition.high_watermark &&
       partition.position >= *partition.last_stable) {
     return "a transaction that began here is not ended";
-  }
-  if (partition.failures > 0) {
-    return formatted("{} requests for it have failed in a row", partition.failures);
   }
   if (partition.fetching_from != no_broker) {
     return formatted("broker {} does not give its records", partition.fetching_from);

@@ -1,0 +1,229 @@
+// What goes wrong between a consumer and its brokers. Also proves asked_fetch.cppm,
+// fetch_answers.cpp.
+#include "consumer_machine.hpp"
+
+namespace millrace::client {
+namespace {
+
+using mock::ApiKey;
+using mock::ErrorCode;
+using mock::FaultKind;
+
+// A consumer that reads three partitions, with 30 records each, of three brokers.
+class FetchFaults : public testing::Test {
+ protected:
+  void SetUp() override {
+    machine.create("orders", 3);
+    append(30);
+    one = &machine.start();
+    for (std::int32_t i = 0; i < 3; ++i) all.push_back(place("orders", i));
+    ASSERT_TRUE(one->client.assign(all).has_value());
+  }
+  void append(std::size_t count) {
+    for (std::int32_t i = 0; i < 3; ++i) machine.append("orders", i, count);
+    expected += 3 * count;
+  }
+  // Everything comes, once and in order, whatever was planned.
+  void expect_all(Duration within = 60s) {
+    machine.poll(*one, expected, within);
+    EXPECT_EQ(one->count, expected);
+    machine.run(one->poll_until([] { return false; }, 2s));
+    EXPECT_EQ(one->count, expected) << "records came twice";
+    EXPECT_EQ(machine.cluster->faults_left(), 0u);
+  }
+
+  ConsumerMachine machine{{.brokers = 3}};
+  Application* one = nullptr;
+  Partitions all;
+  std::size_t expected = 0;
+};
+
+TEST_F(FetchFaults, errors_that_pass_are_passed_over) {
+  for (const ErrorCode error :
+       {ErrorCode::not_leader_or_follower, ErrorCode::fenced_leader_epoch,
+        ErrorCode::unknown_leader_epoch, ErrorCode::unknown_topic_or_partition,
+        ErrorCode::unknown_topic_id, ErrorCode::leader_not_available,
+        ErrorCode::replica_not_available, ErrorCode::kafka_storage_error,
+        ErrorCode::offset_not_available, ErrorCode::inconsistent_topic_id}) {
+    SCOPED_TRACE(protocol::name_of(error));
+    machine.cluster->fail_next(ApiKey::fetch, error, 2);
+    append(10);
+    expect_all();
+    EXPECT_TRUE(one->errors.empty());
+  }
+}
+
+TEST_F(FetchFaults, broken_and_damaged_answers_are_asked_for_again) {
+  for (const FaultKind kind : {FaultKind::drop_before, FaultKind::drop_after, FaultKind::cut_short,
+                               FaultKind::wrong_id, FaultKind::silence}) {
+    machine.cluster->inject({.api = ApiKey::fetch, .kind = kind, .times = 3});
+    append(10);
+    expect_all(10min);
+  }
+}
+
+TEST_F(FetchFaults, garbage_gives_no_record_that_was_not_written) {
+  for (int i = 0; i < 30; ++i) {
+    machine.cluster->inject({.api = ApiKey::fetch, .kind = FaultKind::garbage, .times = 2});
+    append(10);
+    expect_all(10min);
+  }
+}
+
+TEST_F(FetchFaults, leaders_that_move_are_followed) {
+  machine.poll(*one, expected);
+  for (std::int32_t broker = 1; broker <= 3; ++broker) {
+    for (std::int32_t i = 0; i < 3; ++i) {
+      ASSERT_TRUE(machine.cluster->move_leader("orders", PartitionIndex(i), BrokerId(broker)));
+    }
+    append(10);
+    expect_all();
+  }
+}
+
+TEST_F(FetchFaults, a_dead_broker_is_left_and_found_again) {
+  machine.poll(*one, expected);
+  ASSERT_TRUE(machine.cluster->kill(BrokerId(2)).has_value());
+  append(10);
+  expect_all();
+  ASSERT_TRUE(machine.cluster->revive(BrokerId(2)).has_value());
+  ASSERT_TRUE(machine.cluster->kill(BrokerId(1)).has_value());
+  append(10);
+  expect_all();
+  ASSERT_TRUE(machine.cluster->kill(BrokerId(3)).has_value());
+  append(10);
+  expect_all();
+}
+
+TEST_F(FetchFaults, all_brokers_dead_for_a_while_lose_nothing) {
+  machine.poll(*one, expected);
+  for (std::int32_t i = 1; i <= 3; ++i) ASSERT_TRUE(machine.cluster->kill(BrokerId(i)));
+  machine.run(one->poll_until([] { return false; }, 30s));
+  for (std::int32_t i = 1; i <= 3; ++i) ASSERT_TRUE(machine.cluster->revive(BrokerId(i)));
+  append(10);
+  expect_all();
+}
+
+TEST_F(FetchFaults, an_error_for_good_is_told_and_the_rest_goes_on) {
+  machine.poll(*one, expected);
+  machine.cluster->inject({.api = ApiKey::fetch,
+                           .kind = FaultKind::error,
+                           .error = ErrorCode::topic_authorization_failed,
+                           .times = 1,
+                           .broker = BrokerId(2)});
+  append(10);
+  machine.run(one->poll_until([&] { return one->count >= expected && !one->errors.empty(); }, 60s));
+  EXPECT_EQ(one->count, expected);
+  ASSERT_EQ(one->errors.size(), 1u);
+  EXPECT_EQ(one->errors[0].code, ErrorCode::topic_authorization_failed);
+  EXPECT_EQ(one->errors[0].broker, BrokerId(2));
+}
+
+TEST_F(FetchFaults, old_brokers_are_asked_as_they_understand) {
+  for (const std::int16_t version : std::vector<std::int16_t>{4, 8, 12, 13, 17}) {
+    machine.cluster->set_versions(ApiKey::fetch, 4, version);
+    machine.cluster->drop_connections();
+    machine.cluster->clear_requests();
+    append(10);
+    expect_all();
+    for (const auto& request : machine.cluster->requests()) {
+      if (request.api == ApiKey::fetch) EXPECT_LE(request.version, version);
+    }
+  }
+}
+
+TEST(Fetcher, keeps_what_is_not_taken_within_its_budget) {
+  ConsumerMachine machine({.brokers = 2});
+  machine.create("orders", 8);
+  for (std::int32_t i = 0; i < 8; ++i) machine.append("orders", i, 2'000);
+  machine.settings.prefetch_memory = 20'000;
+  machine.settings.max_partition_fetch_bytes = 4'000;
+  machine.settings.max_poll_records = 1;
+  Application& one = machine.start();
+  Partitions all;
+  for (std::int32_t i = 0; i < 8; ++i) all.push_back(place("orders", i));
+  ASSERT_TRUE(one.client.assign(all).has_value());
+  std::size_t most = 0;
+  for (int i = 0; i < 3'000; ++i) {
+    const auto polled = machine.await(one.client.poll(machine.now() + 1s));
+    ASSERT_TRUE(polled.has_value());
+    one.take(*polled);
+    machine.executor.advance(1ms);
+    most = std::max(most, one.client.buffered_bytes());
+  }
+  EXPECT_GE(one.count, 2'990u);
+  EXPECT_GT(most, 4'000u);
+  // Each broker may pass its part by one batch.
+  EXPECT_LE(most, 20'000u + 2 * 1'000u);
+}
+
+TEST(Fetcher, reads_batches_that_are_larger_than_its_budget) {
+  ConsumerMachine machine;
+  machine.create("orders", 1);
+  machine.append("orders", 0, 100);
+  machine.settings.prefetch_memory = 1;
+  machine.settings.max_partition_fetch_bytes = 1;
+  machine.settings.fetch_max_bytes = 1;
+  Application& one = machine.start();
+  ASSERT_TRUE(one.client.assign({place("orders", 0)}).has_value());
+  machine.poll(one, 100);
+}
+
+TEST(Fetcher, drops_what_was_fetched_before_a_seek) {
+  ConsumerMachine machine;
+  machine.create("orders", 1);
+  machine.append("orders", 0, 100);
+  machine.settings.max_poll_records = 10;
+  Application& one = machine.start();
+  one.may_repeat = true;
+  ASSERT_TRUE(one.client.assign({place("orders", 0)}).has_value());
+  machine.poll(one, 10);
+  EXPECT_GT(one.client.buffered_bytes(), 0u);
+  ASSERT_TRUE(one.client.seek(place("orders", 0), Offset(70)).has_value());
+  EXPECT_EQ(one.client.buffered_bytes(), 0u);
+  machine.poll(one, 20);
+  EXPECT_EQ(one.values[place("orders", 0)][10].first, 70);
+}
+
+TEST(Watchdog, reports_a_partition_that_has_data_and_does_not_advance) {
+  ConsumerMachine machine;
+  machine.create("orders", 2);
+  machine.append("orders", 0, 10);
+  machine.append("orders", 1, 10);
+  Application& one = machine.start();
+  ASSERT_TRUE(one.client.assign({place("orders", 0), place("orders", 1)}).has_value());
+  machine.poll(one, 20);
+  machine.run(one.poll_until([] { return false; }, 2min));
+  EXPECT_TRUE(one.client.stalled().empty()) << "at its end a partition stands still rightly";
+
+  machine.cluster->fail_next(ApiKey::fetch, ErrorCode::not_leader_or_follower, mock::always);
+  machine.run(one.poll_until([] { return false; }, 2s));  // what waits at the broker ends
+  machine.append("orders", 0, 10);
+  machine.run(one.poll_until([] { return false; }, 2min));
+  ASSERT_EQ(one.client.stalled().size(), 1u);
+  EXPECT_EQ(one.client.stalled()[0].partition, place("orders", 0));
+  EXPECT_EQ(one.client.stalled()[0].position, Offset(10));
+  EXPECT_EQ(one.client.stalled()[0].end, Offset(20));
+  EXPECT_NE(one.client.stalled()[0].why.find("failed in a row"), std::string::npos)
+      << one.client.stalled()[0].why;
+  EXPECT_TRUE(machine.was_logged("orders-0 does not advance"));
+
+  machine.cluster->clear_faults();
+  machine.poll(one, 30);
+  machine.run(one.poll_until([] { return false; }, 1min));
+  EXPECT_TRUE(one.client.stalled().empty());
+}
+
+TEST(Watchdog, says_when_it_is_the_application_that_does_not_take) {
+  ConsumerMachine machine;
+  machine.create("orders", 1);
+  machine.append("orders", 0, 10);
+  Application& one = machine.start();
+  ASSERT_TRUE(one.client.assign({place("orders", 0)}).has_value());
+  machine.executor.advance(1min);
+  ASSERT_EQ(one.client.stalled().size(), 1u);
+  EXPECT_NE(one.client.stalled()[0].why.find("does not poll"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace millrace::client
