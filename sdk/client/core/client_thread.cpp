@@ -174,11 +174,9 @@ Result<void> ClientThread::start() {
 void ClientThread::stop() {
   Running& running = *running_;
   if (!running.thread.joinable()) return;
-  // A child of the process has a copy of the object and no thread.
-  if (is_forked()) {
-    running.thread.detach();
-    return;
-  }
+  // A child of the process has a copy of all this and no thread, which will never let go of what it
+  // shares with the object: that stays, and nothing waits.
+  if (is_forked()) return;
   check(!is_own_thread(), "a client's thread is stopped by another");
   const bool is_posted = post([&running] { running.begin_end(); });
   check(is_posted, "a thread that runs takes posts");
