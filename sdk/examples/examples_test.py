@@ -74,6 +74,24 @@ class ExamplesTest(unittest.TestCase):
         self.assertEqual(self.run_example("produce_types", self.bootstrap, "typed"), "0@0\n")
         self.assertEqual(json.loads(self.values("typed", 1)[0]), {"amount": 200, "item": "book"})
 
+    def test_consume_prints_each_record_once_over_two_runs(self):
+        self.create("shown")
+        for _ in range(5):
+            self.run_example("produce", self.bootstrap, "shown")
+        printed = self.run_example("consume", self.bootstrap, "readers", "shown", 5)
+        self.assertEqual(printed, "".join(f"0@{offset} alice=paid 200\n" for offset in range(5)))
+        self.run_example("produce", self.bootstrap, "shown")
+        printed = self.run_example("consume", self.bootstrap, "readers", "shown", 1)
+        self.assertEqual(printed, "0@5 alice=paid 200\n")
+
+    def test_consume_coroutine_answers_in_another_topic(self):
+        self.create("questions", 3)
+        self.create("answers")
+        for _ in range(3):
+            self.run_example("produce", self.bootstrap, "questions")
+        self.run_example("consume_coroutine", self.bootstrap, "questions", "answers", 3)
+        self.assertEqual(self.values("answers", 3), [b"answer to paid 200"] * 3)
+
 
 if __name__ == "__main__":
     unittest.main()

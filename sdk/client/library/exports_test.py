@@ -14,7 +14,7 @@ SOME = {"millrace::v1::Config::get", "vtable for millrace::v1::Failed",
 PUBLIC = re.compile(r"(?:(?:vtable|typeinfo|typeinfo name) for )?millrace::v1::|_ZNK?8millrace2v1")
 STANDARD = set("""
 array atomic bit chrono compare concepts condition_variable charconv coroutine cstddef cstdint
-functional initializer_list iosfwd iterator memory mutex new optional span stdexcept string
+functional initializer_list map iosfwd iterator memory mutex new optional span stdexcept string
 string_view system_error type_traits utility variant vector
 """.split())
 

@@ -58,7 +58,7 @@ struct Record {
 
 struct OwnedHeader {
   std::string key;
-  std::optional<std::string> value;
+  std::optional<std::string> value = {};
 
   [[nodiscard]] friend bool operator==(const OwnedHeader&, const OwnedHeader&) = default;
 };
@@ -68,10 +68,10 @@ struct OwnedRecord {
   std::string topic;
   std::int32_t partition = 0;
   std::int64_t offset = 0;
-  Timestamp timestamp;
-  std::optional<std::string> key;
-  std::optional<std::string> value;
-  std::vector<OwnedHeader> headers;
+  Timestamp timestamp = {};
+  std::optional<std::string> key = {};
+  std::optional<std::string> value = {};
+  std::vector<OwnedHeader> headers = {};
 
   [[nodiscard]] friend bool operator==(const OwnedRecord&, const OwnedRecord&) = default;
 };
