@@ -70,6 +70,19 @@ TEST(BrokersAnswers, half_an_answer_ends_with_the_connection_or_the_timeout) {
   }
 }
 
+TEST(BrokersAnswers, a_peer_that_never_answers_what_nobody_waits_for_is_left_in_the_end) {
+  BrokersMachine machine;
+  machine.settings.connections_max_idle = 60s;
+  machine.start_broker();
+  machine.start();
+  const Outcome outcome = machine.run(beat(machine, one, {.deadline = machine.now() + 1s}));
+  EXPECT_EQ(outcome.error->failure, Failure::timed_out);
+  machine.executor.advance(50s);
+  EXPECT_TRUE(machine.brokers->is_connected(one));
+  machine.executor.advance(15s);
+  EXPECT_FALSE(machine.brokers->is_connected(one));
+}
+
 TEST(BrokersAnswers, an_answer_to_another_request_ends_the_connection) {
   BrokersMachine machine;
   machine.start_broker();

@@ -158,7 +158,8 @@ bool Connection::start_next() {
   operation.answer_until = ConnectionGround::after(ground_.now(), timeout);
   arm_late(operation);
   if (operation.is_answered) {
-    unanswered_.push_back(Slot{number, operation.api, *version, &operation});
+    unanswered_.push_back(
+        Slot{number, operation.api, *version, operation.answer_until, &operation});
   }
   writing_.push_back(Outgoing{std::move(*frame), &operation});
   ++ground_.counters.requests;
@@ -330,12 +331,17 @@ void Connection::close_if_idle() {
   if (phase_ != Phase::ready) return;
   const MonotonicTime idle =
       ConnectionGround::after(active_, ground_.settings.connections_max_idle);
-  if (load() > 0 || idle > ground_.now()) {
+  const MonotonicTime now = ground_.now();
+  // An answer that nobody waits for any more, and that never came: the peer is not there.
+  if (!unanswered_.empty() && unanswered_.front().operation == nullptr &&
+      unanswered_.front().answer_until < now) {
+    break_off(error(Failure::disconnected, "closed because it answers nothing"));
+    return;
+  }
+  if (load() > 0 || idle > now) {
     // With something under way the time begins when that has ended.
-    ground_.executor.arm(
-        idle_timer_,
-        load() > 0 ? ConnectionGround::after(ground_.now(), ground_.settings.connections_max_idle)
-                   : idle);
+    const MonotonicTime again = ConnectionGround::after(now, ground_.settings.connections_max_idle);
+    ground_.executor.arm(idle_timer_, load() > 0 ? again : idle);
     return;
   }
   is_closed_idle_ = true;

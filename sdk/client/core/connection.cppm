@@ -113,6 +113,7 @@ class Connection {
     CorrelationId correlation_id;
     protocol::ApiKey api = protocol::ApiKey::produce;
     std::int16_t version = 0;
+    MonotonicTime answer_until = no_deadline;
     CallOperation* operation = nullptr;
   };
   // Resolves and connects; shared with the coroutine that does it.

@@ -48,7 +48,7 @@ MonotonicTime Metadata::State::due() const {
   if (is_invalid) return std::max(not_before, not_again_before);
   const Duration age = settings.metadata_max_age;
   if (age >= no_deadline - succeeded_at) return no_deadline;
-  return std::max(not_before, succeeded_at + age);
+  return std::max({not_before, not_again_before, succeeded_at + age});
 }
 
 Task<void> Metadata::State::run() {
@@ -136,7 +136,7 @@ void Metadata::State::note_failure(const Question& asked, const ClientError& err
       if (wanted.contains(name)) fresh.insert(name);
     }
   }
-  not_before = now() + pace.next();
+  not_before = now() + std::max(pace.next(), pause_after_failure_min);
   logger.info("the cluster's brokers are not known better now: {}", to_string(error));
   const bool is_long = now() - succeeded_at >= settings.rebootstrap_trigger;
   if (settings.recovery == RecoveryStrategy::rebootstrap && is_long) {

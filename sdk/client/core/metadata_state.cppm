@@ -34,6 +34,9 @@ namespace millrace::client {
 using protocol::MetadataRequest;
 using protocol::MetadataResponse;
 
+// After a failure nothing is asked for so long, whatever retry.backoff.ms is.
+inline constexpr Duration pause_after_failure_min = std::chrono::milliseconds{10};
+
 // Belongs to the thread of its executor, but for current().
 struct Metadata::State {
   State(Executor& e, Brokers& b, const CommonSettings& s, MetadataOptions o, const Logger& l,

@@ -210,6 +210,23 @@ TEST(Metadata, asks_again_when_what_it_knows_is_old) {
   EXPECT_LE(machine.asked(), 6U);
 }
 
+TEST(Metadata, does_not_ask_without_a_pause_when_settings_say_zero) {
+  MetadataMachine machine;
+  machine.settings.metadata_max_age = 0ms;
+  machine.topics["orders"] = one_partition(1, 0);
+  Metadata& metadata = machine.start_metadata();
+  EXPECT_TRUE(machine.run(metadata.topic("orders", machine.now() + 10s)).has_value());
+  machine.executor.advance(10s);
+  EXPECT_LE(machine.asked(), 30U);
+  MetadataMachine failing;
+  failing.settings.retry_backoff = failing.settings.retry_backoff_max = 0ms;
+  failing.settings.reconnect_backoff = failing.settings.reconnect_backoff_max = 0ms;
+  failing.settings.bootstrap = {{"no-such-host", Port(1)}};
+  Metadata& none = failing.start_metadata();
+  EXPECT_FALSE(failing.run(none.topic("orders", failing.now() + 1s)).has_value());
+  EXPECT_LE(failing.brokers->counters().connections_failed, 101U);
+}
+
 TEST(Metadata, invalidating_many_times_asks_as_often_as_the_pauses_allow) {
   MetadataMachine machine;
   machine.topics["orders"] = one_partition(1, 0);
