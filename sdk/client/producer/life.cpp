@@ -133,6 +133,7 @@ Task<void> Sender::get_producer_id() {
     } else {
       error = broker_error(code, reply->broker, "no producer id");
     }
+    id_error_ = error.message;
     if (error.failure == Failure::closed) break;
     if (error.failure == Failure::unsupported_version || (reply && !error.retriable)) {
       fail_for_good(error);

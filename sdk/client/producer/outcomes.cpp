@@ -134,6 +134,15 @@ void Sender::renumber(Partition& partition) {
   }
 }
 
+std::string Sender::cause_of_delay(const Partition& partition) const {
+  const auto leader = metadata_.known_leader(partition.topic.name(), partition.index);
+  if (!leader) return "; the partition has no leader";
+  if (is_idempotent() && producer_id_ == no_producer_id) return "; no producer id: " + id_error_;
+  const auto node = nodes_.find(leader->broker);
+  if (node == nodes_.end() || node->second.last_error.empty()) return "";
+  return "; " + node->second.last_error;
+}
+
 void Sender::expire(Partition& partition, MonotonicTime now) {
   // In order of age: those that are late are the first.
   for (Batch* batch = partition.batches.first(); batch != nullptr;) {
@@ -143,16 +152,8 @@ void Sender::expire(Partition& partition, MonotonicTime now) {
       const bool was_in_flight = batch->state == BatchState::in_flight;
       if (was_in_flight && settings_.acks != Acks::none) batch->may_be_persisted = true;
       ClientError late = client_error(Failure::timed_out, "delivery.timeout.ms has passed");
-      if (batch->error != nullptr) {
-        late.message += "; before: " + batch->error->message;
-      } else if (const auto leader =
-                     metadata_.known_leader(partition.topic.name(), partition.index);
-                 !leader) {
-        late.message += "; the partition has no leader";
-      } else if (const auto node = nodes_.find(leader->broker);
-                 node != nodes_.end() && !node->second.last_error.empty()) {
-        late.message += "; " + node->second.last_error;
-      }
+      late.message += batch->error != nullptr ? "; before: " + batch->error->message
+                                              : cause_of_delay(partition);
       fail(partition, *batch, late);
       if (was_in_flight) {
         // The request still views its bytes: they stay until it ends.

@@ -263,6 +263,21 @@ TEST_F(ProducerOutcomes, what_was_persisted_in_a_try_that_nobody_answered_is_not
   EXPECT_EQ(machine->stored().size(), 30u);
 }
 
+TEST_F(ProducerOutcomes, what_could_not_be_sent_in_time_says_what_stood_in_the_way) {
+  adjust = [](ProducerSettings& settings) { settings.delivery_timeout = 5s; };
+  start();
+  machine->send_all(0, 3);
+  ASSERT_TRUE(machine->flush());
+  ASSERT_TRUE(machine->cluster->kill(BrokerId(1)));
+  machine->executor.advance(1s);
+  machine->send_all(3, 6);
+  machine->executor.advance(10s);
+  const ClientError late = *machine->outcomes.all.at(5).error;
+  EXPECT_EQ(late.failure, Failure::timed_out);
+  EXPECT_EQ(late.persistence, Persistence::not_persisted);
+  EXPECT_NE(late.message.find("refused"), std::string::npos) << late.message;
+}
+
 TEST_F(ProducerOutcomes, a_retry_count_is_kept_to) {
   adjust = [](ProducerSettings& settings) { settings.retries = 2; };
   start();

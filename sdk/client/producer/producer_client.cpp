@@ -1,4 +1,6 @@
 module;
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -33,6 +35,15 @@ class ProducerClient::Wake final : public Waker {
 
 namespace {
 
+// Times without end would not fit when they are added to the time of now.
+ProducerSettings bounded(ProducerSettings settings) {
+  for (Duration* duration : {&settings.linger, &settings.max_block, &settings.delivery_timeout,
+                             &settings.partitioner_availability_timeout}) {
+    *duration = std::min(*duration, producer_wait_max);
+  }
+  return settings;
+}
+
 MetadataOptions metadata_options(const ProducerSettings& settings) {
   MetadataOptions options;
   // As Java's producer: brokers decide whether writing to a topic makes it.
@@ -46,7 +57,7 @@ MetadataOptions metadata_options(const ProducerSettings& settings) {
 ProducerClient::ProducerClient(const ProducerSettings& settings, Executor& executor,
                                Mailbox& mailbox, Network& network, Resolver& resolver,
                                const Logger& logger, Random random)
-    : settings_(settings),
+    : settings_(bounded(settings)),
       wake_(std::make_unique<Wake>(*this, mailbox)),
       brokers_(executor, network, resolver, settings_.common, logger, Random(random.next())),
       metadata_(executor, brokers_, settings_.common, metadata_options(settings_), logger,

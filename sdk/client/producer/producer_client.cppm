@@ -1,5 +1,6 @@
 // A producer as the public layer wraps it.
 module;
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -18,6 +19,9 @@ import :memory;
 import :sender;
 
 export namespace millrace::client {
+
+// Settings that say for ever mean this long.
+inline constexpr Duration producer_wait_max = std::chrono::years{100};
 
 struct ProducerMetrics {
   SenderCounters sender;

@@ -183,6 +183,69 @@ TEST(ProducerClient, a_full_buffer_is_told_and_empties) {
   EXPECT_LE(machine.producer->metrics().memory_bytes_peak, machine.settings.buffer_memory);
 }
 
+TEST(ProducerClient,
+     with_a_dead_broker_and_a_program_that_does_not_stop_memory_stays_in_its_budget) {
+  ProducerMachine machine;
+  machine.settings.buffer_memory = 64 * chunk_bytes;
+  machine.settings.delivery_timeout = 10s;
+  ASSERT_TRUE(machine.cluster->create_topic("orders"));
+  machine.start();
+  machine.load("orders");
+  ASSERT_TRUE(machine.cluster->kill(BrokerId(1)));
+  std::uint64_t accepted = 0;
+  for (int step = 0; step < 300; ++step) {
+    for (int i = 0; i < 100; ++i) {
+      if (machine.send(accepted, 0, 200)) ++accepted;
+    }
+    machine.executor.advance(100ms);
+  }
+  EXPECT_LE(machine.producer->metrics().memory_bytes_peak, machine.settings.buffer_memory);
+  EXPECT_GT(machine.outcomes.all.size(), 0u);
+  const ClientError& late = *machine.outcomes.all.at(0).error;
+  EXPECT_EQ(late.failure, Failure::timed_out);
+  EXPECT_EQ(late.persistence, Persistence::not_persisted);
+  EXPECT_NE(late.message.find("127.0.0.1"), std::string::npos) << late.message;
+  machine.close(1s);
+  EXPECT_EQ(machine.outcomes.all.size(), accepted);
+}
+
+TEST(ProducerClient, settings_that_say_for_ever_are_long) {
+  ProducerMachine machine;
+  machine.settings.linger = Duration::max();
+  machine.settings.delivery_timeout = Duration::max();
+  machine.settings.max_block = Duration::max();
+  ASSERT_TRUE(machine.cluster->create_topic("orders"));
+  machine.start();
+  machine.load("orders");
+  machine.send_all(0, 3);
+  machine.executor.advance(24h);
+  EXPECT_TRUE(machine.outcomes.all.empty());
+  ASSERT_TRUE(machine.flush());
+  EXPECT_EQ(machine.outcomes.delivered_count(), 3u);
+}
+
+TEST(ProducerClient, one_request_carries_many_partitions_of_many_topics) {
+  ProducerMachine machine;
+  machine.settings.linger = 1h;
+  ASSERT_TRUE(machine.cluster->create_topic("orders", {.partitions = 200}));
+  ASSERT_TRUE(machine.cluster->create_topic("payments", {.partitions = 200}));
+  machine.start();
+  machine.load("orders");
+  machine.load("payments");
+  Outcomes payments;
+  for (std::uint64_t token = 0; token < 1'000; ++token) {
+    const PartitionIndex partition(static_cast<std::int32_t>(token * 7 % 200));
+    ASSERT_TRUE(machine.send(token, partition.value()));
+    ASSERT_TRUE(machine.producer->send({.topic = "payments", .partition = partition}, &payments,
+                                       token, FullBuffer::fail));
+  }
+  ASSERT_TRUE(machine.flush());
+  EXPECT_EQ(machine.outcomes.delivered_count(), 1'000u);
+  EXPECT_EQ(payments.delivered_count(), 1'000u);
+  for (std::int32_t partition = 0; partition < 200; ++partition) machine.expect_truth(partition);
+  EXPECT_LT(machine.producer->metrics().sender.requests, 20u);
+}
+
 TEST(ProducerClient, transactions_are_refused_with_a_sentence) {
   ProducerMachine machine;
   machine.settings.transactional_id = "copy-1";

@@ -69,17 +69,32 @@ void OutgoingProduce::finish(Acks acks, Duration timeout) {
   message_.topic_data = std::span<const protocol::ProduceRequest::TopicProduceData>(topics_);
 }
 
-const protocol::ProduceResponse::PartitionProduceResponse* answer_for(
-    const protocol::ProduceResponse& answer, std::int16_t version,
-    const OutgoingProduce::Item& item) {
-  for (const auto& topic : answer.responses) {
-    const bool is_topic = version >= produce_topic_id_version
-                              ? topic.topic_id == item.topic_id
-                              : topic.name == item.partition->topic.name();
-    if (!is_topic) continue;
-    for (const auto& partition : topic.partition_responses) {
-      if (partition.index == item.partition->index.value()) return &partition;
-    }
+bool ProduceAnswers::is_topic(const protocol::ProduceResponse::TopicProduceResponse& topic,
+                              const OutgoingProduce::Item& item) const {
+  return version_ >= produce_topic_id_version ? topic.topic_id == item.topic_id
+                                              : topic.name == item.partition->topic.name();
+}
+
+const ProduceAnswers::Part* ProduceAnswers::find_in(std::size_t topic,
+                                                    const OutgoingProduce::Item& item) {
+  if (!is_topic(answer_.responses[topic], item)) return nullptr;
+  const auto& parts = answer_.responses[topic].partition_responses;
+  const std::size_t first = topic == topic_ ? next_part_ : 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::size_t at = (first + i) % parts.size();
+    if (parts[at].index != item.partition->index.value()) continue;
+    topic_ = topic;
+    next_part_ = at + 1;
+    return &parts[at];
+  }
+  return nullptr;
+}
+
+const ProduceAnswers::Part* ProduceAnswers::find(const OutgoingProduce::Item& item) {
+  const std::size_t count = answer_.responses.size();
+  const std::size_t first = topic_;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (const Part* part = find_in((first + i) % count, item)) return part;
   }
   return nullptr;
 }

@@ -56,9 +56,26 @@ class OutgoingProduce {
   bool has_all_ids_ = true;
 };
 
-// Null where the broker has not answered for this item.
-[[nodiscard]] const protocol::ProduceResponse::PartitionProduceResponse* answer_for(
-    const protocol::ProduceResponse& answer, std::int16_t version,
-    const OutgoingProduce::Item& item);
+// Finds the answers for items. Brokers answer in the order of the request, so it looks first behind
+// the last one that it found. The answer outlives it.
+class ProduceAnswers {
+ public:
+  using Part = protocol::ProduceResponse::PartitionProduceResponse;
+  ProduceAnswers(const protocol::ProduceResponse& answer, std::int16_t version)
+      : answer_(answer), version_(version) {}
+
+  // Null where the broker has not answered for this item.
+  [[nodiscard]] const Part* find(const OutgoingProduce::Item& item);
+
+ private:
+  [[nodiscard]] bool is_topic(const protocol::ProduceResponse::TopicProduceResponse& topic,
+                              const OutgoingProduce::Item& item) const;
+  [[nodiscard]] const Part* find_in(std::size_t topic, const OutgoingProduce::Item& item);
+
+  const protocol::ProduceResponse& answer_;
+  std::int16_t version_;
+  std::size_t topic_ = 0;
+  std::size_t next_part_ = 0;
+};
 
 }  // namespace millrace::client

@@ -123,6 +123,8 @@ class Sender {
   void report(Partition& partition, Batch& batch);
   void give_back(Batch* batch);
   void fail_all(const ClientError& why);
+  // Why a batch that was never refused could not be sent.
+  [[nodiscard]] std::string cause_of_delay(const Partition& partition) const;
   [[nodiscard]] ClientError describe(const Partition& partition, const Batch& batch,
                                      ClientError error) const;
   void fail_for_good(const ClientError& why);
@@ -148,6 +150,7 @@ class Sender {
   ProducerId producer_id_ = no_producer_id;
   ProducerEpoch producer_epoch_ = no_producer_epoch;
   bool is_getting_id_ = false;
+  std::string id_error_;        // why there is none yet
   std::size_t first_turn_ = 0;  // which active partition comes first in this pass
   std::size_t flushing_ = 0;
   bool is_stopped_ = false;

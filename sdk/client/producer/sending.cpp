@@ -57,8 +57,9 @@ Task<void> Sender::send(BrokerId broker, std::unique_ptr<OutgoingProduce> reques
 
 void Sender::answered(BrokerId broker, const OutgoingProduce& request,
                       const protocol::ProduceResponse& answer, std::int16_t version) {
+  ProduceAnswers answers(answer, version);
   for (const OutgoingProduce::Item& item : request.items()) {
-    const auto* partition = answer_for(answer, version, item);
+    const auto* partition = answers.find(item);
     if (partition == nullptr) {
       retry(*item.partition, *item.batch,
             client_error(Failure::malformed_answer, "the answer leaves the partition out",
