@@ -1,0 +1,164 @@
+module;
+#include <algorithm>
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+module millrace.client.admin;
+
+import millrace.base;
+import millrace.client.core;
+import millrace.protocol;
+import millrace.runtime;
+import millrace.runtime.streams;
+import :admin_client;
+import :state;
+import :types;
+
+namespace millrace::client {
+namespace {
+
+using protocol::FindCoordinatorRequest;
+using protocol::MetadataRequest;
+using protocol::MetadataResponse;
+
+// From here on asking for a topic need not create it.
+constexpr std::int16_t no_creation_from = 4;
+// The last version with one key, which every broker speaks.
+constexpr std::int16_t one_key_until = 3;
+
+std::vector<BrokerId> ids_of(const Array<std::int32_t>& numbers) {
+  std::vector<BrokerId> ids;
+  for (const std::int32_t number : numbers) ids.emplace_back(number);
+  return ids;
+}
+
+SeenTopic seen(const MetadataResponse::MetadataResponseTopic& in) {
+  SeenTopic out;
+  out.error = code_of(in.error_code);
+  out.topic = {.name = std::string(in.name),
+               .id = in.topic_id,
+               .internal = in.is_internal,
+               .partitions = {}};
+  for (const auto& partition : in.partitions) {
+    out.topic.partitions.push_back({.index = PartitionIndex(partition.partition_index),
+                                    .error = code_of(partition.error_code),
+                                    .leader = BrokerId(partition.leader_id),
+                                    .leader_epoch = LeaderEpoch(partition.leader_epoch),
+                                    .replicas = ids_of(partition.replica_nodes),
+                                    .isr = ids_of(partition.isr_nodes),
+                                    .offline = ids_of(partition.offline_replicas)});
+  }
+  std::ranges::sort(out.topic.partitions, {}, &PartitionView::index);
+  return out;
+}
+
+}  // namespace
+
+AdminClient::AdminClient(const AdminSettings& settings, Executor& executor, Network& network,
+                         Resolver& resolver, Logger logger, Random random)
+    : state_(std::make_unique<State>(settings, executor, network, resolver, logger, random)) {}
+
+AdminClient::~AdminClient() = default;
+
+Task<void> AdminClient::close(MonotonicTime deadline) {
+  co_await state_->brokers.close(deadline);
+}
+
+std::int32_t AdminClient::State::milliseconds_until(MonotonicTime deadline) const {
+  const Duration left =
+      std::min(deadline - executor.clock().now(), settings.common.request_timeout);
+  const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(left).count();
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>(whole, 1, 0x7fff'ffff));
+}
+
+Task<ClientResult<SeenTopics>> AdminClient::State::look(
+    std::optional<std::vector<std::string>> topics, MonotonicTime deadline) {
+  MetadataRequest request;
+  request.allow_auto_topic_creation = false;
+  std::vector<MetadataRequest::MetadataRequestTopic> rows;
+  if (topics) {
+    for (const std::string& name : *topics) rows.push_back({.topic_id = {}, .name = name});
+    request.topics = view_of(rows);
+  } else {
+    request.topics = Array<MetadataRequest::MetadataRequestTopic>::null();
+  }
+  auto reply = co_await brokers.call_any(
+      request, CallOptions{.deadline = deadline, .version_min = no_creation_from});
+  if (!reply) co_return failure(std::move(reply.error()));
+  if (const ErrorCode error = code_of(reply->message.error_code); error != ErrorCode::none) {
+    co_return failure(broker_error(error, reply->broker, "the cluster was not described"));
+  }
+  std::vector<BrokerEndpoint> endpoints;
+  for (const auto& broker : reply->message.brokers) {
+    endpoints.push_back(
+        {BrokerId(broker.node_id),
+         {std::string(broker.host), Port(static_cast<std::uint16_t>(broker.port))}});
+  }
+  // A broker that has just started may know none.
+  if (!endpoints.empty()) brokers.update(endpoints);
+  controller = BrokerId(reply->message.controller_id);
+  if (!brokers.knows(controller)) controller = no_broker;
+  SeenTopics told;
+  for (const auto& topic : reply->message.topics) {
+    told.insert_or_assign(std::string(topic.name), seen(topic));
+  }
+  co_return told;
+}
+
+Task<ClientResult<SeenTopics>> AdminClient::State::look_until(
+    std::optional<std::vector<std::string>> topics, MonotonicTime deadline) {
+  // One item, which is the whole picture.
+  const auto anywhere = [](Items<int, SeenTopics>&) -> Task<void> { co_return; };
+  const auto ask = [&](BrokerId, Items<int, SeenTopics>& items) -> Task<ClientResult<void>> {
+    auto looked = co_await look(topics, deadline);
+    if (!looked) co_return failure(std::move(looked.error()));
+    items.front()->settle(*std::move(looked));
+    co_return ClientResult<void>();
+  };
+  auto outcomes = co_await in_rounds<int, SeenTopics>({0}, rounds(deadline), anywhere, ask);
+  co_return std::move(outcomes.front().second);
+}
+
+ClientResult<BrokerId> AdminClient::State::leader_of(const SeenTopics& seen,
+                                                     const TopicPartition& partition) {
+  const auto topic = seen.find(partition.topic);
+  const ErrorCode error =
+      topic == seen.end() ? ErrorCode::unknown_topic_or_partition : topic->second.error;
+  if (error != ErrorCode::none) {
+    return failure(broker_error(error, no_broker, formatted("topic {}", partition.topic)));
+  }
+  for (const PartitionView& view : topic->second.topic.partitions) {
+    if (view.index != partition.partition) continue;
+    if (view.leader != no_broker) return view.leader;
+    return failure(broker_error(ErrorCode::leader_not_available, no_broker, to_string(partition)));
+  }
+  return failure(
+      broker_error(ErrorCode::unknown_topic_or_partition, no_broker, to_string(partition)));
+}
+
+Task<ClientResult<BrokerId>> AdminClient::State::find_coordinator(std::string group,
+                                                                  MonotonicTime deadline) {
+  FindCoordinatorRequest request;
+  request.key = group;
+  auto reply = co_await brokers.call_any(
+      request, CallOptions{.deadline = deadline, .version_max = one_key_until});
+  if (!reply) co_return failure(std::move(reply.error()));
+  const auto& found = reply->message;
+  if (code_of(found.error_code) != ErrorCode::none) {
+    co_return failure(refused(found.error_code, reply->broker,
+                              formatted("coordinator of group {}", group), found.error_message));
+  }
+  const BrokerId id(found.node_id);
+  brokers.learn({id, {std::string(found.host), Port(static_cast<std::uint16_t>(found.port))}});
+  co_return id;
+}
+
+}  // namespace millrace::client

@@ -1,0 +1,242 @@
+// What is asked of an administrative client, and what it answers. All of it owns its memory.
+module;
+#include <chrono>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+export module millrace.client.admin:types;
+
+import millrace.base;
+import millrace.client.core;
+import millrace.protocol.api;
+
+export namespace millrace::client {
+
+// What became of each thing that was asked for, in the order of asking. Never one error for all.
+template <class Key, class Value>
+using Outcomes = std::vector<std::pair<Key, ClientResult<Value>>>;
+
+struct AdminOptions {
+  std::optional<Duration> timeout = {};  // of the whole call; default.api.timeout.ms unless given
+  bool validate_only = false;            // for what creates or changes: nothing is done
+};
+
+// --- Topics ---
+
+struct NewTopic {
+  std::string name;
+  std::optional<std::int32_t> partitions = {};  // unset: the brokers' default
+  std::optional<std::int16_t> replication_factor = {};
+  // For each partition its replicas, the preferred leader first; instead of the two above.
+  std::vector<std::vector<BrokerId>> assignment = {};
+  std::vector<std::pair<std::string, std::string>> configs = {};
+};
+struct CreatedTopic {
+  Uuid id;  // zero where nothing was created, or the broker does not tell
+  std::int32_t partitions = -1;
+  std::int16_t replication_factor = -1;
+};
+struct ListedTopic {
+  std::string name;
+  Uuid id;
+  bool internal = false;
+  std::size_t partitions = 0;
+};
+struct DescribedTopic {
+  std::string name;
+  Uuid id;
+  bool internal = false;
+  std::vector<PartitionView> partitions;  // in the order of their numbers
+};
+struct NewPartitions {
+  std::string topic;
+  std::int32_t count = 0;  // in all, with those that are there
+  std::vector<std::vector<BrokerId>> assignment = {};
+};
+
+// --- Settings ---
+
+enum class ResourceType : std::int8_t {
+  topic = 2,
+  broker = 4,
+  broker_logger = 8,
+  client_metrics = 16,
+  group = 32,
+};
+struct ConfigResource {
+  ResourceType type = ResourceType::topic;
+  std::string name;  // of a broker its number; empty: what counts for all brokers
+
+  friend auto operator<=>(const ConfigResource&, const ConfigResource&) = default;
+};
+// Numbers that are not listed are those of newer brokers.
+enum class ConfigSource : std::int8_t {
+  unknown = 0,
+  topic = 1,
+  dynamic_broker = 2,
+  dynamic_broker_default = 3,
+  static_broker = 4,
+  default_value = 5,
+  dynamic_broker_logger = 6,
+  client_metrics = 7,
+  group = 8,
+};
+struct ConfigSynonym {
+  std::string name;
+  std::optional<std::string> value;
+  ConfigSource source = ConfigSource::unknown;
+};
+struct ConfigEntry {
+  std::string name;
+  std::optional<std::string> value;  // none: it has none, or it is secret
+  ConfigSource source = ConfigSource::unknown;
+  bool read_only = false;
+  bool sensitive = false;
+  std::vector<ConfigSynonym> synonyms;  // the strongest first
+  std::string documentation;
+};
+struct DescribeConfigsOptions : AdminOptions {
+  bool synonyms = false;
+  bool documentation = false;
+};
+enum class ConfigOperation : std::int8_t { set = 0, remove = 1, append = 2, subtract = 3 };
+struct ConfigChange {
+  std::string name;
+  ConfigOperation operation = ConfigOperation::set;
+  std::string value = {};  // of remove: nothing
+};
+struct ConfigChanges {
+  ConfigResource resource;
+  std::vector<ConfigChange> changes;
+};
+
+// --- The cluster ---
+
+struct DescribedBroker {
+  BrokerId id = no_broker;
+  HostPort address;
+  std::optional<std::string> rack;
+  bool fenced = false;
+};
+struct DescribedCluster {
+  std::string id;
+  BrokerId controller = no_broker;
+  std::vector<DescribedBroker> brokers;
+};
+struct LogDirPartition {
+  TopicPartition partition;
+  std::int64_t bytes = 0;
+  std::int64_t offset_lag = 0;
+  bool is_future = false;  // is being moved here
+};
+struct LogDir {
+  std::string path;
+  ErrorCode error = ErrorCode::none;
+  std::optional<std::int64_t> total_bytes;
+  std::optional<std::int64_t> usable_bytes;
+  std::vector<LogDirPartition> partitions;
+};
+struct QuorumReplica {
+  BrokerId id = no_broker;
+  Offset log_end = no_offset;
+  Timestamp last_fetch = no_timestamp;
+  Timestamp last_caught_up = no_timestamp;
+};
+struct Quorum {
+  BrokerId leader = no_broker;
+  LeaderEpoch epoch = no_leader_epoch;
+  Offset high_watermark = no_offset;
+  std::vector<QuorumReplica> voters;
+  std::vector<QuorumReplica> observers;
+};
+struct Feature {
+  std::string name;
+  std::int16_t level_min = 0;  // what the broker that was asked knows
+  std::int16_t level_max = 0;
+  std::optional<std::int16_t> finalized;  // none: the cluster has not turned it on
+};
+struct Features {
+  std::int64_t epoch = -1;
+  std::vector<Feature> features;
+};
+
+// --- Groups ---
+
+struct ListGroupsOptions : AdminOptions {
+  std::vector<std::string> states = {};  // none: all
+  std::vector<std::string> types = {};
+};
+struct ListedGroup {
+  std::string id;
+  std::string protocol_type;
+  std::string state;  // empty where the broker does not tell
+  std::string type;
+  BrokerId coordinator = no_broker;
+};
+// Some brokers may have failed: the rest is there all the same.
+struct ListedGroups {
+  std::vector<ListedGroup> groups;
+  std::vector<ClientError> errors;
+};
+struct GroupMember {
+  std::string id;
+  std::optional<std::string> instance_id;
+  std::string client_id;
+  std::string host;
+  // As its partitions were assigned; only of groups of consumers.
+  std::vector<TopicPartition> assignment;
+  std::vector<std::byte> assignment_bytes;
+};
+struct DescribedGroup {
+  std::string id;
+  std::string state;
+  std::string protocol_type;
+  std::string protocol;  // the assignor, of groups of consumers
+  BrokerId coordinator = no_broker;
+  std::vector<GroupMember> members;
+};
+struct CommittedOffset {
+  Offset offset = no_offset;  // none was committed
+  LeaderEpoch leader_epoch = no_leader_epoch;
+  std::string metadata = {};
+};
+struct MemberToRemove {
+  std::string member_id;  // empty where the instance is named
+  std::optional<std::string> instance_id = {};
+};
+
+// --- Offsets and producers ---
+
+// A place in a partition: a time, or one of the constants.
+struct OffsetSpec {
+  std::int64_t value = 0;
+
+  static const OffsetSpec latest;
+  static const OffsetSpec earliest;
+  static const OffsetSpec newest;  // the record with the largest timestamp
+  [[nodiscard]] static OffsetSpec at(Timestamp timestamp) { return {timestamp.value()}; }
+};
+inline constexpr OffsetSpec OffsetSpec::latest{-1};
+inline constexpr OffsetSpec OffsetSpec::earliest{-2};
+inline constexpr OffsetSpec OffsetSpec::newest{-3};
+
+struct FoundOffset {
+  Offset offset = no_offset;  // nothing is there
+  Timestamp timestamp = no_timestamp;
+  LeaderEpoch leader_epoch = no_leader_epoch;
+};
+struct ActiveProducer {
+  ProducerId id = no_producer_id;
+  std::int32_t epoch = -1;
+  Sequence last_sequence = no_sequence;
+  Timestamp last_timestamp = no_timestamp;
+  std::optional<Offset> transaction_start;
+};
+
+}  // namespace millrace::client
