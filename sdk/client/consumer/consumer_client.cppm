@@ -176,6 +176,7 @@ class ConsumerClient {
   bool is_woken_ = false;
   bool is_closed_ = false;
   bool is_committing_ = false;
+  std::size_t taken_last_ = 0;  // by a poll that gave something
   MonotonicTime commit_due_{};
   std::optional<ClientError> position_problem_;
   WaitList positions_found_;

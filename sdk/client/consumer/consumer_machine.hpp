@@ -30,7 +30,10 @@ import millrace.runtime.streams;
 
 namespace millrace::client {
 
-using namespace std::chrono_literals;
+using std::literals::chrono_literals::operator""h;
+using std::literals::chrono_literals::operator""min;
+using std::literals::chrono_literals::operator""s;
+using std::literals::chrono_literals::operator""ms;
 
 inline TopicPartition place(std::string topic, std::int32_t partition) {
   return {std::move(topic), PartitionIndex(partition)};

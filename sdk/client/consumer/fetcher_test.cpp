@@ -1,5 +1,5 @@
 // What goes wrong between a consumer and its brokers. Also proves asked_fetch.cppm,
-// fetch_answers.cpp.
+// fetch_answers.cpp, watchdog.cpp.
 #include "consumer_machine.hpp"
 
 namespace millrace::client {

@@ -1,5 +1,6 @@
 """Consumers of this library in groups on a real cluster: they come, go and die, and so do the
-broker and the coordinator."""
+broker and the coordinator. Also proves consumer_probe.cpp.
+"""
 
 import collections
 import os

@@ -32,6 +32,8 @@ Task<ClientResult<FetchedRecords>> ConsumerClient::poll(MonotonicTime deadline) 
                                    "nothing to poll: subscribe to topics or assign partitions"));
   }
   FetchedRecords records;
+  // As many as the last time, most likely.
+  records.reserve(taken_last_);
   for (;;) {
     if (is_closed_) {
       co_return failure(client_error(Failure::closed, "the consumer is closed"));
@@ -47,6 +49,7 @@ Task<ClientResult<FetchedRecords>> ConsumerClient::poll(MonotonicTime deadline) 
     if (auto error = problem()) co_return failure(std::move(*error));
     const auto taken = fetcher_.take(static_cast<std::size_t>(settings_.max_poll_records), records);
     if (!taken) co_return failure(taken.error());
+    if (*taken > 0) taken_last_ = *taken;
     if (*taken > 0 || now() >= deadline) co_return records;
     static_cast<void>(co_await fetcher_.arrivals().wait(next_look(deadline)));
   }

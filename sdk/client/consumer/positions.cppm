@@ -68,7 +68,7 @@ struct PartitionProgress {
   std::deque<Buffered> buffered;
   std::optional<ClientError> problem;  // to be told once what is buffered was taken
 
-  MonotonicTime heard{};  // when a broker last answered for it
+  MonotonicTime heard{};      // when a broker last answered for it
   MonotonicTime advanced{};   // when the application last got something, or had got all
   bool was_reported = false;  // as standing still, since then
 };

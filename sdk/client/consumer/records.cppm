@@ -44,6 +44,8 @@ class FetchedRecords {
     LeaderEpoch leader_epoch = no_leader_epoch;
   };
 
+  // Room for so many, taken at once.
+  void reserve(std::size_t records) { records_.reserve(records); }
   [[nodiscard]] bool empty() const { return records_.empty(); }
   [[nodiscard]] std::size_t size() const { return records_.size(); }
   [[nodiscard]] auto begin() const { return records_.begin(); }

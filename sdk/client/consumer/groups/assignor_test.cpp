@@ -1,4 +1,4 @@
-// Also proves sticky.cpp.
+// Also proves sticky.cpp, types.cppm.
 #include <gtest/gtest.h>
 
 #include <algorithm>
