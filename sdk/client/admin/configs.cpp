@@ -74,8 +74,10 @@ ConfigEntry entry_of(const DescribeConfigsResponse::DescribeConfigsResourceResul
   return out;
 }
 
+// While `patient`, a broker that does not know a topic is asked again.
 template <class Value, class Rows, class Use>
-void match(Items<ConfigResource, Value>& items, const Rows& rows, BrokerId broker, Use use) {
+void match(Items<ConfigResource, Value>& items, const Rows& rows, BrokerId broker, bool patient,
+           Use use) {
   for (auto* const item : items) {
     const auto row = std::ranges::find_if(rows, [&](const auto& candidate) {
       return candidate.resource_name == item->key.name &&
@@ -84,7 +86,7 @@ void match(Items<ConfigResource, Value>& items, const Rows& rows, BrokerId broke
     const std::string what = name_of(item->key);
     if (row == rows.end()) {
       item->fail(left_out(broker, what));
-    } else if (code_of(row->error_code) == ErrorCode::unknown_topic_or_partition) {
+    } else if (code_of(row->error_code) == ErrorCode::unknown_topic_or_partition && !patient) {
       item->fail_for_good(refused(row->error_code, broker, what, row->error_message));
     } else if (code_of(row->error_code) != ErrorCode::none) {
       item->fail(refused(row->error_code, broker, what, row->error_message));
@@ -112,6 +114,7 @@ void to_owners(Items<ConfigResource, Value>& items, const Brokers& brokers, Brok
 Task<Outcomes<ConfigResource, std::vector<ConfigEntry>>> AdminClient::describe_configs(
     std::vector<ConfigResource> resources, DescribeConfigsOptions options) {
   const MonotonicTime deadline = state_->deadline_of(options);
+  const MonotonicTime begun = state_->executor.clock().now();
   using Value = std::vector<ConfigEntry>;
   using Open = Items<ConfigResource, Value>;
   const auto route = [&](Open& items) -> Task<void> {
@@ -133,11 +136,12 @@ Task<Outcomes<ConfigResource, std::vector<ConfigEntry>>> AdminClient::describe_c
     if (options.documentation) call.version_min = documentation_from;
     auto reply = co_await state_->send(broker, request, call);
     if (!reply) co_return failure(std::move(reply.error()));
-    match(items, reply->message.results, reply->broker, [](auto& item, const auto& row) {
-      Value entries;
-      for (const auto& in : row.configs) entries.push_back(entry_of(in));
-      item.settle(std::move(entries));
-    });
+    match(items, reply->message.results, reply->broker, state_->is_patient(begun),
+          [](auto& item, const auto& row) {
+            Value entries;
+            for (const auto& in : row.configs) entries.push_back(entry_of(in));
+            item.settle(std::move(entries));
+          });
     co_return ClientResult<void>();
   };
   co_return co_await in_rounds<ConfigResource, Value>(std::move(resources),
@@ -147,6 +151,7 @@ Task<Outcomes<ConfigResource, std::vector<ConfigEntry>>> AdminClient::describe_c
 Task<Outcomes<ConfigResource, void>> AdminClient::alter_configs(std::vector<ConfigChanges> changes,
                                                                 AdminOptions options) {
   const MonotonicTime deadline = state_->deadline_of(options);
+  const MonotonicTime begun = state_->executor.clock().now();
   using Open = Items<ConfigResource, void>;
   const auto route = [&](Open& items) -> Task<void> {
     co_await state_->to_controller(items, deadline);
@@ -172,7 +177,7 @@ Task<Outcomes<ConfigResource, void>> AdminClient::alter_configs(std::vector<Conf
     request.validate_only = options.validate_only;
     auto reply = co_await state_->send(broker, request, CallOptions{.deadline = deadline});
     if (!reply) co_return failure(std::move(reply.error()));
-    match(items, reply->message.responses, reply->broker,
+    match(items, reply->message.responses, reply->broker, state_->is_patient(begun),
           [](auto& item, const auto&) { item.settle(); });
     co_return ClientResult<void>();
   };
