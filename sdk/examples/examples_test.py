@@ -92,6 +92,13 @@ class ExamplesTest(unittest.TestCase):
         self.run_example("consume_coroutine", self.bootstrap, "questions", "answers", 3)
         self.assertEqual(self.values("answers", 3), [b"answer to paid 200"] * 3)
 
+    def test_administer_creates_a_topic_and_refuses_to_do_it_again(self):
+        printed = self.run_example("administer", self.bootstrap, "accounts", 6)
+        self.assertIn("created accounts: 6 partitions\n", printed)
+        self.assertIn("\naccounts 6\n", printed)
+        said = self.run_example("administer", self.bootstrap, "accounts", 6, status=1)
+        self.assertRegex(said, r"accounts: TOPIC_ALREADY_EXISTS")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -154,7 +154,10 @@ ClientHost::ClientHost(std::string name, const v1::ClientOptions& options)
       logger_(logger_for(options, name)),
       thread_(std::move(name), logger_) {}
 
-ClientHost::~ClientHost() = default;
+ClientHost::~ClientHost() {
+  // At the fork some may have run, of which nobody hears any more.
+  if (cannot_ask()) static_cast<void>(tasks_.release());
+}
 
 ClientResult<void> ClientHost::start() {
   const auto started = thread_.start();
@@ -178,7 +181,7 @@ std::optional<ClientError> ClientHost::cannot_wait() const {
 
 void ClientHost::wait_for_all() {
   if (cannot_wait()) return;
-  thread_.run([this]() -> Task<void> { co_await tasks_.wait(); });
+  thread_.run([this]() -> Task<void> { co_await tasks_->wait(); });
 }
 
 }  // namespace millrace::client

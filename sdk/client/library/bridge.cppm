@@ -1,4 +1,4 @@
-// What stands between the public types and those of the modules below.
+// millrace.client.library: what stands between the public types and those of the modules below.
 module;
 #include <chrono>
 #include <coroutine>
@@ -18,7 +18,7 @@ module;
 #include "millrace/options.hpp"
 #include "millrace/result.hpp"
 
-export module millrace.client.library:bridge;
+export module millrace.client.library;
 
 import millrace.base;
 import millrace.client.core;
@@ -84,14 +84,24 @@ class ClientHost {
   // The same without waiting.
   template <class T, class Make>
   v1::Future<v1::Result<T>> begin(Make make) {
-    auto promise = std::make_shared<v1::detail::Promise<v1::Result<T>>>();
-    v1::Future<v1::Result<T>> future = promise->future();
+    return begin_value<v1::Result<T>>(
+        [make = std::move(make)]() mutable -> Task<v1::Result<T>> {
+          co_return public_result(co_await make());
+        },
+        [](const ClientError& error) { return v1::Result<T>(public_error(error)); });
+  }
+  // `make` gives a Task<T>; `refuse` the T where the thread cannot be asked.
+  template <class T, class Make, class Refuse>
+  v1::Future<T> begin_value(Make make, Refuse refuse) {
+    auto promise = std::make_shared<v1::detail::Promise<T>>();
+    v1::Future<T> future = promise->future();
     if (auto refused = cannot_ask()) {
-      promise->set(public_error(*refused));
+      promise->set(refuse(*refused));
       return future;
     }
-    const bool posted = thread_.post(
-        [this, make = std::move(make), promise] { tasks_.start(finish<T>(make, promise)); });
+    const bool posted = thread_.post([this, make = std::move(make), promise]() mutable {
+      tasks_->start(finish<T>(std::move(make), std::move(promise)));
+    });
     check(posted, "the thread of a client runs as long as the client");
     return future;
   }
@@ -101,17 +111,17 @@ class ClientHost {
 
  private:
   template <class T, class Make>
-  static Task<void> finish(Make make, std::shared_ptr<v1::detail::Promise<v1::Result<T>>> promise) {
-    v1::Result<T> result = public_result(co_await make());
+  static Task<void> finish(Make make, std::shared_ptr<v1::detail::Promise<T>> promise) {
+    T value = co_await make();
     const v1::detail::ClientThreadMark mark;
-    promise->set(std::move(result));
+    promise->set(std::move(value));
     promise.reset();
   }
 
   const std::uint64_t forks_;  // of this process when it was made
   Logger logger_;
   ClientThread thread_;
-  TaskGroup tasks_;
+  std::unique_ptr<TaskGroup> tasks_ = std::make_unique<TaskGroup>();  // of the thread
 };
 
 }  // namespace millrace::client

@@ -14,6 +14,7 @@
 import millrace.client.consumer;
 import millrace.client.core;
 import millrace.client.library;
+import millrace.client.library.consumer;
 
 namespace millrace::inline v1 {
 

@@ -14,11 +14,12 @@ module;
 #include "millrace/options.hpp"
 #include "millrace/result.hpp"
 
-module millrace.client.library;
+module millrace.client.library.consumer;
 
 import millrace.base;
 import millrace.client.consumer;
 import millrace.client.core;
+import millrace.client.library;
 import millrace.runtime;
 import millrace.runtime.streams;
 

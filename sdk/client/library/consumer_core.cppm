@@ -1,4 +1,5 @@
-// What a public consumer and the records that it gave share.
+// millrace.client.library.consumer: what a public consumer and the records that it gave share. A
+// module of its own, because the consumer and the admin client have types of equal names.
 module;
 #include <atomic>
 #include <chrono>
@@ -15,14 +16,14 @@ module;
 #include "millrace/options.hpp"
 #include "millrace/result.hpp"
 
-export module millrace.client.library:consumer_core;
+export module millrace.client.library.consumer;
 
 import millrace.base;
 import millrace.client.consumer;
 import millrace.client.core;
+import millrace.client.library;
 import millrace.runtime;
 import millrace.runtime.streams;
-import :bridge;
 
 export namespace millrace::client {
 

@@ -1,5 +1,6 @@
 // All of the library. `import millrace;` gives the same types.
 #pragma once
+#include "millrace/admin.hpp"
 #include "millrace/bytes.hpp"
 #include "millrace/config.hpp"
 #include "millrace/consumer.hpp"
