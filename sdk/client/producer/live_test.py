@@ -1,5 +1,5 @@
 """The producer of this library into a real cluster whose broker is killed again and again: every
-record is there once, in order, where it was said to be. Also proves producer_probe.cpp.
+record is there once, in order, where it was said to be.
 """
 
 import os

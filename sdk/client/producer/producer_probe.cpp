@@ -22,10 +22,8 @@ import millrace.client.core;
 import millrace.client.producer;
 import millrace.runtime;
 
+namespace millrace::client {
 namespace {
-
-using namespace millrace;
-using namespace millrace::client;
 
 // So that a test kills within some tens of thousands of records.
 constexpr std::uint64_t records_between_looks = 50;
@@ -69,9 +67,7 @@ std::uint64_t send_all(ProducerClient& producer, std::string_view topic, Printer
   return number;
 }
 
-}  // namespace
-
-int main(int count, char** words) {
+int produce(int count, char** words) {
   if (count < 3) give_up("usage: client_producer_probe BOOTSTRAP TOPIC [name=value...]");
   Properties properties = {{"bootstrap.servers", words[1]}};
   for (int i = 3; i < count; ++i) {
@@ -104,4 +100,11 @@ int main(int count, char** words) {
   thread.stop();
   std::printf("sent %llu memory %zu\n", static_cast<unsigned long long>(sent), memory);
   return 0;
+}
+
+}  // namespace
+}  // namespace millrace::client
+
+int main(int count, char** words) {
+  return millrace::client::produce(count, words);
 }
