@@ -110,5 +110,74 @@ TEST(ProducerLife, without_the_right_to_write_at_all_everything_fails_for_good) 
   EXPECT_EQ(later.error().code, ErrorCode::cluster_authorization_failed);
 }
 
+// Sends the next record when it hears of the last one.
+class Chain final : public DeliverySink {
+ public:
+  explicit Chain(ProducerMachine& machine) : machine_(machine) {}
+  void delivered(std::uint64_t token, const DeliveryReport& report) noexcept override {
+    EXPECT_EQ(report.error, nullptr);
+    ++count;
+    if (token == 0) return;
+    const RecordToSend record{.topic = "orders"};
+    EXPECT_TRUE(machine_.producer->send(record, this, token - 1, FullBuffer::fail));
+  }
+  int count = 0;
+
+ private:
+  ProducerMachine& machine_;
+};
+
+TEST(ProducerLife, a_callback_may_send) {
+  ProducerMachine machine;
+  ASSERT_TRUE(machine.cluster->create_topic("orders"));
+  machine.start();
+  machine.load("orders");
+  Chain chain(machine);
+  ASSERT_TRUE(machine.producer->send({.topic = "orders"}, &chain, 20, FullBuffer::fail));
+  machine.executor.advance(10s);
+  EXPECT_EQ(chain.count, 21);
+}
+
+TEST(ProducerLife, a_callback_that_sends_while_the_producer_closes_is_refused) {
+  ProducerMachine machine;
+  machine.settings.linger = 1h;
+  ASSERT_TRUE(machine.cluster->create_topic("orders"));
+  machine.start();
+  machine.load("orders");
+  class Late final : public DeliverySink {
+   public:
+    explicit Late(ProducerMachine& m) : machine(m) {}
+    void delivered(std::uint64_t, const DeliveryReport&) noexcept override {
+      const auto sent = machine.producer->send({.topic = "orders"}, this, 0, FullBuffer::fail);
+      EXPECT_EQ(sent.error().failure, Failure::closed);
+      ++count;
+    }
+    ProducerMachine& machine;
+    int count = 0;
+  } late(machine);
+  ASSERT_TRUE(machine.producer->send({.topic = "orders"}, &late, 0, FullBuffer::fail));
+  machine.close();
+  EXPECT_EQ(late.count, 1);
+}
+
+TEST(ProducerLife, a_topic_that_was_deleted_and_made_anew_is_written_to) {
+  ProducerMachine machine;
+  ASSERT_TRUE(machine.cluster->create_topic("orders"));
+  machine.start();
+  machine.load("orders");
+  machine.send_all(0, 20);
+  ASSERT_TRUE(machine.flush());
+  ASSERT_TRUE(machine.cluster->delete_topic("orders"));
+  machine.send_all(20, 40);
+  machine.executor.advance(2s);
+  ASSERT_TRUE(machine.cluster->create_topic("orders"));
+  machine.send_all(40, 60);
+  ASSERT_TRUE(machine.flush());
+  EXPECT_EQ(machine.outcomes.delivered_count(), 60u);
+  const auto there = machine.stored();
+  EXPECT_EQ(there.size(), 40u);
+  EXPECT_TRUE(std::ranges::is_sorted(there));
+}
+
 }  // namespace
 }  // namespace millrace::client
