@@ -15,7 +15,7 @@ from local_cluster import PATIENCE_SECONDS, LocalCluster, wait_until  # noqa: E4
 EXAMPLES = pathlib.Path(os.environ["MILLRACE_EXAMPLES"])
 
 
-class ExamplesTest(unittest.TestCase):
+class OnACluster(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
@@ -50,6 +50,9 @@ class ExamplesTest(unittest.TestCase):
 
         wait_until(are_there, f"{topic} has not {count} records but {len(found)}")
         return found
+
+
+class ExamplesTest(OnACluster):
 
     def test_produce_says_where_the_record_is(self):
         self.create("orders")
@@ -98,6 +101,23 @@ class ExamplesTest(unittest.TestCase):
         self.assertIn("\naccounts 6\n", printed)
         said = self.run_example("administer", self.bootstrap, "accounts", 6, status=1)
         self.assertRegex(said, r"accounts: TOPIC_ALREADY_EXISTS")
+
+
+class KilledBrokerTest(OnACluster):
+
+    def test_each_record_is_delivered_once_and_in_order_though_the_broker_is_killed(self):
+        self.create("killed")
+        count = 1_000_000
+        producing = subprocess.Popen([EXAMPLES / "produce_many", self.bootstrap, "killed",
+                                      str(count)], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(producing.kill)
+        self.cluster.kill("broker")
+        printed, _ = producing.communicate(timeout=PATIENCE_SECONDS)
+        self.assertEqual(printed, f"{count} of {count} delivered\n", self.cluster.explanation())
+        consumed = self.run_example("consume", self.bootstrap, "checks", "killed", count)
+        for offset, line in enumerate(consumed.splitlines()):
+            self.assertEqual(line, f"0@{offset} =value {offset}")
+        self.assertEqual(offset + 1, count)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "millrace/producer.hpp"
+#include "millrace/typed.hpp"
 #include "mock_cluster.hpp"
 
 namespace {
@@ -309,6 +310,29 @@ TEST_F(ConsumerTest, drops_records_that_nobody_takes) {
     ASSERT_TRUE(consumer.assign({orders}));
     static_cast<void>(consumer.next());
   }
+}
+
+TEST_F(ConsumerTest, receives_types_and_says_what_cannot_be_read) {
+  {
+    TypedProducer<std::string, std::int64_t> producer({{"bootstrap.servers", cluster_.bootstrap()}},
+                                                      "orders", text(), int64());
+    ASSERT_TRUE(producer.send("a", 7).get());
+    ASSERT_TRUE(producer.send_tombstone("b").get());
+  }
+  produce(0, 1);
+  TypedConsumer<std::string, std::int64_t> consumer(config(), text(), int64());
+  ASSERT_TRUE(consumer.consumer().assign({orders}));
+  std::vector<std::string> found;
+  while (found.size() < 3) {
+    const auto count = consumer.poll(10s, [&](const TypedRecord<std::string, std::int64_t>& got) {
+      found.push_back(got.key.value_or("?") + "=" +
+                      (got.value ? std::to_string(*got.value) : got.value.error().message()));
+    });
+    ASSERT_TRUE(count) << count.error().message();
+  }
+  const std::string why = "a record's bytes cannot be read as a number of 8 bytes: there ";
+  EXPECT_EQ(found,
+            (std::vector<std::string>{"a=7", "b=" + why + "are none", "key=" + why + "are 1"}));
 }
 
 TEST_F(ConsumerTest, tells_all_that_is_wrong_with_its_settings) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -140,6 +141,29 @@ TEST(Json, has_a_limit_to_its_depth) {
   const auto deep = parse_json(nested(100'000));
   ASSERT_FALSE(deep);
   EXPECT_NE(deep.error().message().find("it lies too deep"), std::string::npos);
+}
+
+TEST(Json, survives_whatever_happened_to_a_text) {
+  const std::string good =
+      R"({"amount":-12,"is_paid":true,"note":"a\u00e9\n","lines":[{"item":"x","price":1.5e3}]})";
+  std::mt19937_64 random(1);
+  int read = 0;
+  for (int round = 0; round < 50'000; ++round) {
+    std::string text = good;
+    for (std::uint64_t changes = 1 + random() % 4; changes > 0; --changes) {
+      const std::size_t place = random() % text.size();
+      if (random() % 2 == 0)
+        text[place] = static_cast<char>(random() % 256);
+      else
+        text.erase(place, 1 + random() % 3);
+    }
+    const auto order = json<Order>().deserialize(text);
+    if (!order) continue;
+    ++read;
+    const auto again = json<Order>().deserialize(json_of(*order));
+    ASSERT_TRUE(again) << text << ": " << again.error().message();
+  }
+  EXPECT_GT(read, 0);
 }
 
 TEST(Json, replaces_malformed_text_and_numbers_that_json_lacks) {
