@@ -68,9 +68,12 @@ class LiveTest(unittest.TestCase):
 
     def write(self, count):
         values = "".join(f"{self.written + i}\n" for i in range(count))
-        subprocess.run(["kcat", "-P", "-b", self.bootstrap, "-t", "orders", "-X",
-                        "partitioner=random", "-X", "sticky.partitioning.linger.ms=0"],
-                       input=values, text=True, check=True, timeout=60)
+        command = ["kcat", "-P", "-b", self.bootstrap, "-t", "orders", "-X", "partitioner=random",
+                   "-X", "sticky.partitioning.linger.ms=0"]
+        # It gives up when no broker is there for a moment.
+        wait_until(lambda: subprocess.run(command, input=values, text=True, timeout=60,
+                                          stderr=subprocess.DEVNULL).returncode == 0,
+                   "kcat cannot write")
         self.written += count
 
     def join(self, *properties):
