@@ -1,4 +1,5 @@
-// Also proves configuring.cpp, overseeing.cpp, topic_settings.cpp, topic_settings.cppm.
+// Also proves configuring.cpp, overseeing.cpp, placing.cpp, topic_settings.cpp,
+// topic_settings.cppm.
 #include <gtest/gtest.h>
 
 #include "mock_machine.hpp"
@@ -170,6 +171,39 @@ TEST(MockTopics, lose_the_records_that_are_deleted) {
     EXPECT_EQ(co_await deleted(1), 2);
     EXPECT_EQ(co_await deleted(6), 1000 + number(ErrorCode::offset_out_of_range));
     EXPECT_EQ(co_await deleted(-1), 5);
+  });
+}
+
+TEST(MockPlacing, moves_replicas_and_gives_the_lead_back_to_the_first_of_them) {
+  MockMachine machine({.brokers = 3});
+  ASSERT_TRUE(machine.cluster->create_topic("orders", {.replication_factor = 1}));
+  Cluster& cluster = *machine.cluster;
+  constexpr PartitionIndex partition{0};
+  with_client(machine, [&](RawClient& client) -> Task<void> {
+    using Reassign = protocol::AlterPartitionReassignmentsRequest;
+    const std::array<std::int32_t, 2> replicas{3, 2};
+    Reassign::ReassignablePartition part{.partition_index = 0,
+                                         .replicas = std::span<const std::int32_t>(replicas)};
+    Reassign::ReassignableTopic topic{.name = "orders", .partitions = {&part, 1}};
+    Reassign request;
+    request.topics = {&topic, 1};
+    const auto moved =
+        co_await client.call<protocol::AlterPartitionReassignmentsResponse>(request, 1);
+    EXPECT_TRUE(moved && moved->message.responses[0].partitions[0].error_code == none);
+    EXPECT_EQ(*cluster.leader("orders", partition), BrokerId(3));
+    EXPECT_TRUE(cluster.move_leader("orders", partition, BrokerId(2)));
+    const std::int32_t index = 0;
+    protocol::ElectLeadersRequest::TopicPartitions wanted{.topic = "orders",
+                                                          .partitions = {&index, 1}};
+    protocol::ElectLeadersRequest election;
+    election.topic_partitions = {&wanted, 1};
+    for (const ErrorCode expected : {ErrorCode::none, ErrorCode::election_not_needed}) {
+      const auto got = co_await client.call<protocol::ElectLeadersResponse>(election, 2);
+      EXPECT_TRUE(got && got->message.replica_election_results.size() == 1);
+      EXPECT_EQ(got->message.replica_election_results[0].partition_result[0].error_code,
+                number(expected));
+    }
+    EXPECT_EQ(*cluster.leader("orders", partition), BrokerId(3));
   });
 }
 

@@ -24,20 +24,36 @@ namespace {
 constexpr std::int16_t fetch_version_max = 17;
 
 constexpr std::array apis = {
-    ApiKey::produce,           ApiKey::fetch,
-    ApiKey::list_offsets,      ApiKey::metadata,
-    ApiKey::offset_commit,     ApiKey::offset_fetch,
-    ApiKey::find_coordinator,  ApiKey::join_group,
-    ApiKey::heartbeat,         ApiKey::leave_group,
-    ApiKey::sync_group,        ApiKey::describe_groups,
-    ApiKey::list_groups,       ApiKey::api_versions,
-    ApiKey::init_producer_id,  ApiKey::offset_for_leader_epoch,
-    ApiKey::delete_groups,     ApiKey::offset_delete,
-    ApiKey::describe_cluster,  ApiKey::describe_producers,
-    ApiKey::create_topics,     ApiKey::delete_topics,
-    ApiKey::delete_records,    ApiKey::create_partitions,
-    ApiKey::describe_configs,  ApiKey::incremental_alter_configs,
+    ApiKey::produce,
+    ApiKey::fetch,
+    ApiKey::list_offsets,
+    ApiKey::metadata,
+    ApiKey::offset_commit,
+    ApiKey::offset_fetch,
+    ApiKey::find_coordinator,
+    ApiKey::join_group,
+    ApiKey::heartbeat,
+    ApiKey::leave_group,
+    ApiKey::sync_group,
+    ApiKey::describe_groups,
+    ApiKey::list_groups,
+    ApiKey::api_versions,
+    ApiKey::init_producer_id,
+    ApiKey::offset_for_leader_epoch,
+    ApiKey::delete_groups,
+    ApiKey::offset_delete,
+    ApiKey::describe_cluster,
+    ApiKey::describe_producers,
+    ApiKey::create_topics,
+    ApiKey::delete_topics,
+    ApiKey::delete_records,
+    ApiKey::create_partitions,
+    ApiKey::describe_configs,
+    ApiKey::incremental_alter_configs,
     ApiKey::describe_log_dirs,
+    ApiKey::elect_leaders,
+    ApiKey::alter_partition_reassignments,
+    ApiKey::list_partition_reassignments,
 };
 
 }  // namespace
@@ -110,6 +126,12 @@ Task<Answer> Cluster::Insides::dispatch(Asked& asked) {
       co_return describe_configs(asked);
     case ApiKey::incremental_alter_configs:
       co_return incremental_alter_configs(asked);
+    case ApiKey::elect_leaders:
+      co_return elect_leaders(asked);
+    case ApiKey::alter_partition_reassignments:
+      co_return alter_partition_reassignments(asked);
+    case ApiKey::list_partition_reassignments:
+      co_return list_partition_reassignments(asked);
     default:
       co_return Answer{};
   }

@@ -42,6 +42,11 @@ struct Spoken {
 [[nodiscard]] Answer create_partitions(Asked& asked);
 [[nodiscard]] Answer delete_records(Asked& asked);
 
+// --- placing.cpp ---
+[[nodiscard]] Answer elect_leaders(Asked& asked);
+[[nodiscard]] Answer alter_partition_reassignments(Asked& asked);
+[[nodiscard]] Answer list_partition_reassignments(Asked& asked);
+
 // --- configuring.cpp ---
 [[nodiscard]] Answer describe_configs(Asked& asked);
 [[nodiscard]] Answer incremental_alter_configs(Asked& asked);

@@ -145,6 +145,17 @@ void State::move_leader(Partition& partition, BrokerId to) {
   partition.epoch = partition.epoch.next();
 }
 
+void State::place(Partition& partition, std::vector<BrokerId> replicas) {
+  const auto ids = live();
+  partition.replicas = std::move(replicas);
+  partition.in_sync.clear();
+  for (const BrokerId id : partition.replicas) {
+    if (holds(ids, id)) partition.in_sync.push_back(id);
+  }
+  if (partition.in_sync.empty()) partition.in_sync.push_back(partition.replicas.front());
+  if (!holds(partition.in_sync, partition.leader)) elect(partition);
+}
+
 Topic* State::find(std::string_view name) const {
   const auto found = topics_.find(name);
   return found == topics_.end() ? nullptr : found->second.get();

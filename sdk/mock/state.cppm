@@ -101,6 +101,8 @@ class State {
   void delete_before(Partition& partition, Offset offset);
   void lose_from(Partition& partition, Offset offset);
   void move_leader(Partition& partition, BrokerId to);
+  // Its replicas are these from now on, and those that live have everything.
+  void place(Partition& partition, std::vector<BrokerId> replicas);
 
   std::size_t stored_bytes = 0;
 

@@ -58,6 +58,17 @@ class AdminClient {
   [[nodiscard]] Task<Outcomes<TopicPartition, Offset>> delete_records(
       std::vector<std::pair<TopicPartition, Offset>> before, AdminOptions options = {});
 
+  // --- Places of replicas ---
+  // Of the partitions that are named; of all if none is: then it tells those where something was to
+  // be done. A partition that needs none says ELECTION_NOT_NEEDED.
+  [[nodiscard]] Task<ClientResult<Outcomes<TopicPartition, void>>> elect_leaders(
+      Election election, std::vector<TopicPartition> partitions = {}, AdminOptions options = {});
+  // Begins to move replicas; list_reassignments() tells what is under way.
+  [[nodiscard]] Task<Outcomes<TopicPartition, void>> alter_reassignments(
+      std::vector<Reassignment> reassignments, AdminOptions options = {});
+  [[nodiscard]] Task<ClientResult<std::vector<OngoingReassignment>>> list_reassignments(
+      std::vector<TopicPartition> partitions = {}, AdminOptions options = {});
+
   // --- Settings ---
   [[nodiscard]] Task<Outcomes<ConfigResource, std::vector<ConfigEntry>>> describe_configs(
       std::vector<ConfigResource> resources, DescribeConfigsOptions options = {});

@@ -29,6 +29,7 @@ class Check {
     co_await cluster();
     co_await group();
     co_await partitions();
+    co_await placement();
     expect(co_await admin_.delete_topics({"check-a", "check-nothing"}), "delete_topics",
            {ErrorCode::none, ErrorCode::unknown_topic_or_partition});
     co_return failures_;
@@ -171,6 +172,26 @@ class Check {
            "delete_records", {ErrorCode::none, ErrorCode::offset_out_of_range});
     expect(co_await admin_.describe_producers({first, none}), "describe_producers",
            {ErrorCode::none, ErrorCode::unknown_topic_or_partition});
+  }
+
+  // What Apache Kafka offers and other brokers may not.
+  Task<void> placement() {
+    const TopicPartition first{"check-a", PartitionIndex(0)};
+    const auto elected = co_await admin_.elect_leaders(Election::preferred, {first});
+    if (elected) {
+      expect(*elected, "elect_leaders", {ErrorCode::election_not_needed});
+    } else {
+      expect(elected.error().failure == Failure::unsupported_version,
+             formatted("elect_leaders: {}", to_string(elected.error())));
+    }
+    const auto altered = co_await admin_.alter_reassignments({{first, std::nullopt}});
+    if (altered[0].second || altered[0].second.error().failure != Failure::unsupported_version) {
+      expect(altered, "alter_reassignments", {ErrorCode::no_reassignment_in_progress});
+    }
+    const auto ongoing = co_await admin_.list_reassignments();
+    expect(
+        ongoing || ongoing.error().failure == Failure::unsupported_version,
+        ongoing ? std::string() : formatted("list_reassignments: {}", to_string(ongoing.error())));
   }
 
   AdminClient& admin_;

@@ -60,6 +60,23 @@ struct NewPartitions {
   std::vector<std::vector<BrokerId>> assignment = {};
 };
 
+// --- Places of replicas ---
+
+enum class Election : std::int8_t {
+  preferred = 0,  // the first replica leads again
+  unclean = 1,    // any replica leads, records may be lost
+};
+struct Reassignment {
+  TopicPartition partition;
+  std::optional<std::vector<BrokerId>> replicas;  // none: one that is under way is cancelled
+};
+struct OngoingReassignment {
+  TopicPartition partition;
+  std::vector<BrokerId> replicas;
+  std::vector<BrokerId> adding;
+  std::vector<BrokerId> removing;
+};
+
 // --- Settings ---
 
 enum class ResourceType : std::int8_t {
