@@ -215,6 +215,39 @@ TEST(Consumer, poll_is_ended_by_wake_and_by_close) {
   machine.forget(one);
 }
 
+TEST(Consumer, closes_by_the_deadline_when_no_broker_answers) {
+  for (const bool silent : {false, true}) {
+    ConsumerMachine machine;
+    machine.create("orders", 1);
+    machine.append("orders", 0, 20);
+    machine.settings.session_timeout = 10s;
+    Application& one = machine.subscribe();
+    machine.poll(one, 20);
+    if (silent) {
+      for (const auto api : {mock::ApiKey::offset_commit, mock::ApiKey::leave_group}) {
+        machine.cluster->inject(
+            {.api = api, .kind = mock::FaultKind::silence, .times = mock::always});
+      }
+    } else {
+      ASSERT_TRUE(machine.cluster->kill(BrokerId(1)).has_value());
+    }
+    const MonotonicTime start = machine.now();
+    machine.close(one, 3s);
+    EXPECT_LE(machine.now() - start, 4s);
+    EXPECT_TRUE(machine.holders.of.empty());
+  }
+}
+
+TEST(Consumer, closes_while_it_is_still_finding_its_cluster) {
+  ConsumerMachine machine;
+  ASSERT_TRUE(machine.cluster->kill(BrokerId(1)).has_value());
+  Application& one = machine.subscribe();
+  machine.run(one.poll_until([] { return false; }, 2s));
+  const MonotonicTime start = machine.now();
+  machine.close(one, 1s);
+  EXPECT_LE(machine.now() - start, 2s);
+}
+
 TEST(Consumer, says_what_cannot_be_done) {
   ConsumerMachine machine;
   machine.create("orders", 1);
