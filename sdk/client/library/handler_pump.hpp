@@ -11,8 +11,9 @@ namespace millrace::inline v1 {
 // Made by the thread that waits, which runs what others add until one of them ends it.
 class HandlerPump {
  public:
-  // On the waiting thread. What was added before end() has run when it returns.
-  void run() {
+  // On the waiting thread. What was added before end() has run when it returns. An exception of the
+  // application ends the process: others still use what it would unwind.
+  void run() noexcept {
     std::unique_lock lock(mutex_);
     for (;;) {
       changed_.wait(lock, [this] { return is_over_ || !added_.empty(); });

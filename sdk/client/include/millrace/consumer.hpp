@@ -69,9 +69,9 @@ class MILLRACE_API Consumer {
   Result<void> unsubscribe(std::chrono::milliseconds time = waiting_time);
   [[nodiscard]] Result<std::vector<TopicPartition>> assignment() const;
 
-  // Rebalances; before subscribe(). Called by the thread that is in poll(), unsubscribe() or
-  // close(), and may then commit or seek; after next() by the consumer's thread, where waiting is
-  // refused.
+  // Rebalances; before subscribe(). The handlers must not throw, poll or close. Called by the
+  // thread that is in poll(), unsubscribe() or close(), and may then commit or seek; after next()
+  // by the consumer's thread, where waiting is refused.
   Consumer& on_assigned(RebalanceHandler handler);
   // What was done with records of these can still be committed.
   Consumer& on_revoked(RebalanceHandler handler);
