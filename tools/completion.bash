@@ -6,7 +6,7 @@ _millrace_dev() {
   else
     case ${COMP_WORDS[1]} in
       build) candidates="release debug asan tsan" ;;
-      test) candidates="all unit asan tsan fuzz faults clients tidy nightly fresh" ;;
+      test) candidates="all unit asan tsan fuzz faults clients sdk tidy nightly fresh" ;;
       bench) candidates=$(ls build/release/bin/bench 2>/dev/null) ;;
       fuzz) candidates=$(ls build/asan/fuzz 2>/dev/null) ;;
       fmt) candidates="--check" ;;

@@ -29,12 +29,15 @@ class KafkaNode:
         self.folder = pathlib.Path(folder)
         self.logs = self.folder / "logs"
         self.metadata = self.folder / "metadata"
-        shutil.copytree(logs, self.logs)
-        self.known = properties(self.logs / "meta.properties")
+        self.known = self.take_over(logs)
         self.port = local_cluster.free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         self.process = None
         self.output = self.folder / "kafka.log"
+
+    def take_over(self, logs):
+        shutil.copytree(logs, self.logs)
+        return properties(self.logs / "meta.properties")
 
     def _run(self, main_class, *words):
         done = subprocess.run([*packages.java(main_class), *map(str, words)], text=True,
@@ -42,6 +45,9 @@ class KafkaNode:
         if done.returncode != 0:
             raise AssertionError(f"{main_class} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
+
+    def begin_metadata(self, node):
+        self._run("millrace.clients.Main", "bootstrap", self.metadata, self.logs, node)
 
     def start(self):
         node, controller_port = self.known["node.id"], local_cluster.free_port()
@@ -59,7 +65,7 @@ offsets.topic.replication.factor=1
 """, encoding="utf-8")
         self._run("kafka.tools.StorageTool", "format", "-t", self.known["cluster.id"],
                   "--ignore-formatted", "-c", settings)
-        self._run("millrace.clients.Main", "bootstrap", self.metadata, self.logs, node)
+        self.begin_metadata(node)
         with open(self.output, "w", encoding="utf-8") as output:
             self.process = subprocess.Popen(
                 [*packages.java("kafka.Kafka", 512), settings], stdout=output,
@@ -87,3 +93,16 @@ offsets.topic.replication.factor=1
                 self.process.wait(START_SECONDS_MAX)
             finally:
                 self.process.kill()
+
+
+class EmptyKafkaNode(KafkaNode):
+    """A cluster of one node, without topics."""
+
+    def __init__(self, folder):
+        super().__init__(None, folder)
+
+    def take_over(self, logs):
+        return {"node.id": "1", "cluster.id": "AAAAAAAAAAAAAAAAAAAAAQ"}
+
+    def begin_metadata(self, node):
+        """What the format of its directories wrote is all."""
