@@ -152,8 +152,8 @@ def end_to_end(classpath, server, topic, records):
 def round_of(arguments, classpath, server, number):
     """All rows of one round for one server: {row: {measure: value}}.
 
-    Topics stay: the memory of what is deleted would go back to the host (see memory.py), at the cost
-    of whoever is measured next.
+    Topics stay: the memory of what is deleted would go back to the host (see memory.py), at the
+    cost of whoever is measured next.
     """
     scale = arguments.scale
     rows = {}

@@ -16,7 +16,7 @@ import sys
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 GIBI = 1 << 30
-LEFT_BYTES = 8 * GIBI
+LEFT_BYTES = 5 * GIBI
 WAIT_S = 300
 PIECE_BYTES = 1 << 20
 
