@@ -323,21 +323,25 @@ TEST(Retention, older_segments_go_where_there_is_no_space_for_a_new_one) {
   }
 }
 
-// Not even for the files that say where logs begin.
+// Segments that may go, and no space: not even for the files that say where logs begin.
+void grow_old_on_a_full_disk(LogMachine& machine) {
+  machine.config.retention = Milliseconds(60'000);
+  fill(machine, 22);
+  ASSERT_TRUE(machine.wait(machine.log->flush()));
+  machine.executor.advance(std::chrono::seconds(10));
+  machine.executor.manual_clock().set_wall(Timestamp(10 * day + 14'000 + 60'001));
+  for (const IoKind kind : {IoKind::write, IoKind::open}) {
+    machine.disk.faults().plan({.kind = kind,
+                                .fault = IoFault::no_space,
+                                .path_part = ".tmp",
+                                .times = PlannedFault::always});
+  }
+}
+
 TEST(Retention, makes_room_on_a_disk_that_is_full_to_the_last_byte) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     LogMachine machine(seed, slowly);
-    machine.config.retention = Milliseconds(60'000);
-    fill(machine, 22);
-    ASSERT_TRUE(machine.wait(machine.log->flush()));
-    machine.executor.advance(std::chrono::seconds(10));
-    machine.executor.manual_clock().set_wall(Timestamp(10 * day + 14'000 + 60'001));
-    for (const IoKind kind : {IoKind::write, IoKind::open}) {
-      machine.disk.faults().plan({.kind = kind,
-                                  .fault = IoFault::no_space,
-                                  .path_part = ".tmp",
-                                  .times = PlannedFault::always});
-    }
+    ASSERT_NO_FATAL_FAILURE(grow_old_on_a_full_disk(machine));
     EXPECT_EQ(apply(machine), 3u);
     EXPECT_EQ(machine.log->start(), Offset(15));
     EXPECT_EQ(machine.records().size(), 7u);
@@ -355,17 +359,7 @@ TEST(Retention, makes_room_on_a_disk_that_is_full_to_the_last_byte) {
 TEST(Retention, on_a_full_disk_no_index_goes_before_its_segment) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     LogMachine machine(seed);
-    machine.config.retention = Milliseconds(60'000);
-    fill(machine, 22);
-    ASSERT_TRUE(machine.wait(machine.log->flush()));
-    machine.executor.advance(std::chrono::seconds(10));
-    machine.executor.manual_clock().set_wall(Timestamp(10 * day + 14'000 + 60'001));
-    for (const IoKind kind : {IoKind::write, IoKind::open}) {
-      machine.disk.faults().plan({.kind = kind,
-                                  .fault = IoFault::no_space,
-                                  .path_part = ".tmp",
-                                  .times = PlannedFault::always});
-    }
+    ASSERT_NO_FATAL_FAILURE(grow_old_on_a_full_disk(machine));
     machine.disk.cut_power_at(machine.disk.steps() + 1 + seed % 20, seed);
     static_cast<void>(machine.wait(machine.log->apply_retention()));
     machine.disk.cut_power_at(0, 0);
