@@ -11,7 +11,7 @@
 
 import millrace.client.admin;
 import millrace.client.core;
-import millrace.client.library;
+import millrace.client.bridge;
 
 namespace millrace::inline v1 {
 

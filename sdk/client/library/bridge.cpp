@@ -17,7 +17,7 @@ module;
 #include "millrace/options.hpp"
 #include "millrace/result.hpp"
 
-module millrace.client.library;
+module millrace.client.bridge;
 
 import millrace.base;
 import millrace.client.core;

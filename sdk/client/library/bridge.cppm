@@ -1,4 +1,4 @@
-// millrace.client.library: what stands between the public types and those of the modules below.
+// millrace.client.bridge: what stands between the public types and those of the modules below.
 module;
 #include <chrono>
 #include <coroutine>
@@ -18,7 +18,7 @@ module;
 #include "millrace/options.hpp"
 #include "millrace/result.hpp"
 
-export module millrace.client.library;
+export module millrace.client.bridge;
 
 import millrace.base;
 import millrace.client.core;

@@ -9,7 +9,7 @@
 #include "millrace/result.hpp"
 
 import millrace.client.core;
-import millrace.client.library;
+import millrace.client.bridge;
 
 namespace {
 

@@ -13,8 +13,8 @@
 
 import millrace.client.consumer;
 import millrace.client.core;
-import millrace.client.library;
-import millrace.client.library.consumer;
+import millrace.client.bridge;
+import millrace.client.bridge.consumer;
 
 namespace millrace::inline v1 {
 

@@ -14,12 +14,12 @@ module;
 #include "millrace/options.hpp"
 #include "millrace/result.hpp"
 
-module millrace.client.library.consumer;
+module millrace.client.bridge.consumer;
 
 import millrace.base;
 import millrace.client.consumer;
 import millrace.client.core;
-import millrace.client.library;
+import millrace.client.bridge;
 import millrace.runtime;
 import millrace.runtime.streams;
 

@@ -1,4 +1,4 @@
-// millrace.client.library.consumer: what a public consumer and the records that it gave share. A
+// millrace.client.bridge.consumer: what a public consumer and the records that it gave share. A
 // module of its own, because the consumer and the admin client have types of equal names.
 module;
 #include <atomic>
@@ -16,12 +16,12 @@ module;
 #include "millrace/options.hpp"
 #include "millrace/result.hpp"
 
-export module millrace.client.library.consumer;
+export module millrace.client.bridge.consumer;
 
 import millrace.base;
 import millrace.client.consumer;
 import millrace.client.core;
-import millrace.client.library;
+import millrace.client.bridge;
 import millrace.runtime;
 import millrace.runtime.streams;
 

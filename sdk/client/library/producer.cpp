@@ -17,7 +17,7 @@
 #include "client_thread_mark.hpp"
 
 import millrace.client.core;
-import millrace.client.library;
+import millrace.client.bridge;
 import millrace.client.producer;
 import millrace.protocol.batch;
 

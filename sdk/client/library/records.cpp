@@ -7,7 +7,7 @@
 #include <vector>
 
 import millrace.client.consumer;
-import millrace.client.library;
+import millrace.client.bridge;
 
 namespace millrace::inline v1 {
 
