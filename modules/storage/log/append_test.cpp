@@ -161,6 +161,23 @@ TEST(Append, a_group_fills_no_index_past_its_limit) {
   ASSERT_TRUE(machine.close());
 }
 
+TEST(Append, of_the_entries_of_indexes_few_are_in_memory_alone) {
+  LogMachine machine(23);
+  machine.config.index_interval_bytes = 1;
+  ASSERT_TRUE(machine.open());
+  for (int i = 0; i < 2'000; ++i) {
+    ASSERT_TRUE(machine.append({{"v"}, Timestamp(1'000 + i)}));
+    const Segment& segment = *machine.log->segments().back();
+    ASSERT_LE(segment.offset_index().last_part().size() + segment.time_index().last_part().size(),
+              unsaved_index_bytes_max + 2 * (offset_index_entry_bytes + time_index_entry_bytes));
+  }
+  ASSERT_EQ(machine.log->segments().size(), 1u);
+  EXPECT_GT(machine.contents(machine.path(0, SegmentFileKind::offset_index)).size(),
+            1'000 * offset_index_entry_bytes);
+  EXPECT_EQ(machine.records(Offset(990), Offset(1'000)).size(), 10u);
+  ASSERT_TRUE(machine.close());
+}
+
 TEST(Append, transactions_hold_the_last_stable_offset_back_until_their_end_is_replicated) {
   LogMachine machine(20);
   ASSERT_TRUE(machine.open());
@@ -181,6 +198,22 @@ TEST(Append, transactions_hold_the_last_stable_offset_back_until_their_end_is_re
   ASSERT_TRUE(aborted);
   EXPECT_EQ(*aborted,
             (std::vector<AbortedTransaction>{{ProducerId(7), Offset(1), Offset(4), Offset(5)}}));
+  ASSERT_TRUE(machine.close());
+}
+
+// A transaction that is open above it: what is below it is not replicated either.
+TEST(Append, the_last_stable_offset_is_never_above_the_high_watermark) {
+  LogMachine machine(24);
+  ASSERT_TRUE(machine.open());
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(machine.append({{"plain"}}));
+  TestBatch batch = from_producer(0, {"open"});
+  batch.transactional = true;
+  ASSERT_TRUE(machine.append(batch));
+  ASSERT_TRUE(machine.append({{"after"}}));
+  for (const std::int64_t replicated : {0, 1, 3, 4, 5}) {
+    machine.log->set_high_watermark(Offset(replicated));
+    EXPECT_EQ(machine.log->last_stable_offset(), Offset(std::min<std::int64_t>(replicated, 3)));
+  }
   ASSERT_TRUE(machine.close());
 }
 

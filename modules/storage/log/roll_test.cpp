@@ -160,6 +160,24 @@ TEST(Roll, goes_by_the_clock_where_records_have_no_timestamps) {
   ASSERT_TRUE(machine.close());
 }
 
+// Many records of one time fill the offset index, and leave the other one nearly empty.
+TEST(Roll, comes_when_the_offset_index_alone_is_full) {
+  LogMachine machine(4);
+  machine.config.index_interval_bytes = 1;
+  machine.config.segment_index_bytes = 10 * offset_index_entry_bytes;
+  ASSERT_TRUE(machine.open());
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(machine.append({{"v"}, Timestamp(1'000)}));
+  // The first batch of a segment has no entry.
+  const auto segments = machine.log->segments();
+  ASSERT_EQ(segments.size(), 3u);
+  EXPECT_EQ(segments[1]->base(), Offset(11));
+  EXPECT_EQ(segments[2]->base(), Offset(22));
+  EXPECT_EQ(segments[0]->offset_index().entries(), 10u);
+  EXPECT_EQ(segments[0]->time_index().entries(), 1u);
+  EXPECT_EQ(machine.records().size(), 30u);
+  ASSERT_TRUE(machine.close());
+}
+
 // A batch from so far away that the empty segment cannot hold it, which is in its way.
 TEST(Roll, for_a_batch_far_behind_that_is_refused_leaves_one_segment_of_each_base) {
   for (const IoKind refused : {IoKind::rename, IoKind::sync_directory}) {
