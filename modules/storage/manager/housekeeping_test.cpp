@@ -101,6 +101,43 @@ TEST(Housekeeping, a_log_that_had_no_space_to_be_opened_is_tried_again) {
   EXPECT_FALSE(machine.manager().failure_of(orders_0));
 }
 
+// A batch of an idempotent producer.
+Task<bool> append_of_producer(std::shared_ptr<Log> log, Timestamp timestamp) {
+  BufferPool pool;
+  protocol::BatchStorage records(pool);
+  protocol::BatchStorage compressed(pool);
+  protocol::Compressor compressor;
+  protocol::BatchBuilder builder(records, compressed, compressor);
+  protocol::BatchOptions options;
+  options.producer = {ProducerId(7), ProducerEpoch(0), Sequence(0)};
+  builder.start(options);
+  protocol::RecordInput record;
+  record.timestamp = timestamp;
+  EXPECT_TRUE(builder.append(record).has_value());
+  const auto bytes = builder.finish();
+  EXPECT_TRUE(bytes.has_value());
+  std::vector<std::byte> batch(bytes->begin(), bytes->end());
+  LeaderAppend append;
+  append.batch = batch;
+  append.epoch = LeaderEpoch(0);
+  co_return (co_await log->append(append)).has_value();
+}
+
+TEST(Housekeeping, producers_that_are_silent_for_long_are_forgotten) {
+  ManagerMachine machine(17);
+  machine.config.producer_expiration = 1h;
+  machine.options.producer_check = 10min;
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  const auto log = [&] { return machine.manager().find(orders_0); };
+  const Timestamp now = machine.executor.clock().wall_now();
+  ASSERT_TRUE(machine.wait(append_of_producer(log(), now)));
+  machine.executor.advance(59min);
+  EXPECT_EQ(log()->producers().size(), 1u);
+  machine.executor.advance(12min);
+  EXPECT_EQ(log()->producers().size(), 0u);
+}
+
 // Batches of one key each: 40 records, 4 keys.
 void fill_compacted(ManagerMachine& machine, const TopicPartition& partition) {
   for (int i = 0; i < 40; ++i) {
@@ -193,6 +230,46 @@ TEST(Housekeeping, the_cleaners_memory_changes_while_the_server_runs) {
   }
 }
 
+TEST(Housekeeping, without_the_cleaner_compacted_topics_stay_as_they_are) {
+  ManagerMachine machine(14);
+  machine.config.segment_bytes = 1'000;
+  machine.config.compacts = true;
+  machine.options.cleans = false;
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  fill_compacted(machine, orders_0);
+  ASSERT_TRUE(machine.manager().set_config(orders_0, machine.config));
+  machine.executor.advance(1h);
+  EXPECT_EQ(machine.manager().cleaner().counters().passes, 0u);
+  EXPECT_EQ(machine.values(orders_0).size(), 40u);
+}
+
+TEST(Housekeeping, the_cleaners_rate_changes_while_the_server_runs) {
+  ManagerMachine machine(15, {"/data"}, 2);
+  machine.config.segment_bytes = mebibyte;
+  machine.config.compacts = true;
+  machine.options.cleaner_backoff = 1h;
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_TRUE(machine.append_keyed(orders_0, "key", std::string(60'000, 'x')));
+  }
+  const auto passes = [&] { return machine.manager().cleaner().counters().passes; };
+  {
+    const auto log = machine.manager().find(orders_0);
+    ASSERT_GT(log->segments().size(), 2u);
+    log->set_high_watermark(log->end());
+    ASSERT_TRUE(machine.wait(log->flush()));
+  }
+  // Two mebibytes are read twice, and each of the two shards has half of the rate.
+  machine.options.cleaner_bytes_per_second = 100'000;
+  machine.manager().set_options(machine.options);
+  machine.executor.advance(60s);
+  EXPECT_EQ(passes(), 0u);
+  machine.executor.advance(60s);
+  EXPECT_EQ(passes(), 1u);
+}
+
 TEST(Housekeeping, a_log_start_that_was_refused_is_not_saved_with_the_one_of_another_log) {
   const TopicPartition orders_1{"orders", PartitionIndex(1)};
   ManagerMachine machine(21);
@@ -234,6 +311,28 @@ TEST(Housekeeping, a_retention_that_cannot_save_the_log_start_still_makes_room_o
     machine.run(machine.manager().apply_retention());
     EXPECT_LT(machine.values(orders_0).size(), 30u);
   }
+}
+
+// Its segments went one by one, without a file that says where the log begins.
+TEST(Housekeeping, a_log_start_that_had_no_space_reaches_the_file_later) {
+  ManagerMachine machine(16);
+  machine.config.segment_bytes = 1'000;
+  machine.config.retention_bytes = 2'000;
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(machine.append(orders_0, std::string(200, 'x')));
+  machine.manager().find(orders_0)->set_high_watermark(Offset(30));
+  machine.disk.faults().plan({.kind = IoKind::write,
+                              .fault = IoFault::no_space,
+                              .path_part = "log-start-offset-checkpoint"});
+  machine.run(machine.manager().apply_retention());
+  const Offset start = machine.manager().find(orders_0)->start();
+  ASSERT_GT(start, Offset(0));
+  const auto in_file = [&] { return machine.disk.contents("/data/log-start-offset-checkpoint"); };
+  const std::string line = formatted("orders 0 {}\n", start);
+  ASSERT_EQ(in_file().value_or("").find(line), std::string::npos);
+  machine.executor.advance(61s);
+  EXPECT_NE(in_file().value_or("").find(line), std::string::npos) << in_file().value_or("");
 }
 
 // Each at its own time, whatever the others have.

@@ -66,12 +66,22 @@ class LogManager::Keeper final : public DirectoryKeeper {
  private:
   [[nodiscard]] Task<StorageResult<void>> set(CheckpointKind kind, PartitionOffset line,
                                               bool must_last) {
-    const auto hosted = manager_.hosted_.find(line.partition);
-    if (hosted != manager_.hosted_.end()) hosted->second.told[kind] = line.offset;
-    const CheckpointChange change{index_, kind, std::move(line)};
-    co_return co_await cross<StorageResult<void>>(
+    Offset before = no_offset;
+    const auto known = manager_.hosted_.find(line.partition);
+    if (known != manager_.hosted_.end()) {
+      before = std::exchange(known->second.told[kind], line.offset);
+    }
+    const CheckpointChange change{index_, kind, line};
+    auto done = co_await cross<StorageResult<void>>(
         manager_.context_.crossing, manager_.context_.home,
         [&] { return manager_.directories_.set(change, must_last); });
+    if (done || line.offset < before) co_return done;
+    // Home has not kept it: where the log goes on with it all the same, it is told again.
+    const auto hosted = manager_.hosted_.find(line.partition);
+    if (hosted != manager_.hosted_.end() && hosted->second.told[kind] == line.offset) {
+      hosted->second.told[kind] = before;
+    }
+    co_return done;
   }
 
   LogManager& manager_;

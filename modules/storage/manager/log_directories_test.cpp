@@ -171,6 +171,39 @@ TEST(LogDirectories, deleted_partitions_are_removed_in_the_background_of_the_nex
   EXPECT_EQ(machine.disk.dump().find("-delete"), std::string::npos);
 }
 
+TEST(LogDirectories, lines_of_partitions_that_are_not_there_leave_the_checkpoint_files) {
+  ManagerMachine machine(14);
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  ASSERT_TRUE(machine.append(orders_0, "a"));
+  ASSERT_TRUE(machine.stop());
+  const std::string name = "/data/recovery-point-offset-checkpoint";
+  ASSERT_EQ(machine.disk.contents(name), "0\n1\norders 0 1\n");
+  meanwhile(machine, [&](FileSystem& files) {
+    return write_file(files, name, "0\n2\norders 0 1\ngone 3 17\n");
+  });
+  ASSERT_TRUE(machine.start());
+  EXPECT_TRUE(machine.says("lines of 1 partitions that are not there"));
+  EXPECT_EQ(machine.disk.contents(name), "0\n1\norders 0 1\n");
+  EXPECT_EQ(machine.report.recovered, 0u);
+}
+
+TEST(LogDirectories, a_full_one_leaves_new_partitions_to_the_others) {
+  ManagerMachine machine(15, {"/one", "/two"});
+  ASSERT_TRUE(machine.start());
+  machine.disk.faults().plan({.kind = IoKind::make_directory,
+                              .fault = IoFault::no_space,
+                              .path_part = "/one/orders",
+                              .times = PlannedFault::always});
+  ASSERT_TRUE(machine.create(orders_0));
+  EXPECT_EQ(machine.manager().describe().front().directory, DirectoryIndex(1));
+  EXPECT_TRUE(machine.append(orders_0, "a"));
+  machine.disk.faults().clear();
+  // It has fewer.
+  ASSERT_TRUE(machine.create({"orders", PartitionIndex(1)}));
+  EXPECT_EQ(machine.manager().describe().back().directory, DirectoryIndex(0));
+}
+
 TEST(LogDirectories, one_whose_device_fails_at_the_start_is_offline_and_the_others_go_on) {
   ManagerMachine machine(10, {"/one", "/two"});
   ASSERT_TRUE(machine.start());

@@ -32,6 +32,7 @@ LogManager::LogManager(const ManagerContext& context, LogDirectories& directorie
       index_cache_(context.files, open_files_, share_of(options_.index_cache_bytes, 0)),
       segments_{context_.executor, context_.files,        open_files_, index_cache_,
                 context_.buffers,  context_.decompressor, context_.log},
+      producers_(share_of(broker_producers_max_default, 1)),
       cleaner_(segments_, compressor_, *this,
                {share_of(options_.cleaner_buffer_bytes, dedupe_buffer_bytes_min),
                 options_.cleaner_bytes_per_second / context.shard_count, context.cleaner_seed}),

@@ -140,6 +140,22 @@ TEST(LogManager, partitions_of_all_shards_share_the_directories) {
   }
 }
 
+TEST(LogManager, shards_share_the_limit_of_producers) {
+  for (const std::uint32_t shards : {1u, 4u}) {
+    ManagerMachine machine(31, {"/data"}, shards);
+    ASSERT_TRUE(machine.start());
+    for (std::uint32_t shard = 0; shard < shards; ++shard) {
+      const TopicPartition partition{"orders", PartitionIndex(static_cast<std::int32_t>(shard))};
+      ASSERT_TRUE(machine.create(partition));
+      const auto log = machine.manager(shard).find(partition);
+      const ProducerBudget& budget = log->producers().budget();
+      const std::size_t share = broker_producers_max_default / shards;
+      EXPECT_TRUE(budget.has_room(0, share - 1));
+      EXPECT_FALSE(budget.has_room(0, share));
+    }
+  }
+}
+
 TEST(LogManager, a_directory_that_fails_takes_its_logs_of_all_shards_offline_and_no_others) {
   ManagerMachine machine(9, {"/one", "/two"}, 2);
   ASSERT_TRUE(machine.start());

@@ -141,6 +141,21 @@ TEST_F(Recovering, goes_on_for_several_partitions_at_a_time) {
   EXPECT_TRUE(machine.says("12 logs are checked, 6 at a time"));
 }
 
+// num.recovery.threads.per.data.dir is for the directory, whose logs the shards recover together.
+TEST(Opening, shards_share_the_number_of_logs_that_are_recovered_at_a_time) {
+  ManagerMachine machine(8, {"/data"}, 3);
+  ASSERT_TRUE(machine.start());
+  for (int i = 0; i < 12; ++i) ASSERT_TRUE(machine.create({"orders", PartitionIndex(i)}));
+  machine.end_of_process();
+  machine.options.recovery_threads = 6;
+  ASSERT_TRUE(machine.start());
+  EXPECT_TRUE(machine.says("4 logs are checked, 2 at a time"));
+  machine.end_of_process();
+  machine.options.recovery_threads = 1;
+  ASSERT_TRUE(machine.start());
+  EXPECT_TRUE(machine.says("4 logs are checked, 1 at a time"));
+}
+
 TEST_F(Recovering, tells_of_its_progress) {
   ASSERT_GT(time_of_start(1), 20s);
   EXPECT_TRUE(machine.says("opening logs: "));

@@ -59,6 +59,11 @@ TEST(LogConfig, takes_the_servers_settings_by_kafkas_synonyms) {
                                         {"log.flush.interval.messages", "1"},
                                         {"log.flush.scheduler.interval.ms", "900"},
                                         {"log.segment.delete.delay.ms", "3"},
+                                        {"log.roll.jitter.hours", "1"},
+                                        {"log.index.size.max.bytes", "4000"},
+                                        {"log.index.interval.bytes", "300"},
+                                        {"log.cleaner.delete.retention.ms", "6"},
+                                        {"log.cleaner.min.cleanable.ratio", "0.25"},
                                         {"producer.id.expiration.ms", "4000"}}));
   EXPECT_EQ(made.segment_bytes, 2'000'000u);
   EXPECT_EQ(made.segment_age_max, 2h);
@@ -69,6 +74,11 @@ TEST(LogConfig, takes_the_servers_settings_by_kafkas_synonyms) {
   EXPECT_EQ(made.flush_records, 1u);
   EXPECT_EQ(made.flush_interval, 900ms);
   EXPECT_EQ(made.file_delete_delay, 3ms);
+  EXPECT_EQ(made.segment_jitter_max, 1h);
+  EXPECT_EQ(made.segment_index_bytes, 4'000u);
+  EXPECT_EQ(made.index_interval_bytes, 300u);
+  EXPECT_EQ(made.delete_retention, 6ms);
+  EXPECT_EQ(made.dirty_ratio_min, 0.25);
   EXPECT_EQ(made.producer_expiration, 4s);
 }
 
@@ -83,12 +93,31 @@ TEST(LogConfig, a_topics_own_settings_come_first) {
 }
 
 TEST(ManagerOptions, come_from_the_servers_configuration) {
-  const ManagerOptions made = manager_options(server({{"log.dirs", "/one,/two"},
-                                                      {"num.recovery.threads.per.data.dir", "9"},
-                                                      {"millrace.disk.reserve.bytes", "12"},
-                                                      {"millrace.scrub.bytes.per.second", "0"}}));
+  const ManagerOptions made =
+      manager_options(server({{"log.dirs", "/one,/two"},
+                              {"num.recovery.threads.per.data.dir", "9"},
+                              {"log.retention.check.interval.ms", "1001"},
+                              {"log.flush.scheduler.interval.ms", "1002"},
+                              {"log.flush.offset.checkpoint.interval.ms", "1003"},
+                              {"log.flush.start.offset.checkpoint.interval.ms", "1004"},
+                              {"replica.high.watermark.checkpoint.interval.ms", "1005"},
+                              {"log.cleaner.enable", "false"},
+                              {"log.cleaner.dedupe.buffer.size", "10000000"},
+                              {"log.cleaner.io.max.bytes.per.second", "2500.5"},
+                              {"log.cleaner.backoff.ms", "1006"},
+                              {"millrace.disk.reserve.bytes", "12"},
+                              {"millrace.scrub.bytes.per.second", "0"}}));
   EXPECT_EQ(made.directories, std::vector<std::string>({"/one", "/two"}));
   EXPECT_EQ(made.recovery_threads, 9u);
+  EXPECT_EQ(made.retention_check, 1'001ms);
+  EXPECT_EQ(made.flush_check, 1'002ms);
+  EXPECT_EQ(made.recovery_point_interval, 1'003ms);
+  EXPECT_EQ(made.log_start_interval, 1'004ms);
+  EXPECT_EQ(made.high_watermark_interval, 1'005ms);
+  EXPECT_FALSE(made.cleans);
+  EXPECT_EQ(made.cleaner_buffer_bytes, 10'000'000u);
+  EXPECT_EQ(made.cleaner_bytes_per_second, 2'500.5);
+  EXPECT_EQ(made.cleaner_backoff, 1'006ms);
   EXPECT_EQ(made.reserve_bytes, 12u);
   EXPECT_EQ(made.scrub_bytes_per_second, 0u);
 }

@@ -11,9 +11,11 @@
 #include <utility>
 #include <vector>
 
+// It imports modules: after all that includes standard headers.
+#include "manager_machine.hpp"
+
 import millrace.runtime.files;
 import millrace.runtime.shard;
-import millrace.storage.manager;
 
 namespace millrace::storage {
 namespace {
@@ -37,7 +39,8 @@ struct Seat {
   std::unique_ptr<LogManager> manager;
 };
 
-class ManagersOnShards : public ::testing::Test {
+// With both implementations of file I/O.
+class ManagersOnShards : public ::testing::TestWithParam<FileSystemKind> {
  protected:
   static constexpr std::uint32_t count = 3;
 
@@ -61,7 +64,7 @@ class ManagersOnShards : public ::testing::Test {
     ShardsOptions wanted;
     wanted.count = count;
     shards = std::move(Shards::start(clock, *registry, wanted).value());
-    const FileSystemKind kind = choose_file_system(FileSystemSetting::automatic)->kind;
+    const FileSystemKind kind = GetParam();
     seats.resize(count);
     for (std::uint32_t i = 0; i < count; ++i) {
       shards->run_on(ShardIndex(i),
@@ -132,6 +135,35 @@ class ManagersOnShards : public ::testing::Test {
     co_return made;
   }
 
+  // To the partition of that number, many at a time; how many were answered.
+  Task<std::size_t> append_to(std::uint32_t shard, std::size_t batches) {
+    const auto log =
+        seats[shard]->manager->find({"t", PartitionIndex(static_cast<std::int32_t>(shard))});
+    TaskGroup tasks;
+    std::size_t answered = 0;
+    const auto one = [&]() -> Task<void> {
+      std::vector<std::byte> bytes = test_batch(std::string(1'000, 'v'));
+      LeaderAppend append;
+      append.batch = bytes;
+      append.epoch = LeaderEpoch(0);
+      if (co_await log->append(append)) ++answered;
+    };
+    for (std::size_t i = 0; i < batches; ++i) tasks.start(one());
+    co_await tasks.wait();
+    EXPECT_EQ(log->flushed_end(), log->end());
+    EXPECT_GT(log->segments().size(), 3u);
+    co_return answered;
+  }
+  Task<std::size_t> records_of(std::uint32_t shard) {
+    const auto log =
+        seats[shard]->manager->find({"t", PartitionIndex(static_cast<std::int32_t>(shard))});
+    std::vector<TestRecord> found;
+    co_await read_records(*log, log->start(), log->end(), 5'000, found);
+    std::size_t whole = 0;
+    for (const TestRecord& record : found) whole += record.value == std::string(1'000, 'v') ? 1 : 0;
+    co_return whole;
+  }
+
   SystemClock clock;
   Random random{1};
   SilentObserver observer;
@@ -148,7 +180,7 @@ class ManagersOnShards : public ::testing::Test {
   std::unique_ptr<LogDirectories> directories;
 };
 
-TEST_F(ManagersOnShards, share_directories_and_find_all_again) {
+TEST_P(ManagersOnShards, share_directories_and_find_all_again) {
   start();
   std::size_t made = 0;
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -171,7 +203,7 @@ TEST_F(ManagersOnShards, share_directories_and_find_all_again) {
   stop();
 }
 
-TEST_F(ManagersOnShards, another_server_is_kept_out) {
+TEST_P(ManagersOnShards, another_server_is_kept_out) {
   start();
   const auto opened = shards->run_on(ShardIndex(0), [&](Shard& shard) -> Task<StorageResult<void>> {
     LogDirectories other(shard.loop(), *seats[0]->files, seats[0]->crossing, random,
@@ -185,7 +217,7 @@ TEST_F(ManagersOnShards, another_server_is_kept_out) {
   stop();
 }
 
-TEST_F(ManagersOnShards, a_directory_that_fails_on_one_fails_on_all) {
+TEST_P(ManagersOnShards, a_directory_that_fails_on_one_fails_on_all) {
   start();
   for (std::uint32_t i = 0; i < count; ++i) {
     EXPECT_EQ(shards->run_on(ShardIndex(i), [&](Shard&) { return create_all(i, 12); }), 4u);
@@ -218,6 +250,32 @@ TEST_F(ManagersOnShards, a_directory_that_fails_on_one_fails_on_all) {
   expects_failure = true;
   stop();
 }
+
+TEST_P(ManagersOnShards, give_back_what_was_appended_before_a_stop) {
+  config.segment_bytes = 20'000;
+  config.flush_records = 1;
+  start();
+  for (std::uint32_t i = 0; i < count; ++i) {
+    EXPECT_EQ(shards->run_on(ShardIndex(i), [&](Shard&) { return create_all(i, 3); }), 1u);
+    EXPECT_EQ(shards->run_on(ShardIndex(i), [&](Shard&) { return append_to(i, 100); }), 100u);
+  }
+  stop();
+  start();
+  EXPECT_EQ(report.opened, 3u);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    EXPECT_EQ(shards->run_on(ShardIndex(i), [&](Shard&) { return records_of(i); }), 100u);
+  }
+  stop();
+}
+
+std::vector<FileSystemKind> kinds() {
+  std::vector<FileSystemKind> all{FileSystemKind::thread_pool};
+  if (probe_io_uring()) all.push_back(FileSystemKind::io_uring);
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, ManagersOnShards, ::testing::ValuesIn(kinds()),
+                         [](const auto& info) { return std::string(name_of(info.param)); });
 
 }  // namespace
 }  // namespace millrace::storage

@@ -34,6 +34,15 @@ TEST(SpaceGate, asks_again_when_half_is_written) {
   EXPECT_TRUE(gate.should_ask());
 }
 
+TEST(SpaceGate, internal_topics_are_those_of_the_coordinators) {
+  for (const char* topic : {"__consumer_offsets", "__transaction_state", "__share_group_state"}) {
+    EXPECT_TRUE(is_internal_topic(topic)) << topic;
+  }
+  for (const char* topic : {"orders", "__orders", "__consumer_offsets_", "consumer_offsets", ""}) {
+    EXPECT_FALSE(is_internal_topic(topic)) << topic;
+  }
+}
+
 // A disk with room for about 100 batches of 10 KB above the reserve.
 class FullDisk : public ::testing::Test {
  protected:
@@ -104,6 +113,25 @@ TEST_F(FullDisk, retention_and_deletes_make_room_for_clients) {
   machine.run(machine.manager().apply_retention());
   machine.executor.advance(std::chrono::seconds(5));
   EXPECT_TRUE(machine.append(orders_0, std::string(10'000, 'x')));
+}
+
+// Nobody waits for log.retention.check.interval.ms.
+TEST_F(FullDisk, starts_retention_at_once_and_soon_sees_what_it_freed) {
+  machine.config.retention_bytes = 200'000;
+  machine.config.file_delete_delay = Milliseconds(0);
+  ASSERT_TRUE(machine.manager().set_config(orders_0, machine.config));
+  const MonotonicTime began = machine.executor.clock().now();
+  std::size_t taken = 0;
+  for (; machine.append(orders_0, std::string(10'000, 'x')); ++taken) {
+    ASSERT_LT(taken, 1'000u);
+    const auto log = machine.manager().find(orders_0);
+    log->set_high_watermark(log->end());
+  }
+  EXPECT_GT(taken, 50u);
+  machine.executor.advance(std::chrono::seconds(3));
+  EXPECT_TRUE(machine.append(orders_0, std::string(10'000, 'x')));
+  EXPECT_GT(machine.manager().find(orders_0)->start(), Offset(0));
+  ASSERT_LT(machine.executor.clock().now() - began, first_retention_delay);
 }
 
 TEST_F(FullDisk, a_partition_can_be_removed_and_another_one_used) {
