@@ -254,7 +254,8 @@ Task<ClientResult<Offset>> ConsumerClient::position(TopicPartition partition,
   for (;;) {
     const auto found = assigned(partition);
     if (!found) co_return failure(found.error());
-    if ((*found)->need == PositionNeed::nothing) co_return (*found)->position;
+    if (Positions::has_place(**found)) co_return (*found)->position;
+    if ((*found)->lost) co_return failure(*(*found)->lost);
     if ((*found)->need == PositionNeed::policy && position_problem_) {
       co_return failure(*position_problem_);
     }
@@ -269,7 +270,7 @@ Task<ClientResult<Offset>> ConsumerClient::position(TopicPartition partition,
 
 std::optional<PartitionLag> ConsumerClient::lag(const TopicPartition& partition) const {
   const PartitionProgress* found = positions_.find(partition);
-  if (found == nullptr || found->need != PositionNeed::nothing) return std::nullopt;
+  if (found == nullptr || !Positions::has_place(*found)) return std::nullopt;
   const bool committed_only = settings_.isolation_level == IsolationLevel::read_committed;
   const auto& end = committed_only ? found->last_stable : found->high_watermark;
   if (!end) return std::nullopt;

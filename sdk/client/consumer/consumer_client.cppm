@@ -4,6 +4,7 @@ module;
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <regex>
@@ -86,6 +87,12 @@ class ConsumerClient {
   [[nodiscard]] Task<ClientResult<FetchedRecords>> poll(MonotonicTime deadline);
   // The poll that waits, or else the next one, ends with Failure::wakened.
   void wake();
+  // Tells whether a poll would not have to wait, now and with each change.
+  using Readiness = std::function<void(bool is_ready)>;
+  void on_readiness(Readiness told);
+  // Told after each commit, by whomever it was asked for.
+  using Committed = std::function<void(const CommittedOffsets& offsets)>;
+  void on_commit(Committed told) { committed_ = std::move(told); }
 
   // --- Positions. Partitions that are not assigned are bad arguments. ---
   [[nodiscard]] ClientResult<void> pause(const Partitions& partitions);
@@ -142,6 +149,12 @@ class ConsumerClient {
   [[nodiscard]] std::optional<ClientError> problem();
   [[nodiscard]] MonotonicTime next_look(MonotonicTime deadline) const;
   void commit_if_due();
+  // Readiness: readiness.cpp.
+  [[nodiscard]] bool is_ready() const;
+  [[nodiscard]] bool is_commit_due() const;
+  [[nodiscard]] MonotonicTime next_sign_of_life() const;
+  [[nodiscard]] Task<void> tell_readiness();
+  void note_readiness();
   [[nodiscard]] Task<void> commit_in_background(CommittedOffsets offsets);
   [[nodiscard]] CommittedOffsets consumed() const;
   [[nodiscard]] Task<void> commit_before_revoking(const Partitions& partitions);
@@ -150,6 +163,13 @@ class ConsumerClient {
   [[nodiscard]] Task<void> find_positions();
   [[nodiscard]] Task<ClientResult<void>> find_committed();
   [[nodiscard]] Task<ClientResult<void>> find_resets();
+  // What a new leader says about positions: truncation.cpp.
+  struct Unproven;
+  [[nodiscard]] Task<ClientResult<void>> find_proofs();
+  [[nodiscard]] Task<void> ask_for_proofs(BrokerId leader, std::vector<Unproven> unproven,
+                                          std::optional<ClientError>& refused);
+  void truncated(PartitionProgress& partition, const Unproven& asked, Offset end,
+                 LeaderEpoch epoch);
   [[nodiscard]] Task<void> watch();
 
   [[nodiscard]] ClientResult<PartitionProgress*> assigned(const TopicPartition& partition);
@@ -176,6 +196,10 @@ class ConsumerClient {
   bool is_woken_ = false;
   bool is_closed_ = false;
   bool is_committing_ = false;
+  bool has_given_ = false;  // records since the last commit of its own
+  MonotonicTime polled_{};
+  Readiness readiness_;
+  Committed committed_;
   std::size_t taken_last_ = 0;  // by a poll that gave something
   MonotonicTime commit_due_{};
   std::optional<ClientError> position_problem_;

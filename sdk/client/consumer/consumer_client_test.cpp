@@ -238,6 +238,18 @@ TEST(Consumer, closes_by_the_deadline_when_no_broker_answers) {
   }
 }
 
+TEST(Consumer, leaves_at_once_though_a_fetch_waits) {
+  ConsumerMachine machine;
+  machine.create("orders", 1);
+  machine.settings.fetch_max_wait = 20s;
+  Application& one = machine.subscribe();
+  machine.run(one.poll_until([&] { return !one.client.assignment().empty(); }, 60s));
+  machine.run(one.poll_until([] { return false; }, 1s));
+  const MonotonicTime begun = machine.now();
+  machine.close(one, 60s);
+  EXPECT_LT(machine.now() - begun, 1s);
+}
+
 TEST(Consumer, closes_while_it_is_still_finding_its_cluster) {
   ConsumerMachine machine;
   ASSERT_TRUE(machine.cluster->kill(BrokerId(1)).has_value());

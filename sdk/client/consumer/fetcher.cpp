@@ -62,15 +62,22 @@ bool Fetcher::is_readable(const PartitionProgress& partition) {
   return partition.need == PositionNeed::nothing && !partition.is_paused && !partition.problem;
 }
 
+bool Fetcher::lacks_proof(const PartitionProgress& partition,
+                          const std::optional<LeaderOf>& leader) {
+  return leader && partition.epoch != no_leader_epoch && leader->epoch > partition.epoch &&
+         leader->epoch > partition.proven;
+}
+
 // The broker to read from: the replica that the leader named, or the leader.
-std::optional<BrokerId> Fetcher::source_of(PartitionProgress& partition, MonotonicTime now) {
+std::optional<BrokerId> Fetcher::source_of(PartitionProgress& partition,
+                                           const std::optional<LeaderOf>& leader,
+                                           MonotonicTime now) {
   if (partition.replica != no_broker) {
     if (now < partition.replica_until && brokers_.knows(partition.replica)) {
       return partition.replica;
     }
     partition.replica = no_broker;
   }
-  const auto leader = metadata_.known_leader(partition.name->topic, partition.name->partition);
   if (!leader) return std::nullopt;
   return leader->broker;
 }
@@ -86,10 +93,17 @@ void Fetcher::pump() {
   std::map<BrokerId, std::size_t> buffered;
   MonotonicTime wake = no_deadline;
   bool any_leaderless = false;
+  bool any_unproven = false;
   for (auto& [name, progress] : positions_.all()) {
     for (const auto& chunk : progress.buffered) buffered[chunk.broker] += chunk.bytes;
     if (!is_readable(progress)) continue;
-    const auto source = source_of(progress, now);
+    const auto leader = metadata_.known_leader(name.topic, name.partition);
+    if (lacks_proof(progress, leader)) {
+      positions_.ask_for_proof(progress);
+      any_unproven = true;
+      continue;
+    }
+    const auto source = source_of(progress, leader, now);
     if (!source) {
       any_leaderless = true;
       continue;
@@ -104,6 +118,7 @@ void Fetcher::pump() {
     }
   }
   if (any_leaderless) metadata_.invalidate();
+  if (any_unproven && on_need_) on_need_();
   const std::size_t share = settings_.prefetch_memory / std::max<std::size_t>(1, candidates.size());
   for (auto& [broker, candidate] : candidates) {
     const std::size_t held = buffered.contains(broker) ? buffered[broker] : 0;
@@ -186,6 +201,13 @@ void Fetcher::fail(PartitionProgress& partition, ClientError error) {
 }
 
 // --- Taking. ---
+
+bool Fetcher::has_something() const {
+  return std::ranges::any_of(positions_.all(), [](const auto& entry) {
+    const PartitionProgress& partition = entry.second;
+    return !partition.is_paused && (!partition.buffered.empty() || partition.problem);
+  });
+}
 
 ClientResult<std::size_t> Fetcher::take(std::size_t records_max, FetchedRecords& to) {
   std::size_t count = 0;

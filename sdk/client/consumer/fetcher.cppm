@@ -58,6 +58,8 @@ class Fetcher {
   // partition: told once, and what was fetched of it is fetched again. With an error there are no
   // records.
   [[nodiscard]] ClientResult<std::size_t> take(std::size_t records_max, FetchedRecords& to);
+  // Whether take() would give something.
+  [[nodiscard]] bool has_something() const;
   // Something to take came, or an error. For those that wait for it.
   [[nodiscard]] WaitList& arrivals() { return arrivals_; }
   // Offsets have gone or must be found again: for who finds positions.
@@ -80,8 +82,13 @@ class Fetcher {
     Fetcher& fetcher;
   };
 
-  [[nodiscard]] std::optional<BrokerId> source_of(PartitionProgress& partition, MonotonicTime now);
+  [[nodiscard]] std::optional<BrokerId> source_of(PartitionProgress& partition,
+                                                  const std::optional<LeaderOf>& leader,
+                                                  MonotonicTime now);
   [[nodiscard]] static bool is_readable(const PartitionProgress& partition);
+  // Whether the leader may lack what was read under one before it.
+  [[nodiscard]] static bool lacks_proof(const PartitionProgress& partition,
+                                        const std::optional<LeaderOf>& leader);
   [[nodiscard]] Task<void> fetch(BrokerId broker, std::unique_ptr<Asked> asked);
   [[nodiscard]] std::unique_ptr<Asked> ask(BrokerId broker,
                                            const std::vector<PartitionProgress*>& partitions,

@@ -27,9 +27,11 @@ Task<void> ConsumerClient::find_positions() {
   while (!is_closed_) {
     static_cast<void>(co_await need_.wait());
     while (!is_closed_ && (positions_.any_needs(PositionNeed::committed) ||
-                           positions_.any_needs(PositionNeed::reset))) {
+                           positions_.any_needs(PositionNeed::reset) ||
+                           positions_.any_needs(PositionNeed::proof))) {
       auto found = co_await find_committed();
       if (found) found = co_await find_resets();
+      if (found) found = co_await find_proofs();
       positions_found_.wake_all();
       fetcher_.arrivals().wake_all();
       fetcher_.pump();

@@ -172,7 +172,9 @@ Task<void> GroupDriver::join(const Join& join) {
   join_options.deadline = now() + longest + settings_.common.request_timeout;
   const auto broker = coordinator_.known();
   if (!broker) co_return member_.unanswered(now());
+  waits_at_coordinator_ = true;
   auto reply = co_await brokers_.call(*broker, request, join_options);
+  waits_at_coordinator_ = false;
   if (!reply) co_return failed(reply.error());
   const auto& message = reply->message;
   JoinAnswer answer;
@@ -258,7 +260,9 @@ Task<void> GroupDriver::sync(const Sync& sync) {
   sync_options.deadline = now() + *sync_options.timeout + settings_.common.request_timeout;
   const auto broker = coordinator_.known();
   if (!broker) co_return member_.unanswered(now());
+  waits_at_coordinator_ = true;
   auto reply = co_await brokers_.call(*broker, request, sync_options);
+  waits_at_coordinator_ = false;
   if (!reply) co_return failed(reply.error());
   member_.synced(
       {protocol::error_code_from(reply->message.error_code), copy_of(reply->message.assignment)},
@@ -292,6 +296,7 @@ Task<void> GroupDriver::send_leave(Leave leave, MonotonicTime deadline) {
   CallOptions leave_options;
   leave_options.deadline = deadline;
   leave_options.version_min = leave_version_min;
+  leave_options.lane = waits_at_coordinator_ ? Lane::data : Lane::coordination;
   const auto reply = co_await brokers_.call(*broker, request, leave_options);
   // The session ends by itself then.
   if (!reply) {

@@ -38,6 +38,7 @@ class GroupDriver {
               Logger logger);
 
   [[nodiscard]] GroupMember& member() { return member_; }
+  [[nodiscard]] const GroupMember& member() const { return member_; }
   // After whatever was told to the member.
   void wake() { signal_.set(); }
   // Called when there may be something to tell the application.
@@ -47,7 +48,8 @@ class GroupDriver {
 
   [[nodiscard]] Task<void> run();
   void stop();
-  // Tells the coordinator that this member is gone; on a connection where nothing waits.
+  // Tells the coordinator that this member is gone; on the connection where least is in its way: a
+  // join waits at the coordinator, and so may a fetch.
   [[nodiscard]] Task<void> send_leave(Leave leave, MonotonicTime deadline);
 
  private:
@@ -72,6 +74,7 @@ class GroupDriver {
   AsyncSignal signal_;
   std::function<void()> on_event_;
   bool is_stopped_ = false;
+  bool waits_at_coordinator_ = false;  // for other members
   // Of the leader: the topics of the group, and their partitions when it shared out.
   std::set<std::string> group_topics_;
   std::map<std::string, std::size_t> shared_out_;

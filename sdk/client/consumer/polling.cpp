@@ -31,6 +31,12 @@ Task<ClientResult<FetchedRecords>> ConsumerClient::poll(MonotonicTime deadline) 
     co_return failure(client_error(Failure::bad_argument,
                                    "nothing to poll: subscribe to topics or assign partitions"));
   }
+  polled_ = now();
+  struct Noting {
+    ~Noting() { client.note_readiness(); }
+    ConsumerClient& client;
+  };
+  const Noting noting{*this};
   FetchedRecords records;
   // As many as the last time, most likely.
   records.reserve(taken_last_);
@@ -49,7 +55,11 @@ Task<ClientResult<FetchedRecords>> ConsumerClient::poll(MonotonicTime deadline) 
     if (auto error = problem()) co_return failure(std::move(*error));
     const auto taken = fetcher_.take(static_cast<std::size_t>(settings_.max_poll_records), records);
     if (!taken) co_return failure(taken.error());
-    if (*taken > 0) taken_last_ = *taken;
+    polled_ = now();
+    if (*taken > 0) {
+      taken_last_ = *taken;
+      has_given_ = true;
+    }
     if (*taken > 0 || now() >= deadline) co_return records;
     static_cast<void>(co_await fetcher_.arrivals().wait(next_look(deadline)));
   }
@@ -77,6 +87,7 @@ std::optional<ClientError> ConsumerClient::problem() {
   }
   for (const auto& [name, partition] : positions_.all()) {
     if (partition.need != PositionNeed::policy) continue;
+    if (partition.lost) return *partition.lost;
     return client_error(Failure::bad_argument,
                         formatted("{} has no committed offset, and auto.offset.reset is none: seek",
                                   to_string(name)));
@@ -139,6 +150,7 @@ void ConsumerClient::commit_if_due() {
     return;
   }
   commit_due_ = now() + settings_.auto_commit_interval;
+  has_given_ = false;
   CommittedOffsets offsets = consumed();
   if (!offsets.empty()) tasks_.start(commit_in_background(std::move(offsets)));
 }
@@ -150,6 +162,7 @@ Task<void> ConsumerClient::commit_in_background(CommittedOffsets offsets) {
   const auto committed =
       co_await commit(std::move(offsets), now() + settings_.auto_commit_interval);
   is_committing_ = false;
+  note_readiness();
   if (!committed && committed.error().failure != Failure::closed) {
     logger_.warning("group {}: the offsets of {} partitions were not committed: {}",
                     settings_.group_id, count, to_string(committed.error()));
@@ -173,7 +186,9 @@ Task<ClientResult<void>> ConsumerClient::commit(CommittedOffsets offsets, Monoto
                      formatted("group {}: this consumer is no member now; nothing was committed",
                                settings_.group_id)));
   }
+  const CommittedOffsets told = committed_ ? offsets : CommittedOffsets();
   auto committed = co_await coordinator_->commit(std::move(offsets), as, deadline);
+  if (committed && committed_) committed_(told);
   if (!committed && by_group && committed.error().failure == Failure::broker_said) {
     driver_->member().commit_answered(committed.error().code, as.generation, now());
     driver_->wake();

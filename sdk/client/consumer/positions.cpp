@@ -59,6 +59,8 @@ void Positions::seek(PartitionProgress& partition, Offset to, LeaderEpoch epoch)
   partition.need = PositionNeed::nothing;
   partition.position = to;
   partition.epoch = epoch;
+  partition.proven = no_leader_epoch;
+  partition.lost.reset();
   partition.failures = 0;
   partition.not_before = {};
   forget_fetched(partition);
@@ -67,6 +69,12 @@ void Positions::seek(PartitionProgress& partition, Offset to, LeaderEpoch epoch)
 void Positions::seek(PartitionProgress& partition, PositionNeed need, Timestamp reset_to) {
   partition.need = need;
   partition.reset_to = reset_to;
+  partition.lost.reset();
+  forget_fetched(partition);
+}
+
+void Positions::ask_for_proof(PartitionProgress& partition) {
+  partition.need = PositionNeed::proof;
   forget_fetched(partition);
 }
 
@@ -90,7 +98,7 @@ bool Positions::any_needs(PositionNeed need) const {
 std::vector<Positions::Place> Positions::consumed() const {
   std::vector<Place> places;
   for (const auto& [name, progress] : partitions_) {
-    if (progress.need == PositionNeed::nothing) {
+    if (has_place(progress)) {
       places.push_back({name, progress.position, progress.epoch});
     }
   }

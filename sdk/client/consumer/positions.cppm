@@ -24,6 +24,7 @@ enum class PositionNeed : std::uint8_t {
   nothing,
   committed,  // where its group is
   reset,      // where `reset` says
+  proof,      // the leader is a new one: whether its log still has what was read
   policy,     // nowhere to begin, and auto.offset.reset=none: the application must seek
 };
 
@@ -44,7 +45,10 @@ struct PartitionProgress {
 
   Offset position;                      // what the application gets next
   LeaderEpoch epoch = no_leader_epoch;  // of the last record that it got
-  Offset fetch_position;                // what is asked for next
+  // Of the leader that said last that its log has what was read.
+  LeaderEpoch proven = no_leader_epoch;
+  std::optional<ClientError> lost;  // why it cannot go on from there: of PositionNeed::policy
+  Offset fetch_position;            // what is asked for next
 
   // What brokers told last; none: nothing yet.
   std::optional<Offset> high_watermark;
@@ -93,10 +97,15 @@ class Positions {
   void seek(PartitionProgress& partition, Offset to, LeaderEpoch epoch = no_leader_epoch);
   // The same, where the place must be asked for first.
   void seek(PartitionProgress& partition, PositionNeed need, Timestamp reset_to);
+  // Reads on when the leader has said that its log has what was read.
+  void ask_for_proof(PartitionProgress& partition);
   // What was fetched and not taken is dropped and fetched again.
   void forget_fetched(PartitionProgress& partition);
 
   [[nodiscard]] bool any_needs(PositionNeed need) const;
+  [[nodiscard]] static bool has_place(const PartitionProgress& partition) {
+    return partition.need == PositionNeed::nothing || partition.need == PositionNeed::proof;
+  }
   // Those that can be committed: all with a position.
   struct Place {
     TopicPartition partition;
