@@ -8,8 +8,10 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
+#include "../protocol/json.hpp"
 #include "golden_log.hpp"
 #include "log_machine.hpp"
 
@@ -247,6 +249,31 @@ TEST_P(KafkaLog, has_groups_and_transactions_that_can_be_decoded) {
     EXPECT_NE(text.find(part), std::string::npos) << part;
   }
   EXPECT_EQ(machine.last_totals.problems, 0u);
+}
+
+// By a parser that shares nothing with the writer: every file, whatever its records hold.
+TEST_P(KafkaLog, is_dumped_as_json_that_others_read) {
+  for (const PayloadForm payload : {PayloadForm::text, PayloadForm::base64, PayloadForm::hex}) {
+    const std::string root(DumpMachine::root);
+    const auto lines = lines_of(machine.dump(root, DumpFormat::json_lines, {}, payload));
+    ASSERT_GT(lines.size(), 1'000u);
+    std::string joined;
+    for (const std::string& line : lines) {
+      const auto item = table::parse_json(line);
+      ASSERT_TRUE(item) << item.error() << " in " << line;
+      const auto* members = std::get_if<table::JsonObject>(&item->held);
+      ASSERT_TRUE(members != nullptr && !members->empty()) << line;
+      EXPECT_EQ(members->front().name, "type") << line;
+      joined += (joined.empty() ? "[" : ",") + line;
+    }
+    const auto document =
+        table::parse_json(machine.dump(root, DumpFormat::json_document, {}, payload));
+    ASSERT_TRUE(document) << document.error();
+    const auto same = table::first_difference(table::parse_json(joined + "]").value(), *document);
+    EXPECT_FALSE(same) << *same;
+    // As many items as in text.
+    EXPECT_EQ(lines_of(machine.dump(root, DumpFormat::text, {}, payload)).size(), lines.size());
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Kafka, KafkaLog, testing::Values("clean", "killed"),

@@ -239,5 +239,32 @@ TEST(LogReading, a_transaction_index_that_is_missing_alone_is_put_right_by_its_m
   ASSERT_TRUE(machine.close());
 }
 
+// Records were deleted, and then the power took the end of the log. Whoever wrote below the start
+// was told of these offsets.
+TEST(Recovery, gives_no_offset_below_the_log_start_again) {
+  std::size_t lost = 0;
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    LogMachine machine(seed);
+    ASSERT_TRUE(machine.open());
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(machine.append({{std::string(600, 'v')}}));
+    machine.log->set_high_watermark(Offset(10));
+    ASSERT_TRUE(machine.wait(machine.log->delete_below(Offset(8))));
+    machine.power_cut(seed);
+    ASSERT_TRUE(machine.open());
+    EXPECT_EQ(machine.log->start(), Offset(8)) << seed;
+    const Offset end = machine.log->end();
+    EXPECT_GE(end, Offset(8)) << seed;
+    if (end == Offset(8)) ++lost;
+    const auto next = machine.append({{"next"}});
+    ASSERT_TRUE(next);
+    EXPECT_EQ(next->base_offset, end);
+    machine.reopen();
+    EXPECT_EQ(machine.log->start(), Offset(8));
+    EXPECT_EQ(machine.records().back().value, "next");
+    ASSERT_TRUE(machine.close());
+  }
+  EXPECT_GT(lost, 5u);
+}
+
 }  // namespace
 }  // namespace millrace::storage

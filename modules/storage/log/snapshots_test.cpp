@@ -150,5 +150,22 @@ TEST(ProducerSnapshots, producers_that_are_silent_for_long_are_forgotten) {
   ASSERT_TRUE(machine.close());
 }
 
+// What is known of the producers at each of them does not gather in memory.
+TEST(ProducerSnapshots, of_recovered_segments_are_saved_as_recovery_goes_on) {
+  LogMachine machine(6, slowly);
+  machine.config.segment_bytes = 300;
+  ASSERT_TRUE(machine.open());
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(machine.append({{std::string(60, 'v')}}));
+  machine.finish_started();
+  machine.kill(6);
+  machine.write_file("/data/recovery-point-offset-checkpoint", "0\n0\n");
+  ASSERT_TRUE(machine.open());
+  const auto segments = machine.log->segments();
+  ASSERT_GT(segments.size(), 40u);
+  // Those that are left are settled in the background.
+  EXPECT_GE(machine.log->recovery_point(), segments[segments.size() - 10]->base());
+  ASSERT_TRUE(machine.close());
+}
+
 }  // namespace
 }  // namespace millrace::storage
