@@ -104,6 +104,9 @@ Task<StorageResult<std::unique_ptr<Log>>> Machine::open_log(bool clean) {
   opening.partition = {"orders", PartitionIndex(0)};
   opening.config = config;
   opening.clean = clean;
+  // As a log directory does before it trusts what is there.
+  const auto synced = co_await process->files.sync_directory(log_root);
+  if (!synced) co_return failure(directory_sync_error(synced.error(), std::string(log_root)));
   const auto recovery_point = co_await checkpoint(recovery_point_checkpoint_name);
   if (!recovery_point) co_return failure(recovery_point.error());
   opening.recovery_point = *recovery_point;

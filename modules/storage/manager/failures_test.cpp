@@ -52,6 +52,34 @@ TEST(Failures, a_directory_whose_sync_failed_is_not_touched_again) {
   machine.disk.before_step = nullptr;
 }
 
+// Its rename is there for the next process, which could not tell that it was never made durable.
+TEST(Failures, a_checkpoint_that_a_start_trusts_is_still_there_after_a_loss_of_power) {
+  const std::string checkpoint = "/data/recovery-point-offset-checkpoint";
+  std::size_t newer = 0;
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    ManagerMachine machine(seed);
+    machine.config.flush_records = 1;
+    ASSERT_TRUE(machine.start());
+    ASSERT_TRUE(machine.create(orders_0));
+    ASSERT_TRUE(machine.append(orders_0, "a"));
+    ASSERT_TRUE(machine.stop());
+    const auto older = machine.disk.contents(checkpoint);
+    ASSERT_TRUE(machine.start());
+    ASSERT_TRUE(machine.append(orders_0, "b"));
+    // One of those that a stop does.
+    machine.disk.faults().plan(
+        {.kind = IoKind::sync_directory, .path_part = "/data", .after = seed % 5});
+    static_cast<void>(machine.stop().has_value());
+    machine.disk.faults().clear();
+    const auto trusted = machine.disk.contents(checkpoint);
+    if (trusted != older) ++newer;
+    ASSERT_TRUE(machine.start());
+    machine.power_cut(seed);
+    EXPECT_EQ(machine.disk.contents(checkpoint), trusted) << "seed " << seed;
+  }
+  EXPECT_GT(newer, 0u);
+}
+
 TEST(Failures, a_directory_that_may_not_be_read_is_offline_and_the_others_go_on) {
   ManagerMachine machine(2, {"/one", "/two"});
   machine.disk.faults().plan({.kind = IoKind::list, .fault = IoFault::denied, .path_part = "/one"});

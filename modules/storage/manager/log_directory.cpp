@@ -106,7 +106,10 @@ Task<StorageResult<void>> LogDirectory::open(const DirectoryOwner& owner) {
 }
 
 Task<StorageResult<void>> LogDirectory::take_over() {
-  StorageResult<void> done = co_await take_mark();
+  // A process before this one may have ended between a rename and its sync. What stands here is
+  // trusted from now on: it has to outlast a loss of power.
+  StorageResult<void> done = co_await sync_names_.run();
+  if (done) done = co_await take_mark();
   for (const std::string& path : std::exchange(temporaries_, {})) {
     if (done) done = co_await remove_file_if_there(files_, path);
   }
