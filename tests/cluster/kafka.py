@@ -177,6 +177,17 @@ class Connection:
             brokers[number] = (host, port)
         return brokers
 
+    def look_for_topic(self, name):
+        """The error code that Metadata gives for the topic."""
+        answer = self.ask(METADATA, 1, struct.pack(">i", 1) + text(name))
+        for _ in range(answer.take("i")):
+            answer.take("i")
+            answer.text()
+            answer.take("i")
+            answer.take_bytes(max(answer.take("h"), 0))  # the rack
+        answer.take("ii")  # the controller, the number of topics
+        return answer.take("h")
+
     def create_topic(self, name, partitions=1, configs=()):
         """The error code of CreateTopics; configs are pairs."""
         topic = text(name) + struct.pack(">ihii", partitions, 1, 0, len(configs))

@@ -39,6 +39,10 @@ class RefusedChangesTest(unittest.TestCase):
         self.assert_named(lambda connection: connection.create_topic("a/b"),
                           "CreateTopics", '"a/b"', "INVALID_TOPIC_EXCEPTION")
 
+    def test_who_looks_for_an_illegal_name_is_named(self):
+        self.assert_named(lambda connection: connection.look_for_topic("a/b"),
+                          "Metadata", '"a/b"', "illegal")
+
     def test_who_asks_for_too_few_partitions_is_named(self):
         self.assert_named(lambda connection: connection.create_topic("none", partitions=0),
                           '"none"', "INVALID_PARTITIONS")

@@ -24,6 +24,7 @@ import millrace.protocol.api;
 import millrace.protocol.metadata;
 import millrace.protocol.wire;
 import millrace.runtime;
+import millrace.runtime.streams;
 import millrace.security;
 
 namespace millrace::broker {
@@ -196,8 +197,16 @@ Response Dispatcher::metadata(const Request& request) {
         for (const std::string_view name : answer.to_create) {
           topic_creation_.create_missing(name, request.context);
         }
+        if (answer.illegal_count > 0) tell_of_illegal_names(answer, request.context);
         return respond(request.context, around_.pool, answer.message);
       });
+}
+
+void Dispatcher::tell_of_illegal_names(const MetadataAnswer& answer,
+                                       const RequestContext& context) {
+  log_.warning("Metadata from {} ({}, client id {}) asks for \"{}\", first of {} illegal names",
+               to_string(context.peer), security::to_string(context.session->principal),
+               shown(context.client_id), shown(answer.first_illegal), answer.illegal_count);
 }
 
 Response Dispatcher::find_coordinator(const Request& request) {

@@ -6,6 +6,7 @@ module;
 export module millrace.broker.requests:dispatcher;
 
 import millrace.base;
+import millrace.broker.requests.lookups;
 import millrace.broker.requests.ports;
 import millrace.metadata;
 import millrace.runtime;
@@ -44,6 +45,7 @@ class Dispatcher final : public RequestHandler {
   [[nodiscard]] Response answer_at_once(const Request& request);
   [[nodiscard]] Response api_versions(const Request& request);
   [[nodiscard]] Response metadata(const Request& request);
+  void tell_of_illegal_names(const MetadataAnswer& answer, const RequestContext& context);
   [[nodiscard]] Response find_coordinator(const Request& request);
   [[nodiscard]] Response describe_cluster(const Request& request);
   [[nodiscard]] Response describe_topic_partitions(const Request& request);

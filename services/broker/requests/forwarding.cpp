@@ -235,13 +235,6 @@ bool is_bad_input(ErrorCode error) {
   }
 }
 
-// In the log. What a client has chosen may be as long as a frame.
-constexpr std::size_t shown_bytes_max = 300;
-
-String shown(String text) {
-  return text.substr(0, shown_bytes_max);
-}
-
 template <class Outcome>
 String name_in(const Outcome& outcome) {
   if constexpr (requires { outcome.resource_name; }) {

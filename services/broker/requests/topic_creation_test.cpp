@@ -75,6 +75,7 @@ TEST(TopicCreation, makes_none_where_client_or_broker_does_not_want_it) {
   bench.set(Cluster().broker(1).image());
   EXPECT_EQ(ask_for(bench, "orders", 12, false), code_of(ErrorCode::unknown_topic_or_partition));
   EXPECT_EQ(ask_for(bench, "bad topic"), code_of(ErrorCode::invalid_topic_exception));
+  EXPECT_NE(lines_of(bench).find("\"bad topic\", first of 1 illegal names"), std::string::npos);
   bench.authorizer.refuse(security::Operation::create, security::ResourceType::cluster,
                           std::string(security::cluster_name));
   bench.authorizer.refuse(security::Operation::create, security::ResourceType::topic, "secret");

@@ -149,7 +149,10 @@ class Answering {
   }
 
   ErrorCode error_of_missing(std::string_view name) {
-    if (!check_topic_name(name)) return ErrorCode::invalid_topic_exception;
+    if (!check_topic_name(name)) {
+      if (answer_.illegal_count++ == 0) answer_.first_illegal = name;
+      return ErrorCode::invalid_topic_exception;
+    }
     if (!may_create_ || !request_.allow_auto_topic_creation) {
       return ErrorCode::unknown_topic_or_partition;
     }

@@ -1,5 +1,6 @@
 // The answer to Metadata.
 module;
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,9 @@ struct MetadataAnswer {
   protocol::MetadataResponse message;
   // Topics with legal names that are not there and may be made; told as unknown until they are.
   std::vector<std::string_view> to_create;
+  // Names that no topic can have.
+  std::size_t illegal_count = 0;
+  std::string_view first_illegal;
 };
 
 // `may_create`: the broker makes topics that are asked for (auto.create.topics.enable). Each topic

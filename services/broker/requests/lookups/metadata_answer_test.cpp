@@ -122,6 +122,8 @@ TEST(Metadata, wants_missing_topics_made_with_legal_names_once_and_if_it_may) {
   EXPECT_EQ(answer.message.topics[0].error_code, code_of(ErrorCode::unknown_topic_or_partition));
   EXPECT_EQ(answer.message.topics[1].error_code, code_of(ErrorCode::invalid_topic_exception));
   EXPECT_EQ(answer.to_create, (std::vector<std::string_view>{"missing"}));
+  EXPECT_EQ(answer.illegal_count, 1U);
+  EXPECT_EQ(answer.first_illegal, "bad topic");
   EXPECT_TRUE(ask(client, asking(wanted), 9, false).to_create.empty());
   MetadataRequest unwilling = asking(wanted);
   unwilling.allow_auto_topic_creation = false;
