@@ -65,6 +65,19 @@ class ServingTest(unittest.TestCase):
                          [(0, b"hello"), (1, b"world"), (2, b"again")])
         self.assertEqual(cluster.stop(), 0, cluster.explanation())
 
+    def test_reads_and_writes_files_as_it_is_told_and_says_how(self):
+        for setting, says in (("threads", r"file I/O: thread_pool, as configured"),
+                              ("auto", r"file I/O: (io_uring, which|thread_pool, for)")):
+            with self.subTest(setting):
+                cluster = self.start("--set", f"millrace.file.io={setting}")
+                for service in ("broker", "controller"):
+                    self.assertRegex(cluster.log_of(service), says)
+                self.create(cluster, "files")
+                self.produce(cluster, "files", [b"written"])
+                cluster.kill("broker")
+                self.assertEqual(self.fetch(cluster, "files"), [(0, b"written")])
+                self.assertEqual(cluster.stop(), 0, cluster.explanation())
+
     def test_keeps_everything_through_a_restart(self):
         cluster = self.start()
         self.create(cluster, "kept")
