@@ -213,6 +213,49 @@ TEST_F(Scrubbing, reads_no_faster_than_told) {
   EXPECT_EQ(machine.manager().scrubber().counts().passes, 0u);
 }
 
+// From the beginning of one pass to that of the next, however long they take.
+TEST_F(Scrubbing, passes_begin_at_their_interval) {
+  ASSERT_TRUE(machine.stop());
+  machine.options.scrub_bytes_per_second = 12;
+  machine.options.scrub_pass_interval = std::chrono::hours(1);
+  ASSERT_TRUE(machine.start());
+  const std::uint64_t bytes = machine.manager().find(orders_0)->size_bytes();
+  ASSERT_GT(bytes, 10'000u);
+  const auto scrubbed = [&] { return machine.manager().scrubber().counts().bytes; };
+  machine.executor.advance(scrub_first_delay + std::chrono::minutes(10));
+  EXPECT_LT(scrubbed(), bytes);
+  machine.executor.advance(std::chrono::minutes(49));
+  EXPECT_EQ(scrubbed(), bytes);
+  EXPECT_EQ(machine.manager().scrubber().counts().passes, 1u);
+  machine.executor.advance(std::chrono::minutes(2));
+  EXPECT_GT(scrubbed(), bytes);
+}
+
+TEST(Scrubber, what_is_cut_while_it_is_read_is_no_damage) {
+  ManagerMachine machine(2);
+  machine.options.scrub_bytes_per_second = 100'000;
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(machine.append(orders_0, std::string(50'000, 'x')));
+  const auto log = machine.manager().find(orders_0);
+  ASSERT_TRUE(machine.wait(log->flush()));
+  machine.manager().scrubber().start_pass();
+  machine.executor.advance(std::chrono::seconds(5));
+  const ScrubCounts before = machine.manager().scrubber().counts();
+  ASSERT_GT(before.bytes, 0u);
+  ASSERT_EQ(before.segments, 0u) << "it is in the middle of the segment";
+  ASSERT_TRUE(machine.wait(machine.manager().truncate(log, Offset(20))));
+  machine.executor.advance(std::chrono::minutes(1));
+  EXPECT_EQ(machine.manager().scrubber().counts().passes, 1u);
+  EXPECT_EQ(machine.manager().scrubber().counts().segments, 0u);
+  EXPECT_TRUE(machine.process->shards.front()->corruptions.empty());
+  // The next pass looks at what is left.
+  machine.manager().scrubber().start_pass();
+  machine.executor.advance(std::chrono::minutes(1));
+  EXPECT_EQ(machine.manager().scrubber().counts().segments, 1u);
+  EXPECT_TRUE(machine.process->shards.front()->corruptions.empty());
+}
+
 TEST_F(Scrubbing, reads_nothing_at_a_rate_of_zero) {
   ASSERT_TRUE(machine.stop());
   machine.options.scrub_bytes_per_second = 0;
