@@ -16,4 +16,5 @@ export import :error;
 export import :metadata;
 export import :resolver;
 export import :settings;
+export import :settings_catalog;
 export import :wait_list;

@@ -65,6 +65,8 @@ struct CommonSettings {
   [[nodiscard]] BackoffRange reconnect_range() const {
     return {reconnect_backoff, reconnect_backoff_max};
   }
+
+  friend bool operator==(const CommonSettings&, const CommonSettings&) = default;
 };
 
 enum class Acks : std::int16_t { all = -1, none = 0, leader = 1 };
@@ -106,6 +108,8 @@ struct ProducerSettings {
   Duration metadata_max_idle = std::chrono::minutes{5};
   std::string transactional_id;  // empty: none
   Duration transaction_timeout = std::chrono::minutes{1};
+
+  friend bool operator==(const ProducerSettings&, const ProducerSettings&) = default;
 };
 
 enum class OffsetReset : std::uint8_t { earliest, latest, none, by_duration };
@@ -146,12 +150,16 @@ struct ConsumerSettings {
   // What fetched records that the application has not asked for yet may take, over all partitions
   // (millrace.prefetch.memory).
   std::size_t prefetch_memory = 64 * mebibyte;
+
+  friend bool operator==(const ConsumerSettings&, const ConsumerSettings&) = default;
 };
 
 struct AdminSettings {
   CommonSettings common;
   Duration default_api_timeout = std::chrono::minutes{1};
   std::int32_t retries = 2'147'483'647;
+
+  friend bool operator==(const AdminSettings&, const AdminSettings&) = default;
 };
 
 // Names and values as they are written in a file; of equal names the last counts.

@@ -13,6 +13,7 @@ module millrace.client.core;
 
 import millrace.base;
 import millrace.protocol.compression;
+import :settings_catalog;
 import :settings_reader;
 
 namespace millrace::client {
@@ -250,10 +251,7 @@ void settle_api_timeout(SettingsReader& reader, const CommonSettings& common, Du
   }
 }
 
-}  // namespace
-
-Result<ProducerSettings, SettingsProblems> producer_settings(const Properties& given) {
-  SettingsReader reader(given, "producer");
+ProducerSettings read_producer(SettingsReader& reader) {
   ProducerSettings settings;
   settings.common.receive_buffer_bytes = 32'768;
   read_common(reader, settings.common);
@@ -277,13 +275,10 @@ Result<ProducerSettings, SettingsProblems> producer_settings(const Properties& g
   reader.milliseconds("transaction.timeout.ms", settings.transaction_timeout, 1, int_max);
   settle_idempotence(reader, settings);
   settle_delivery(reader, settings);
-  SettingsProblems problems = reader.finish(unsupported_of_producers());
-  if (!problems.empty()) return failure(std::move(problems));
   return settings;
 }
 
-Result<ConsumerSettings, SettingsProblems> consumer_settings(const Properties& given) {
-  SettingsReader reader(given, "consumer");
+ConsumerSettings read_consumer(SettingsReader& reader) {
   ConsumerSettings settings;
   read_common(reader, settings.common);
   reader.text("client.rack", settings.common.client_rack);
@@ -297,6 +292,32 @@ Result<ConsumerSettings, SettingsProblems> consumer_settings(const Properties& g
   reader.flag("allow.auto.create.topics", settings.allow_auto_create_topics);
   reader.flag("exclude.internal.topics", settings.exclude_internal_topics);
   settle_group(reader, settings);
+  return settings;
+}
+
+AdminSettings read_admin(SettingsReader& reader) {
+  AdminSettings settings;
+  settings.common.connections_max_idle = std::chrono::minutes{5};
+  read_common(reader, settings.common);
+  reader.milliseconds("default.api.timeout.ms", settings.default_api_timeout, 0, int_max);
+  reader.number("retries", settings.retries, 0);
+  settle_api_timeout(reader, settings.common, settings.default_api_timeout);
+  return settings;
+}
+
+}  // namespace
+
+Result<ProducerSettings, SettingsProblems> producer_settings(const Properties& given) {
+  SettingsReader reader(given, "producer");
+  ProducerSettings settings = read_producer(reader);
+  SettingsProblems problems = reader.finish(unsupported_of_producers());
+  if (!problems.empty()) return failure(std::move(problems));
+  return settings;
+}
+
+Result<ConsumerSettings, SettingsProblems> consumer_settings(const Properties& given) {
+  SettingsReader reader(given, "consumer");
+  ConsumerSettings settings = read_consumer(reader);
   SettingsProblems problems = reader.finish(unsupported_of_consumers());
   if (!problems.empty()) return failure(std::move(problems));
   return settings;
@@ -304,15 +325,26 @@ Result<ConsumerSettings, SettingsProblems> consumer_settings(const Properties& g
 
 Result<AdminSettings, SettingsProblems> admin_settings(const Properties& given) {
   SettingsReader reader(given, "admin client");
-  AdminSettings settings;
-  settings.common.connections_max_idle = std::chrono::minutes{5};
-  read_common(reader, settings.common);
-  reader.milliseconds("default.api.timeout.ms", settings.default_api_timeout, 0, int_max);
-  reader.number("retries", settings.retries, 0);
-  settle_api_timeout(reader, settings.common, settings.default_api_timeout);
+  AdminSettings settings = read_admin(reader);
   SettingsProblems problems = reader.finish(unsupported_of_admins());
   if (!problems.empty()) return failure(std::move(problems));
   return settings;
+}
+
+std::vector<std::string_view> setting_names(ClientKind kind) {
+  SettingsReader reader({}, "client");
+  switch (kind) {
+    case ClientKind::producer:
+      static_cast<void>(read_producer(reader));
+      break;
+    case ClientKind::consumer:
+      static_cast<void>(read_consumer(reader));
+      break;
+    case ClientKind::admin:
+      static_cast<void>(read_admin(reader));
+      break;
+  }
+  return reader.known();
 }
 
 }  // namespace millrace::client

@@ -52,6 +52,10 @@ class SettingsReader {
   SettingsReader(const Properties& given, std::string_view client);
 
   [[nodiscard]] bool is_given(std::string_view name) const { return given_.contains(name); }
+  // What was asked for.
+  [[nodiscard]] std::vector<std::string_view> known() const {
+    return {known_.begin(), known_.end()};
+  }
   void problem(std::string sentence) { problems_.push_back(std::move(sentence)); }
 
   // Null if it is not given. Spaces around a value do not count.
