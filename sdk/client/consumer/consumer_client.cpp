@@ -45,7 +45,7 @@ ConsumerClient::ConsumerClient(const ConsumerSettings& settings, Executor& execu
                 {.allow_auto_topic_creation = settings_.allow_auto_create_topics}, logger_,
                 Random(random_.next())),
       positions_(executor.clock()),
-      fetcher_(executor, brokers_, metadata_, positions_, settings_, logger_),
+      fetcher_(executor, brokers_, metadata_, positions_, settings_, meters_, logger_),
       lookup_(executor, brokers_, metadata_, settings_),
       watchdog_(positions_, metadata_, logger_),
       need_(executor),
@@ -54,8 +54,8 @@ ConsumerClient::ConsumerClient(const ConsumerSettings& settings, Executor& execu
   fetcher_.on_need([this] { need_.set(); });
   metadata_.on_change([this](const auto&) { cluster_changed(); });
   if (!settings_.group_id.empty()) {
-    coordinator_.emplace(executor_, brokers_, settings_);
-    driver_.emplace(executor_, brokers_, metadata_, *coordinator_, settings_,
+    coordinator_.emplace(executor_, brokers_, settings_, meters_);
+    driver_.emplace(executor_, brokers_, metadata_, *coordinator_, settings_, meters_,
                     Random(random_.next()), logger_);
     driver_->on_event([this] { fetcher_.arrivals().wake_all(); });
     tasks_.start(driver_->run());
@@ -292,7 +292,10 @@ Task<ClientResult<std::shared_ptr<const TopicView>>> ConsumerClient::topic(std::
 Task<ClientResult<CommittedOffsets>> ConsumerClient::committed(std::vector<TopicPartition> of,
                                                                MonotonicTime deadline) {
   if (!coordinator_) co_return failure(bad_argument("without group.id nothing is committed"));
-  co_return co_await coordinator_->committed(std::move(of), deadline);
+  const MonotonicTime begun = now();
+  auto found = co_await coordinator_->committed(std::move(of), deadline);
+  meters_.asking_committed += now() - begun;
+  co_return found;
 }
 
 Membership ConsumerClient::membership() const {

@@ -20,6 +20,7 @@ import millrace.client.consumer.groups;
 import millrace.client.core;
 import millrace.runtime;
 import millrace.runtime.streams;
+import :consumer_meters;
 import :fetcher;
 import :group_coordinator;
 import :group_driver;
@@ -122,6 +123,8 @@ class ConsumerClient {
 
   // --- What is known. ---
   [[nodiscard]] const FetcherCounters& counters() const { return fetcher_.counters(); }
+  // As Java's consumer tells them: measuring.cpp.
+  void list_metrics(MetricList& to) const;
   [[nodiscard]] std::size_t buffered_bytes() const { return fetcher_.buffered_bytes(); }
   [[nodiscard]] Membership membership() const;
   [[nodiscard]] MemberPhase phase() const;
@@ -147,6 +150,9 @@ class ConsumerClient {
   [[nodiscard]] Task<void> tell_changes();
   [[nodiscard]] Task<void> tell(const MembershipChange& change);
   [[nodiscard]] std::optional<ClientError> problem();
+  // A poll begins, or ends.
+  void measure_begin();
+  void measure_end();
   [[nodiscard]] MonotonicTime next_look(MonotonicTime deadline) const;
   void commit_if_due();
   // Readiness: readiness.cpp.
@@ -181,6 +187,7 @@ class ConsumerClient {
   Brokers brokers_;
   Metadata metadata_;
   Positions positions_;
+  ConsumerMeters meters_;
   Fetcher fetcher_;
   OffsetLookup lookup_;
   std::optional<GroupCoordinator> coordinator_;
@@ -198,6 +205,8 @@ class ConsumerClient {
   bool is_committing_ = false;
   bool has_given_ = false;  // records since the last commit of its own
   MonotonicTime polled_{};
+  std::optional<MonotonicTime> poll_began_;
+  std::optional<MonotonicTime> poll_ended_;
   Readiness readiness_;
   Committed committed_;
   std::size_t taken_last_ = 0;  // by a poll that gave something

@@ -5,6 +5,7 @@ export module millrace.client.consumer;
 export import millrace.client.consumer.groups;
 export import millrace.client.core;
 export import :consumer_client;
+export import :consumer_meters;
 export import :fetcher;
 export import :group_coordinator;
 export import :group_driver;

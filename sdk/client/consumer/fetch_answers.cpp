@@ -121,6 +121,9 @@ void Fetcher::take_records(PartitionProgress& partition, BrokerId broker,
       .read_committed = settings_.isolation_level == IsolationLevel::read_committed,
   };
   counters_.bytes += end->bytes;
+  const MonotonicTime now = executor_.clock().now();
+  meters_.all.bytes.record(static_cast<double>(end->bytes), now);
+  meters_.of(partition.name->topic).bytes.record(static_cast<double>(end->bytes), now);
   partition.fetch_position = end->next_offset;
   partition.buffered.push_back(
       {ChunkReader(std::move(chunk), options, decompressor_), end->bytes, broker});

@@ -31,12 +31,13 @@ Fetcher::Wake::Wake(Fetcher& f)
     : Timer([](Timer& self) { static_cast<Wake&>(self).fetcher.pump(); }), fetcher(f) {}
 
 Fetcher::Fetcher(Executor& executor, Brokers& brokers, Metadata& metadata, Positions& positions,
-                 const ConsumerSettings& settings, Logger logger)
+                 const ConsumerSettings& settings, ConsumerMeters& meters, Logger logger)
     : executor_(executor),
       brokers_(brokers),
       metadata_(metadata),
       positions_(positions),
       settings_(settings),
+      meters_(meters),
       logger_(std::move(logger)),
       random_(1),
       arrivals_(executor) {}
@@ -168,10 +169,14 @@ Task<void> Fetcher::fetch(BrokerId broker, std::unique_ptr<Asked> asked) {
   options.may_wait_for_connection = false;
   // Versions from 13 on know topics by their ids only.
   if (!asked->has_ids) options.version_max = 12;
+  const MonotonicTime begun = executor_.clock().now();
   auto reply = co_await brokers_.call(broker, asked->message, options);
   lanes_[broker].is_under_way = false;
   if (is_closed_) co_return;
   if (reply && reply->message.error_code == 0) {
+    const MonotonicTime now = executor_.clock().now();
+    meters_.fetch_latency.record(milliseconds_of(now - begun), now);
+    meters_.fetch_throttle.record(reply->message.throttle_time_ms, now);
     auto shared = std::make_shared<Reply<FetchResponse>>(std::move(*reply));
     take_answer(*asked, std::move(shared));
   } else {
@@ -232,6 +237,25 @@ ClientResult<std::size_t> Fetcher::take(std::size_t records_max, FetchedRecords&
   return count;
 }
 
+// Once for each answer: all of it was taken.
+void Fetcher::measure(PartitionProgress& partition, std::size_t taken) {
+  const MonotonicTime now = executor_.clock().now();
+  meters_.all.records.record(static_cast<double>(taken), now);
+  meters_.of(partition.name->topic).records.record(static_cast<double>(taken), now);
+  const bool committed_only = settings_.isolation_level == IsolationLevel::read_committed;
+  if (const auto& end = committed_only ? partition.last_stable : partition.high_watermark) {
+    const auto lag =
+        static_cast<double>(std::max(*end, partition.position).since(partition.position));
+    partition.meters.lag.record(lag, now);
+    meters_.lag.record(lag, now);
+  }
+  if (const auto& start = partition.log_start) {
+    const auto lead = static_cast<double>(std::max(*start, partition.position).since(*start));
+    partition.meters.lead.record(lead, now);
+    meters_.lead.record(lead, now);
+  }
+}
+
 ClientResult<std::size_t> Fetcher::take_from(PartitionProgress& partition, std::size_t records_max,
                                              FetchedRecords& to) {
   std::size_t count = 0;
@@ -250,7 +274,11 @@ ClientResult<std::size_t> Fetcher::take_from(PartitionProgress& partition, std::
       return failure(std::move(error));
     }
     count += *taken;
-    if (reader.finished()) partition.buffered.pop_front();
+    partition.buffered.front().taken += *taken;
+    if (reader.finished()) {
+      measure(partition, partition.buffered.front().taken);
+      partition.buffered.pop_front();
+    }
   }
   if (count > 0) {
     partition.advanced = executor_.clock().now();

@@ -20,6 +20,7 @@ import millrace.client.core;
 import millrace.protocol.batch;
 import millrace.protocol.fetch;
 import millrace.runtime;
+import :consumer_meters;
 import :positions;
 import :records;
 
@@ -46,7 +47,7 @@ struct FetcherCounters {
 class Fetcher {
  public:
   Fetcher(Executor& executor, Brokers& brokers, Metadata& metadata, Positions& positions,
-          const ConsumerSettings& settings, Logger logger);
+          const ConsumerSettings& settings, ConsumerMeters& meters, Logger logger);
   ~Fetcher();
   Fetcher(const Fetcher&) = delete;
   Fetcher& operator=(const Fetcher&) = delete;
@@ -106,6 +107,7 @@ class Fetcher {
   void out_of_range(PartitionProgress& partition, BrokerId broker);
   void fail(PartitionProgress& partition, ClientError error);
   void back_off(PartitionProgress& partition);
+  void measure(PartitionProgress& partition, std::size_t taken);
   [[nodiscard]] ClientResult<std::size_t> take_from(PartitionProgress& partition,
                                                     std::size_t records_max, FetchedRecords& to);
 
@@ -114,6 +116,7 @@ class Fetcher {
   Metadata& metadata_;
   Positions& positions_;
   const ConsumerSettings& settings_;
+  ConsumerMeters& meters_;
   Logger logger_;
   protocol::Decompressor decompressor_;
   Random random_;

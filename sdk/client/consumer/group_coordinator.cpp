@@ -150,8 +150,11 @@ Task<ClientResult<void>> GroupCoordinator::commit_once(BrokerId broker,
     asked.message.group_instance_id = settings_.group_instance_id;
     options.version_min = offset_commit_version_static;
   }
+  const MonotonicTime begun = executor_.clock().now();
   auto reply = co_await brokers_.call(broker, asked.message, options);
   if (!reply) co_return failure(std::move(reply.error()));
+  const MonotonicTime now = executor_.clock().now();
+  meters_.commit.record(milliseconds_of(now - begun), now);
   std::optional<ClientError> worst;
   for (const auto& topic : reply->message.topics) {
     for (const auto& data : topic.partitions) {

@@ -15,6 +15,7 @@ import millrace.client.consumer.groups;
 import millrace.client.core;
 import millrace.protocol.groups;
 import millrace.runtime;
+import :consumer_meters;
 
 export namespace millrace::client {
 
@@ -36,8 +37,9 @@ struct Membership {
 // One per consumer with a group, on its thread. What it is given outlives it.
 class GroupCoordinator {
  public:
-  GroupCoordinator(Executor& executor, Brokers& brokers, const ConsumerSettings& settings)
-      : executor_(executor), brokers_(brokers), settings_(settings) {}
+  GroupCoordinator(Executor& executor, Brokers& brokers, const ConsumerSettings& settings,
+                   ConsumerMeters& meters)
+      : executor_(executor), brokers_(brokers), settings_(settings), meters_(meters) {}
 
   // Asks once. The answer is remembered until it is told to be lost.
   [[nodiscard]] Task<ClientResult<BrokerId>> look_up(MonotonicTime deadline);
@@ -67,6 +69,7 @@ class GroupCoordinator {
   Executor& executor_;
   Brokers& brokers_;
   const ConsumerSettings& settings_;
+  ConsumerMeters& meters_;
   std::optional<BrokerId> known_;
 };
 

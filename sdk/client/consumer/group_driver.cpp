@@ -79,12 +79,13 @@ MemberOptions member_options(const ConsumerSettings& settings) {
 
 GroupDriver::GroupDriver(Executor& executor, Brokers& brokers, Metadata& metadata,
                          GroupCoordinator& coordinator, const ConsumerSettings& settings,
-                         Random random, Logger logger)
+                         ConsumerMeters& meters, Random random, Logger logger)
     : executor_(executor),
       brokers_(brokers),
       metadata_(metadata),
       coordinator_(coordinator),
       settings_(settings),
+      meters_(meters),
       logger_(std::move(logger)),
       member_(member_options(settings), random),
       signal_(executor) {}
@@ -173,9 +174,12 @@ Task<void> GroupDriver::join(const Join& join) {
   const auto broker = coordinator_.known();
   if (!broker) co_return member_.unanswered(now());
   waits_at_coordinator_ = true;
+  const MonotonicTime begun = now();
+  if (!rebalancing_) rebalancing_ = begun;
   auto reply = co_await brokers_.call(*broker, request, join_options);
   waits_at_coordinator_ = false;
   if (!reply) co_return failed(reply.error());
+  if (reply->message.error_code == 0) meters_.join.record(milliseconds_of(now() - begun), now());
   const auto& message = reply->message;
   JoinAnswer answer;
   answer.error = protocol::error_code_from(message.error_code);
@@ -261,9 +265,18 @@ Task<void> GroupDriver::sync(const Sync& sync) {
   const auto broker = coordinator_.known();
   if (!broker) co_return member_.unanswered(now());
   waits_at_coordinator_ = true;
+  const MonotonicTime begun = now();
   auto reply = co_await brokers_.call(*broker, request, sync_options);
   waits_at_coordinator_ = false;
   if (!reply) co_return failed(reply.error());
+  if (reply->message.error_code == 0) {
+    meters_.sync.record(milliseconds_of(now() - begun), now());
+    const Duration all = now() - std::exchange(rebalancing_, std::nullopt).value_or(begun);
+    meters_.rebalance.record(milliseconds_of(all), now());
+    meters_.last_rebalance = now();
+  } else {
+    meters_.failed_rebalance.record(1, now());
+  }
   member_.synced(
       {protocol::error_code_from(reply->message.error_code), copy_of(reply->message.assignment)},
       now());
@@ -279,8 +292,11 @@ Task<void> GroupDriver::heartbeat(const Heartbeat& heartbeat) {
   }
   const auto broker = coordinator_.known();
   if (!broker) co_return member_.unanswered(now());
+  const MonotonicTime begun = now();
+  meters_.last_heartbeat = begun;
   auto reply = co_await brokers_.call(*broker, request, options(member_version_static));
   if (!reply) co_return failed(reply.error());
+  meters_.heartbeat.record(milliseconds_of(now() - begun), now());
   member_.heartbeat_answered(protocol::error_code_from(reply->message.error_code), now());
 }
 

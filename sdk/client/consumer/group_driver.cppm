@@ -20,6 +20,7 @@ import millrace.client.core;
 import millrace.protocol.groups;
 import millrace.runtime;
 import millrace.runtime.streams;
+import :consumer_meters;
 import :group_coordinator;
 
 export namespace millrace::client {
@@ -34,8 +35,8 @@ inline constexpr Duration join_answer_margin = std::chrono::seconds{5};
 class GroupDriver {
  public:
   GroupDriver(Executor& executor, Brokers& brokers, Metadata& metadata,
-              GroupCoordinator& coordinator, const ConsumerSettings& settings, Random random,
-              Logger logger);
+              GroupCoordinator& coordinator, const ConsumerSettings& settings,
+              ConsumerMeters& meters, Random random, Logger logger);
 
   [[nodiscard]] GroupMember& member() { return member_; }
   [[nodiscard]] const GroupMember& member() const { return member_; }
@@ -69,8 +70,10 @@ class GroupDriver {
   Metadata& metadata_;
   GroupCoordinator& coordinator_;
   const ConsumerSettings& settings_;
+  ConsumerMeters& meters_;
   Logger logger_;
   GroupMember member_;
+  std::optional<MonotonicTime> rebalancing_;  // since when
   AsyncSignal signal_;
   std::function<void()> on_event_;
   bool is_stopped_ = false;

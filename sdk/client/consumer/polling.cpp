@@ -31,9 +31,12 @@ Task<ClientResult<FetchedRecords>> ConsumerClient::poll(MonotonicTime deadline) 
     co_return failure(client_error(Failure::bad_argument,
                                    "nothing to poll: subscribe to topics or assign partitions"));
   }
-  polled_ = now();
+  measure_begin();
   struct Noting {
-    ~Noting() { client.note_readiness(); }
+    ~Noting() {
+      client.measure_end();
+      client.note_readiness();
+    }
     ConsumerClient& client;
   };
   const Noting noting{*this};
@@ -108,18 +111,25 @@ Task<void> ConsumerClient::tell_changes() {
 }
 
 Task<void> ConsumerClient::tell(const MembershipChange& change) {
+  const MonotonicTime begun = now();
+  const auto measured = [&](Meter& meter) {
+    if (listener_ != nullptr) meter.record(milliseconds_of(now() - begun), now());
+  };
   switch (change.kind) {
     case MembershipChange::Kind::assigned:
       for (const TopicPartition& name : change.partitions) add_position(name);
       if (listener_ != nullptr) co_await listener_->assigned(change.partitions);
+      measured(meters_.tell_assigned);
       need_.set();
       co_return;
     case MembershipChange::Kind::revoked:
       co_await commit_before_revoking(change.partitions);
       if (listener_ != nullptr) co_await listener_->revoked(change.partitions);
+      measured(meters_.tell_revoked);
       break;
     case MembershipChange::Kind::lost:
       if (listener_ != nullptr) co_await listener_->lost(change.partitions);
+      measured(meters_.tell_lost);
       break;
   }
   for (const TopicPartition& name : change.partitions) positions_.remove(name);
@@ -170,7 +180,10 @@ Task<void> ConsumerClient::commit_in_background(CommittedOffsets offsets) {
 }
 
 Task<ClientResult<void>> ConsumerClient::commit(MonotonicTime deadline) {
-  return commit(consumed(), deadline);
+  const MonotonicTime begun = now();
+  auto committed = co_await commit(consumed(), deadline);
+  meters_.committing += now() - begun;
+  co_return committed;
 }
 
 Task<ClientResult<void>> ConsumerClient::commit(CommittedOffsets offsets, MonotonicTime deadline) {

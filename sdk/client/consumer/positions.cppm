@@ -15,6 +15,7 @@ export module millrace.client.consumer:positions;
 
 import millrace.base;
 import millrace.client.core;
+import :consumer_meters;
 import :records;
 
 export namespace millrace::client {
@@ -68,6 +69,7 @@ struct PartitionProgress {
     ChunkReader reader;
     std::size_t bytes = 0;
     BrokerId broker = no_broker;
+    std::size_t taken = 0;  // records
   };
   std::deque<Buffered> buffered;
   std::optional<ClientError> problem;  // to be told once what is buffered was taken
@@ -75,6 +77,7 @@ struct PartitionProgress {
   MonotonicTime heard{};      // when a broker last answered for it
   MonotonicTime advanced{};   // when the application last got something, or had got all
   bool was_reported = false;  // as standing still, since then
+  PartitionMeters meters;
 };
 
 // Owned by one consumer. One thread. References to a partition hold until it is removed.

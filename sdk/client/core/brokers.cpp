@@ -70,6 +70,7 @@ struct Brokers::State {
                .strays = std::make_shared<Strays>(executor),
                .pool = BufferPool(),
                .counters = {},
+               .meters = {},
                .last_connection = 0,
                .is_closing = false,
                .tasks = {}} {
@@ -287,6 +288,14 @@ std::size_t Brokers::in_flight(BrokerId broker, Lane lane) const {
 
 const BrokersCounters& Brokers::counters() const {
   return state_->ground.counters;
+}
+
+void Brokers::list_metrics(std::string_view kind, MetricList& to) const {
+  std::size_t connections = 0;
+  for (const auto& [id, node] : state_->nodes) {
+    for (const auto& lane : node.lanes) connections += lane != nullptr && lane->is_ready() ? 1 : 0;
+  }
+  state_->ground.meters.list(kind, connections, to);
 }
 
 void Brokers::disconnect(BrokerId broker, std::string_view why) {

@@ -25,6 +25,7 @@ import :answers;
 import :backoff;
 import :call;
 import :error;
+import :metrics;
 import :resolver;
 import :settings;
 
@@ -155,6 +156,8 @@ class Brokers {
   // Requests without an answer yet, waiting ones included.
   [[nodiscard]] std::size_t in_flight(BrokerId broker, Lane lane = Lane::data) const;
   [[nodiscard]] const BrokersCounters& counters() const;
+  // In the groups of this kind of client: "producer", "consumer", "admin-client".
+  void list_metrics(std::string_view kind, MetricList& to) const;
 
   // Ends the broker's connections, both lanes, and what is under way on them.
   void disconnect(BrokerId broker, std::string_view why);

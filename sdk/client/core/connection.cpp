@@ -159,7 +159,7 @@ bool Connection::start_next() {
   arm_late(operation);
   if (operation.is_answered) {
     unanswered_.push_back(
-        Slot{number, operation.api, *version, operation.answer_until, &operation});
+        Slot{number, operation.api, *version, ground_.now(), operation.answer_until, &operation});
   }
   writing_.push_back(Outgoing{std::move(*frame), &operation});
   ++ground_.counters.requests;
@@ -266,6 +266,8 @@ bool Connection::take_answer(protocol::Frame frame) {
     return false;
   }
   ++ground_.counters.answers;
+  const MonotonicTime now = ground_.now();
+  ground_.meters.received(broker_, frame.bytes().size(), now - slot.begun, now);
   CallOperation* operation = slot.operation;
   AnsweredCall answered{.frame = std::move(frame),
                         .body = header->body,

@@ -24,6 +24,7 @@ import :backoff;
 import :brokers;
 import :call;
 import :error;
+import :metrics;
 import :resolver;
 import :settings;
 
@@ -50,6 +51,7 @@ struct ConnectionGround {
   std::shared_ptr<Strays> strays;
   BufferPool pool;
   BrokersCounters counters;
+  NetworkMeters meters;
   std::uint64_t last_connection = 0;
   bool is_closing = false;
   TaskGroup tasks;
@@ -113,6 +115,7 @@ class Connection {
     CorrelationId correlation_id;
     protocol::ApiKey api = protocol::ApiKey::produce;
     std::int16_t version = 0;
+    MonotonicTime begun{};
     MonotonicTime answer_until = no_deadline;
     CallOperation* operation = nullptr;
   };

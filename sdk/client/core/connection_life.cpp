@@ -250,6 +250,7 @@ Task<void> Connection::serve() {
   phase_ = Phase::ready;
   connection_ = ++ground_.last_connection;
   ++ground_.counters.connections_made;
+  ground_.meters.made.record(1, ground_.now());
   reconnect_.reset();
   not_before_ = {};
   paused_until_ = {};
@@ -266,6 +267,7 @@ Task<void> Connection::serve() {
   if (pause_timer_.armed()) ground_.executor.cancel(pause_timer_);
   stream_.reset();
   splitter_.reset();
+  ground_.meters.closed.record(1, ground_.now());
   if (is_closed_idle_) {
     ++ground_.counters.connections_closed_idle;
   } else if (!ground_.is_closing) {
@@ -316,6 +318,7 @@ Task<void> Connection::write_all() {
       co_return;
     }
     ground_.counters.bytes_out += writing_.front().frame.total_bytes();
+    ground_.meters.sent(broker_, writing_.front().frame.total_bytes(), ground_.now());
     CallOperation& operation = *writing_.front().operation;
     writing_.pop_front();
     operation.stage = CallOperation::Stage::written;

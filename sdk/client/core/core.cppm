@@ -14,6 +14,7 @@ export import :client_thread;
 export import :cluster_view;
 export import :error;
 export import :metadata;
+export import :metrics;
 export import :resolver;
 export import :settings;
 export import :settings_catalog;
