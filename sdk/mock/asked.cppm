@@ -20,6 +20,7 @@ import millrace.runtime.streams;
 import :faults;
 import :group_desk;
 import :state;
+import :transaction_desk;
 import :waiting;
 
 namespace millrace::mock {
@@ -27,6 +28,7 @@ namespace millrace::mock {
 struct Asked {
   State& state;
   GroupDesk& groups;
+  TransactionDesk& transactions;
   Waiting& waiting;
   BrokerId broker;
   protocol::ReceivedRequest request;

@@ -21,13 +21,16 @@ import millrace.protocol.batch;
 import millrace.protocol.compression;
 import millrace.runtime;
 import millrace.runtime.streams;
+import millrace.storage.producers;
 import :cluster;
 import :faults;
 import :handlers;
 import :insides;
 import :options;
+import :partition_log;
 import :state;
 import :topic_settings;
+import :transaction_desk;
 
 namespace millrace::mock {
 namespace {
@@ -53,6 +56,32 @@ StoredRecord copy_of(const protocol::RecordView& record) {
   return copy;
 }
 
+bool is_aborted(const Partition& partition, const protocol::BatchHeader& header) {
+  if (!header.attributes.is_transactional()) return false;
+  return std::ranges::any_of(partition.aborted, [&](const storage::CompletedTransaction& aborted) {
+    return aborted.producer == header.producer.id && aborted.first_offset <= header.base_offset &&
+           header.base_offset <= aborted.last_offset;
+  });
+}
+
+std::vector<StoredRecord> records_of(const Partition& partition, Offset end, bool committed) {
+  const PartitionLog& log = partition.log;
+  std::vector<StoredRecord> records;
+  protocol::Decompressor decompressor;
+  protocol::RecordReader reader(decompressor);
+  for (const auto& piece : log.read(log.start(), log.bytes(), true, end)) {
+    const auto batch = protocol::BatchView::parse({piece.memory, piece.size});
+    check(batch.has_value(), "a batch of the mock was checked when it came");
+    if (batch->header().attributes.is_control()) continue;
+    if (committed && is_aborted(partition, batch->header())) continue;
+    check(reader.open(*batch).has_value(), "a batch of the mock was checked when it came");
+    for (protocol::RecordView record; reader.next(record);) {
+      if (record.offset >= log.start()) records.push_back(copy_of(record));
+    }
+  }
+  return records;
+}
+
 auto no_such_topic(std::string_view topic) {
   return failure(ErrorKind::not_found, formatted("the mock has no topic {}", topic));
 }
@@ -63,7 +92,12 @@ auto no_such_broker(BrokerId broker) {
 }  // namespace
 
 Cluster::Insides::Insides(Executor& e, Network& n, const Options& options)
-    : executor(e), network(n), state(e, options), groups(e, options), offered(spoken()) {}
+    : executor(e),
+      network(n),
+      state(e, options),
+      groups(e, options),
+      transactions(state),
+      offered(spoken()) {}
 
 Result<std::unique_ptr<Listener>> Cluster::Insides::listen(Broker& broker) {
   const Options& options = state.options();
@@ -199,20 +233,22 @@ Result<std::vector<StoredRecord>> Cluster::records(std::string_view topic,
                                                    PartitionIndex partition) const {
   const auto found = insides_->find(topic, partition);
   if (!found) return failure(found.error());
-  const PartitionLog& log = (*found)->log;
-  std::vector<StoredRecord> records;
-  protocol::Decompressor decompressor;
-  protocol::RecordReader reader(decompressor);
-  for (const auto& piece :
-       log.read(log.start(), insides_->state.options().stored_bytes_max, true)) {
-    const auto batch = protocol::BatchView::parse({piece.memory, piece.size});
-    check(batch.has_value() && reader.open(*batch).has_value(),
-          "a batch of the mock was checked when it came");
-    for (protocol::RecordView record; reader.next(record);) {
-      if (record.offset >= log.start()) records.push_back(copy_of(record));
-    }
-  }
-  return records;
+  return records_of(**found, (*found)->log.end(), false);
+}
+
+Result<std::vector<StoredRecord>> Cluster::committed_records(std::string_view topic,
+                                                             PartitionIndex partition) const {
+  const auto found = insides_->find(topic, partition);
+  if (!found) return failure(found.error());
+  return records_of(**found, (*found)->last_stable_offset(), true);
+}
+
+bool Cluster::time_out_transaction(std::string_view transactional_id) {
+  Transactional* const transaction = insides_->transactions.find(transactional_id);
+  if (transaction == nullptr || transaction->phase != TransactionPhase::ongoing) return false;
+  insides_->transactions.time_out(*transaction);
+  insides_->wake();
+  return true;
 }
 
 Result<void> Cluster::append(std::string_view topic, PartitionIndex partition,

@@ -78,6 +78,9 @@ class Cluster {
   [[nodiscard]] Result<std::vector<StoredRecord>> records(std::string_view topic,
                                                           PartitionIndex partition) const;
   // As if somebody had produced them, as one batch; their offsets do not count.
+  // Those that a reader of what is committed sees.
+  [[nodiscard]] Result<std::vector<StoredRecord>> committed_records(std::string_view topic,
+                                                                    PartitionIndex partition) const;
   [[nodiscard]] Result<void> append(std::string_view topic, PartitionIndex partition,
                                     std::span<const StoredRecord> records);
 
@@ -96,6 +99,9 @@ class Cluster {
   [[nodiscard]] Result<void> lose_from(std::string_view topic, PartitionIndex partition,
                                        Offset offset);
   // Groups and transactional ids; without it a rule of the mock decides.
+  // As a coordinator does whose patience is over: aborts and shuts the producer out. False where no
+  // transaction of the id is open.
+  bool time_out_transaction(std::string_view transactional_id);
   void set_coordinator(std::string_view key, BrokerId broker);
   // Every connection that there is breaks.
   void drop_connections();

@@ -34,6 +34,8 @@ constexpr std::string_view metadata_feature = "metadata.version";
 // The level of Apache Kafka 4.3.
 constexpr std::int16_t metadata_level = 30;
 constexpr std::int16_t metadata_level_min = 7;
+constexpr std::string_view transaction_feature = "transaction.version";
+constexpr std::int16_t transaction_level = 2;
 constexpr std::int16_t topic_ids_from = 12;
 constexpr std::int16_t several_keys_from = 4;
 
@@ -120,16 +122,22 @@ Answer api_versions(Asked& asked, std::span<const Spoken> offered) {
     return answer(asked, response);
   }
   response.error_code = number_of(asked.planted);
-  response.supported_features =
-      keep(std::vector<ApiVersionsResponse::SupportedFeatureKey>{{.name = metadata_feature,
-                                                                  .min_version = metadata_level_min,
-                                                                  .max_version = metadata_level}},
-           asked);
-  response.finalized_features = keep(
-      std::vector<ApiVersionsResponse::FinalizedFeatureKey>{{.name = metadata_feature,
-                                                             .max_version_level = metadata_level,
-                                                             .min_version_level = metadata_level}},
+  response.supported_features = keep(
+      std::vector<ApiVersionsResponse::SupportedFeatureKey>{
+          {.name = metadata_feature,
+           .min_version = metadata_level_min,
+           .max_version = metadata_level},
+          {.name = transaction_feature, .min_version = 0, .max_version = transaction_level}},
       asked);
+  std::vector<ApiVersionsResponse::FinalizedFeatureKey> finalized{
+      {.name = metadata_feature,
+       .max_version_level = metadata_level,
+       .min_version_level = metadata_level}};
+  if (const auto level = asked.state.options().transaction_version; level > 0) {
+    finalized.push_back(
+        {.name = transaction_feature, .max_version_level = level, .min_version_level = level});
+  }
+  response.finalized_features = keep(finalized, asked);
   response.finalized_features_epoch = 1;
   return answer(asked, response);
 }

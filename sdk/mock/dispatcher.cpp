@@ -41,6 +41,10 @@ constexpr std::array apis = {
     ApiKey::init_producer_id,
     ApiKey::offset_for_leader_epoch,
     ApiKey::delete_groups,
+    ApiKey::add_partitions_to_txn,
+    ApiKey::add_offsets_to_txn,
+    ApiKey::end_txn,
+    ApiKey::txn_offset_commit,
     ApiKey::offset_delete,
     ApiKey::describe_cluster,
     ApiKey::describe_producers,
@@ -86,6 +90,14 @@ Task<Answer> Cluster::Insides::dispatch(Asked& asked) {
       co_return co_await fetch(asked);
     case ApiKey::list_offsets:
       co_return list_offsets(asked);
+    case ApiKey::add_partitions_to_txn:
+      co_return add_partitions_to_txn(asked);
+    case ApiKey::add_offsets_to_txn:
+      co_return add_offsets_to_txn(asked);
+    case ApiKey::txn_offset_commit:
+      co_return co_await txn_offset_commit(asked);
+    case ApiKey::end_txn:
+      co_return co_await end_txn(asked);
     case ApiKey::offset_for_leader_epoch:
       co_return offset_for_leader_epoch(asked);
     case ApiKey::join_group:

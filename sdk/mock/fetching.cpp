@@ -20,6 +20,7 @@ import millrace.protocol.fetch;
 import millrace.protocol.wire;
 import millrace.runtime;
 import millrace.runtime.streams;
+import millrace.storage.producers;
 import :asked;
 import :faults;
 import :handlers;
@@ -34,6 +35,7 @@ using protocol::FetchRequest;
 using protocol::FetchResponse;
 using WirePart = FetchResponse::PartitionData;
 
+constexpr std::int8_t read_committed = 1;
 constexpr std::int16_t topic_ids_from = 13;
 constexpr std::int16_t hints_from = 12;
 constexpr std::int16_t endpoints_from = 16;
@@ -52,7 +54,9 @@ ErrorCode compare(std::int32_t epoch_of_client, const Partition& partition) {
 class Look {
  public:
   Look(Asked& asked, const FetchRequest& message)
-      : asked_(asked), left_(static_cast<std::size_t>(std::max(message.max_bytes, 0))) {
+      : asked_(asked),
+        reads_committed_(message.isolation_level == read_committed),
+        left_(static_cast<std::size_t>(std::max(message.max_bytes, 0))) {
     for (const auto& in : message.topics) {
       const bool by_id = asked.version() >= topic_ids_from;
       const Topic* const topic = by_id ? asked.state.find(in.topic_id) : asked.state.find(in.topic);
@@ -100,7 +104,8 @@ class Look {
     }
     const PartitionLog& log = partition->log;
     told.high_watermark = log.end().value();
-    told.last_stable_offset = log.end().value();
+    const Offset stable = partition->last_stable_offset();
+    told.last_stable_offset = stable.value();
     told.log_start_offset = log.start().value();
     const Offset offset(in.fetch_offset);
     if (in.last_fetched_epoch >= 0) {
@@ -114,12 +119,26 @@ class Look {
     if (offset < log.start() || offset > log.end()) return ErrorCode::offset_out_of_range;
     const auto wanted = static_cast<std::size_t>(std::max(in.partition_max_bytes, 0));
     // The first records of an answer are given however large they are.
-    auto& pieces = pieces_.emplace_back(log.read(offset, std::min(wanted, left_), bytes_ == 0));
+    auto& pieces = pieces_.emplace_back(log.read(offset, std::min(wanted, left_), bytes_ == 0,
+                                                 reads_committed_ ? stable : log.end()));
+    if (reads_committed_) told.aborted_transactions = aborted_from(*partition, offset);
     if (pieces.empty()) return ErrorCode::none;
     told.records = protocol::Records(std::span<const protocol::RecordChunk>(pieces));
     bytes_ += told.records.size();
     left_ -= std::min(left_, told.records.size());
     return ErrorCode::none;
+  }
+
+  // Those that end at the offset or behind it.
+  protocol::Array<FetchResponse::AbortedTransaction> aborted_from(const Partition& partition,
+                                                                  Offset offset) {
+    auto& rows = aborted_.emplace_back();
+    for (const storage::CompletedTransaction& transaction : partition.aborted) {
+      if (transaction.last_offset < offset) continue;
+      rows.push_back({.producer_id = transaction.producer.value(),
+                      .first_offset = transaction.first_offset.value()});
+    }
+    return std::span<const FetchResponse::AbortedTransaction>(rows);
   }
 
   ErrorCode redirect(const Partition& partition, WirePart& told,
@@ -137,6 +156,7 @@ class Look {
   }
 
   Asked& asked_;
+  bool reads_committed_;
   std::size_t left_;
   std::size_t bytes_ = 0;
   bool urgent_ = false;
@@ -145,6 +165,7 @@ class Look {
   // They stay in place: the answer has views of them.
   std::deque<std::vector<WirePart>> parts_;
   std::deque<std::vector<protocol::RecordChunk>> pieces_;
+  std::deque<std::vector<FetchResponse::AbortedTransaction>> aborted_;
 };
 
 Answer refused(Asked& asked, const FetchRequest& message) {
@@ -172,7 +193,7 @@ struct Looked {
   PartitionLog::Found found;
 };
 
-Looked look_up(const Partition& partition, std::int64_t timestamp) {
+Looked look_up(const Partition& partition, std::int64_t timestamp, std::int8_t isolation) {
   constexpr std::int64_t latest = -1;
   constexpr std::int64_t earliest = -2;
   constexpr std::int64_t newest = -3;
@@ -180,7 +201,10 @@ Looked look_up(const Partition& partition, std::int64_t timestamp) {
   const PartitionLog& log = partition.log;
   switch (timestamp) {
     case latest:
-      return {{}, {no_timestamp, log.end(), partition.epoch}};
+      return {
+          {},
+          {no_timestamp, isolation == read_committed ? partition.last_stable_offset() : log.end(),
+           partition.epoch}};
     case earliest:
     case earliest_local:
       return {{}, {no_timestamp, log.start(), log.epoch_of(log.start())}};
@@ -246,7 +270,9 @@ Answer list_offsets(Asked& asked) {
       Looked looked;
       const Partition* const partition = led_partition(asked, topic, part.partition_index,
                                                        part.current_leader_epoch, looked.error);
-      if (partition != nullptr) looked = look_up(*partition, part.timestamp);
+      if (partition != nullptr) {
+        looked = look_up(*partition, part.timestamp, message.isolation_level);
+      }
       parts.push_back({.partition_index = part.partition_index,
                        .error_code = number_of(looked.error),
                        .timestamp = looked.found.timestamp.value(),

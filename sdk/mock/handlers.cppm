@@ -8,6 +8,7 @@ module;
 module millrace.mock:handlers;
 
 import millrace.protocol.api;
+import millrace.protocol.transactions;
 import millrace.runtime;
 import :asked;
 import :faults;
@@ -75,3 +76,10 @@ struct Spoken {
 [[nodiscard]] Task<Answer> offset_delete(Asked& asked);
 
 }  // namespace millrace::mock
+// --- transacting.cpp ---
+[[nodiscard]] Answer init_transactional(const protocol::InitProducerIdRequest& message,
+                                        Asked& asked);
+[[nodiscard]] Answer add_partitions_to_txn(Asked& asked);
+[[nodiscard]] Answer add_offsets_to_txn(Asked& asked);
+[[nodiscard]] Task<Answer> txn_offset_commit(Asked& asked);
+[[nodiscard]] Task<Answer> end_txn(Asked& asked);

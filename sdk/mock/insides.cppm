@@ -26,6 +26,7 @@ import :group_desk;
 import :handlers;
 import :options;
 import :state;
+import :transaction_desk;
 import :waiting;
 
 namespace millrace::mock {
@@ -79,6 +80,7 @@ struct Cluster::Insides {
   Network& network;
   State state;
   GroupDesk groups;
+  TransactionDesk transactions;
   Faults faults;
   std::vector<Spoken> offered;
   BufferPool pool;

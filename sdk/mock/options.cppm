@@ -29,6 +29,8 @@ struct Options {
   std::size_t stored_bytes_max = stored_bytes_max_default;
   // group.initial.rebalance.delay.ms: none, so that tests need not wait.
   std::chrono::milliseconds initial_rebalance_delay{0};
+  // transaction.version that the cluster has finalized; below 2 producers name partitions first.
+  std::int16_t transaction_version = 2;
   std::uint64_t seed = 1;  // of ids and of garbage
 };
 

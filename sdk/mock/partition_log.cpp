@@ -28,11 +28,11 @@ Offset PartitionLog::append(std::vector<std::byte> batch, const protocol::BatchH
 }
 
 std::vector<protocol::RecordChunk> PartitionLog::read(Offset offset, std::size_t bytes_max,
-                                                      bool first_always) const {
+                                                      bool first_always, Offset end) const {
   std::vector<protocol::RecordChunk> pieces;
   auto batch = std::ranges::lower_bound(batches_, offset, {}, &Batch::last);
   std::size_t taken = 0;
-  for (; batch != batches_.end(); ++batch) {
+  for (; batch != batches_.end() && batch->first < end; ++batch) {
     const bool fits = taken + batch->bytes.size() <= bytes_max;
     if (!fits && !(first_always && pieces.empty())) break;
     taken += batch->bytes.size();

@@ -37,10 +37,10 @@ class PartitionLog {
   Offset append(std::vector<std::byte> batch, const protocol::BatchHeader& header,
                 LeaderEpoch epoch);
 
-  // Whole batches from the one that holds `offset` on, as long as they fit; the first one always if
-  // `first_always`. Views into the log, valid until the next change of it.
+  // Whole batches from the one that holds `offset` on and before `end`, as long as they fit; the
+  // first one always if `first_always`. Views into the log, valid until the next change of it.
   [[nodiscard]] std::vector<protocol::RecordChunk> read(Offset offset, std::size_t bytes_max,
-                                                        bool first_always) const;
+                                                        bool first_always, Offset end) const;
 
   // The first record that is not older.
   [[nodiscard]] std::optional<Found> find(Timestamp timestamp) const;

@@ -26,6 +26,7 @@ import :faults;
 import :handlers;
 import :options;
 import :state;
+import :transaction_desk;
 
 namespace millrace::mock {
 namespace {
@@ -35,6 +36,8 @@ using protocol::ProduceResponse;
 using WireAnswer = ProduceResponse::PartitionProduceResponse;
 
 constexpr std::int16_t zstd_from = 7;
+// From the first version whose records join the transaction by themselves.
+constexpr std::int16_t implicit_from = 12;
 constexpr std::int16_t topic_ids_from = 13;
 constexpr std::int16_t hints_from = 10;
 constexpr std::int16_t acks_all = -1;
@@ -126,14 +129,16 @@ class Producing {
       told.error_message = keep(protocol::sentence(valid.error()), asked_);
       return static_cast<ErrorCode>(protocol::kafka_error_code(valid.error().error));
     }
-    return append(*partition, *valid, rules, told);
+    return append(topic, *partition, *valid, rules, told);
   }
 
-  ErrorCode append(Partition& partition, const protocol::ValidBatch& valid,
+  ErrorCode append(const Topic& topic, Partition& partition, const protocol::ValidBatch& valid,
                    const protocol::ValidationOptions& rules, WireAnswer& told) {
     protocol::BatchHeader header = valid.batch.header();
-    // Nobody here decides transactions.
-    if (header.attributes.is_transactional()) return ErrorCode::invalid_txn_state;
+    if (header.attributes.is_transactional()) {
+      const ErrorCode refusal = join_transaction(topic, partition, header);
+      if (refusal != ErrorCode::none) return refusal;
+    }
     told.log_start_offset = partition.log.start().value();
     if (header.has_producer_id()) {
       const auto checked =
@@ -161,6 +166,24 @@ class Producing {
       told.log_append_time_ms = rules.now.value();
     }
     asked_.changed = true;
+    return ErrorCode::none;
+  }
+
+  // What is written becomes part of the transaction, or must have been named before.
+  ErrorCode join_transaction(const Topic& topic, const Partition& partition,
+                             const protocol::BatchHeader& header) {
+    if (message_.transactional_id.data() == nullptr) return ErrorCode::invalid_txn_state;
+    TransactionDesk& desk = asked_.transactions;
+    const ErrorCode refusal =
+        desk.refusal_of(message_.transactional_id, header.producer.id, header.producer.epoch);
+    if (refusal == ErrorCode::producer_fenced) return ErrorCode::invalid_producer_epoch;
+    if (refusal != ErrorCode::none) return refusal;
+    Transactional& transaction = *desk.find(message_.transactional_id);
+    if (asked_.version() >= implicit_from) {
+      desk.add(transaction, topic.name, partition.index);
+    } else if (!transaction.partitions.contains({topic.name, partition.index.value()})) {
+      return ErrorCode::invalid_txn_state;
+    }
     return ErrorCode::none;
   }
 
@@ -202,15 +225,12 @@ Answer produce(Asked& asked) {
 Answer init_producer_id(Asked& asked) {
   protocol::InitProducerIdRequest message;
   if (!read(message, asked)) return {};
+  if (message.transactional_id.data() != nullptr) return init_transactional(message, asked);
   protocol::InitProducerIdResponse response;
   response.producer_id = no_producer_id.value();
   response.producer_epoch = no_producer_epoch.value();
-  ErrorCode error = asked.planted;
-  if (error == ErrorCode::none && message.transactional_id.data() != nullptr) {
-    error = ErrorCode::unsupported_version;  // nobody here decides transactions
-  }
-  response.error_code = number_of(error);
-  if (error == ErrorCode::none) {
+  response.error_code = number_of(asked.planted);
+  if (asked.planted == ErrorCode::none) {
     response.producer_id = asked.state.new_producer_id().value();
     response.producer_epoch = 0;
   }

@@ -99,6 +99,7 @@ Task<bool> Cluster::Insides::handle(Connection& connection, protocol::Bytes fram
   connection.arena.reset();
   Asked asked{.state = state,
               .groups = groups,
+              .transactions = transactions,
               .waiting = connection.waiting,
               .broker = connection.broker,
               .request = *request,

@@ -39,6 +39,13 @@ struct Partition {
   PartitionLog log;
   storage::ProducerStates producers;
 };
+  // Transactions that were aborted, by their ends.
+  std::vector<storage::CompletedTransaction> aborted;
+
+  // The end of what is decided.
+  [[nodiscard]] Offset last_stable_offset() const {
+    return producers.first_undecided_offset().value_or(log.end());
+  }
 
 using Configs = std::map<std::string, std::string>;
 

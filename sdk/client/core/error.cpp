@@ -134,6 +134,8 @@ LocalFailure local_failure(Failure failure) {
       return {ErrorCode::producer_fenced, false, true};
     case Failure::not_in_group:
       return {ErrorCode::unknown_member_id, false, false};
+    case Failure::aborted:
+      return {ErrorCode::transaction_abortable, false, false};
     case Failure::wakened:
       return {ErrorCode::none, true, false};
   }
@@ -185,6 +187,8 @@ std::string_view name_of(Failure failure) {
       return "fenced";
     case Failure::not_in_group:
       return "not in group";
+    case Failure::aborted:
+      return "aborted";
     case Failure::wakened:
       return "wakened";
   }

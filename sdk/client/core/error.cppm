@@ -32,6 +32,7 @@ enum class Failure : std::uint8_t {
   bad_argument,
   fenced,  // another producer or member has taken this one's place
   not_in_group,
+  aborted,  // the transaction that it belonged to was
   wakened,  // a wait was ended by the one who waits
 };
 
@@ -39,13 +40,15 @@ enum class Failure : std::uint8_t {
 [[nodiscard]] std::string_view name_of(Failure failure);
 
 // A value. `retriable`: the same call may succeed later. `fatal`: the client can do nothing more
-// and must be made anew. Neither: this call failed for good, others may succeed.
+// and must be made anew. `needs_abort`: its transaction can only be aborted; the next one may
+// succeed. None: this call failed for good, others may succeed.
 struct ClientError {
   Failure failure = Failure::broker_said;
   // For failures of this side what Java's client reports for them.
   ErrorCode code = ErrorCode::none;
   bool retriable = false;
   bool fatal = false;
+  bool needs_abort = false;
   Persistence persistence = Persistence::not_persisted;
   BrokerId broker = no_broker;
   std::string message;  // a sentence for people

@@ -48,6 +48,7 @@ v1::Origin origin_of(Failure failure) {
     case Failure::buffer_full:
     case Failure::record_too_large:
     case Failure::wakened:
+    case Failure::aborted:
       return v1::Origin::client;
   }
   check(false, "a failure is one of its enumeration");
@@ -99,6 +100,7 @@ v1::Error::Details details_of(const ClientError& error) {
           .is_retriable = error.retriable,
           .is_fatal = error.fatal,
           .persisted = persisted_of(error.persistence),
+          .needs_abort = error.needs_abort,
           .broker = error.broker.value()};
 }
 

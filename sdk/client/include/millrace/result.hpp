@@ -35,6 +35,7 @@ class MILLRACE_API Error {
     Origin origin = Origin::client;
     bool is_retriable = false;
     bool is_fatal = false;
+    bool needs_abort = false;
     Persisted persisted = Persisted::no;
     std::int32_t broker = -1;
   };
@@ -49,6 +50,8 @@ class MILLRACE_API Error {
   [[nodiscard]] bool is_retriable() const noexcept { return details_.is_retriable; }
   // Whether the client object cannot be used any more.
   [[nodiscard]] bool is_fatal() const noexcept { return details_.is_fatal; }
+  // Whether the transaction can only be aborted; the next one may succeed.
+  [[nodiscard]] bool needs_abort() const noexcept { return details_.needs_abort; }
   [[nodiscard]] Persisted persisted() const noexcept { return details_.persisted; }
   // The broker that said it; -1 when none did.
   [[nodiscard]] std::int32_t broker() const noexcept { return details_.broker; }
