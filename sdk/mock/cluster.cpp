@@ -367,6 +367,9 @@ void Cluster::set_versions(ApiKey api, std::int16_t version_min, std::int16_t ve
 void Cluster::withdraw(ApiKey api) {
   std::erase_if(insides_->offered, [api](const Spoken& known) { return known.api == api; });
 }
+bool Cluster::speaks(ApiKey api) const {
+  return std::ranges::find(insides_->offered, api, &Spoken::api) != insides_->offered.end();
+}
 
 const std::deque<LoggedRequest>& Cluster::requests() const {
   return insides_->requests;

@@ -20,6 +20,7 @@ import millrace.runtime;
 import millrace.runtime.streams;
 import :faults;
 import :options;
+import :planted_group;
 
 export namespace millrace::mock {
 
@@ -77,10 +78,10 @@ class Cluster {
   [[nodiscard]] Result<Offset> end_offset(std::string_view topic, PartitionIndex partition) const;
   [[nodiscard]] Result<std::vector<StoredRecord>> records(std::string_view topic,
                                                           PartitionIndex partition) const;
-  // As if somebody had produced them, as one batch; their offsets do not count.
   // Those that a reader of what is committed sees.
   [[nodiscard]] Result<std::vector<StoredRecord>> committed_records(std::string_view topic,
                                                                     PartitionIndex partition) const;
+  // As if somebody had produced them, as one batch; their offsets do not count.
   [[nodiscard]] Result<void> append(std::string_view topic, PartitionIndex partition,
                                     std::span<const StoredRecord> records);
 
@@ -98,10 +99,12 @@ class Cluster {
   // As an unclean election does: records from `offset` on are lost, and the epoch goes up.
   [[nodiscard]] Result<void> lose_from(std::string_view topic, PartitionIndex partition,
                                        Offset offset);
-  // Groups and transactional ids; without it a rule of the mock decides.
   // As a coordinator does whose patience is over: aborts and shuts the producer out. False where no
   // transaction of the id is open.
   bool time_out_transaction(std::string_view transactional_id);
+  // A group of a kind that the mock does not run: brokers tell of it.
+  void plant_group(PlantedGroup group);
+  // Groups and transactional ids; without it a rule of the mock decides.
   void set_coordinator(std::string_view key, BrokerId broker);
   // Every connection that there is breaks.
   void drop_connections();
@@ -114,9 +117,12 @@ class Cluster {
   void drop_next(ApiKey api, std::uint32_t times = 1);
   void clear_faults();
   [[nodiscard]] std::size_t faults_left() const;
-  // As an older broker: ApiVersions tells of it, and other versions close the connection.
+  // As an older broker: ApiVersions tells of it, and other versions close the connection. It
+  // speaks the API.
   void set_versions(ApiKey api, std::int16_t version_min, std::int16_t version_max);
   void withdraw(ApiKey api);
+  // Whether it has the API, which was not withdrawn.
+  [[nodiscard]] bool speaks(ApiKey api) const;
 
   // --- What was asked of it: the newest logged_requests_max, with their bodies as long as these
   // take no more than logged_bytes_max together. ---

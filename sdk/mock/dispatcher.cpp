@@ -3,6 +3,7 @@ module;
 #include <array>
 #include <coroutine>
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -40,11 +41,11 @@ constexpr std::array apis = {
     ApiKey::api_versions,
     ApiKey::init_producer_id,
     ApiKey::offset_for_leader_epoch,
-    ApiKey::delete_groups,
     ApiKey::add_partitions_to_txn,
     ApiKey::add_offsets_to_txn,
     ApiKey::end_txn,
     ApiKey::txn_offset_commit,
+    ApiKey::delete_groups,
     ApiKey::offset_delete,
     ApiKey::describe_cluster,
     ApiKey::describe_producers,
@@ -63,8 +64,11 @@ constexpr std::array apis = {
 }  // namespace
 
 std::vector<Spoken> spoken() {
+  std::vector<ApiKey> all(apis.begin(), apis.end());
+  const auto more = operators_apis();
+  all.insert(all.end(), more.begin(), more.end());
   std::vector<Spoken> table;
-  for (const ApiKey key : apis) {
+  for (const ApiKey key : all) {
     const protocol::ApiInfo& info = protocol::api_info(key);
     table.push_back({.api = key,
                      .version_min = info.version_min,
@@ -86,10 +90,6 @@ Task<Answer> Cluster::Insides::dispatch(Asked& asked) {
       co_return produce(asked);
     case ApiKey::init_producer_id:
       co_return init_producer_id(asked);
-    case ApiKey::fetch:
-      co_return co_await fetch(asked);
-    case ApiKey::list_offsets:
-      co_return list_offsets(asked);
     case ApiKey::add_partitions_to_txn:
       co_return add_partitions_to_txn(asked);
     case ApiKey::add_offsets_to_txn:
@@ -98,6 +98,10 @@ Task<Answer> Cluster::Insides::dispatch(Asked& asked) {
       co_return co_await txn_offset_commit(asked);
     case ApiKey::end_txn:
       co_return co_await end_txn(asked);
+    case ApiKey::fetch:
+      co_return co_await fetch(asked);
+    case ApiKey::list_offsets:
+      co_return list_offsets(asked);
     case ApiKey::offset_for_leader_epoch:
       co_return offset_for_leader_epoch(asked);
     case ApiKey::join_group:
@@ -145,7 +149,7 @@ Task<Answer> Cluster::Insides::dispatch(Asked& asked) {
     case ApiKey::list_partition_reassignments:
       co_return list_partition_reassignments(asked);
     default:
-      co_return Answer{};
+      co_return administer(asked);
   }
 }
 

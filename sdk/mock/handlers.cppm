@@ -43,6 +43,50 @@ struct Spoken {
 [[nodiscard]] Answer create_partitions(Asked& asked);
 [[nodiscard]] Answer delete_records(Asked& asked);
 
+// --- administering.cpp: what operators ask for beside topics and settings. ---
+[[nodiscard]] std::span<const ApiKey> operators_apis();
+// Closes the connection for any other API.
+[[nodiscard]] Answer administer(Asked& asked);
+
+// --- authorizing.cpp ---
+[[nodiscard]] Answer describe_acls(Asked& asked);
+[[nodiscard]] Answer create_acls(Asked& asked);
+[[nodiscard]] Answer delete_acls(Asked& asked);
+
+// --- limiting.cpp ---
+[[nodiscard]] Answer describe_client_quotas(Asked& asked);
+[[nodiscard]] Answer alter_client_quotas(Asked& asked);
+
+// --- credentials.cpp ---
+[[nodiscard]] Answer describe_user_scram_credentials(Asked& asked);
+[[nodiscard]] Answer alter_user_scram_credentials(Asked& asked);
+[[nodiscard]] Answer create_delegation_token(Asked& asked);
+[[nodiscard]] Answer renew_delegation_token(Asked& asked);
+[[nodiscard]] Answer expire_delegation_token(Asked& asked);
+[[nodiscard]] Answer describe_delegation_token(Asked& asked);
+
+// --- governing.cpp ---
+[[nodiscard]] Answer update_features(Asked& asked);
+[[nodiscard]] Answer unregister_broker(Asked& asked);
+[[nodiscard]] Answer add_raft_voter(Asked& asked);
+[[nodiscard]] Answer remove_raft_voter(Asked& asked);
+[[nodiscard]] Answer describe_quorum(Asked& asked);
+[[nodiscard]] Answer list_config_resources(Asked& asked);
+[[nodiscard]] Answer alter_replica_log_dirs(Asked& asked);
+
+// --- planted_groups.cpp ---
+[[nodiscard]] Answer consumer_group_describe(Asked& asked);
+[[nodiscard]] Answer share_group_describe(Asked& asked);
+[[nodiscard]] Answer streams_group_describe(Asked& asked);
+[[nodiscard]] Answer describe_share_group_offsets(Asked& asked);
+[[nodiscard]] Answer alter_share_group_offsets(Asked& asked);
+[[nodiscard]] Answer delete_share_group_offsets(Asked& asked);
+
+// --- overseeing_transactions.cpp ---
+[[nodiscard]] Answer list_transactions(Asked& asked);
+[[nodiscard]] Answer describe_transactions(Asked& asked);
+[[nodiscard]] Answer write_txn_markers(Asked& asked);
+
 // --- placing.cpp ---
 [[nodiscard]] Answer elect_leaders(Asked& asked);
 [[nodiscard]] Answer alter_partition_reassignments(Asked& asked);
@@ -55,6 +99,14 @@ struct Spoken {
 // --- producing.cpp ---
 [[nodiscard]] Answer produce(Asked& asked);
 [[nodiscard]] Answer init_producer_id(Asked& asked);
+
+// --- transacting.cpp ---
+[[nodiscard]] Answer init_transactional(const protocol::InitProducerIdRequest& message,
+                                        Asked& asked);
+[[nodiscard]] Answer add_partitions_to_txn(Asked& asked);
+[[nodiscard]] Answer add_offsets_to_txn(Asked& asked);
+[[nodiscard]] Task<Answer> txn_offset_commit(Asked& asked);
+[[nodiscard]] Task<Answer> end_txn(Asked& asked);
 
 // --- fetching.cpp ---
 [[nodiscard]] Task<Answer> fetch(Asked& asked);
@@ -76,10 +128,3 @@ struct Spoken {
 [[nodiscard]] Task<Answer> offset_delete(Asked& asked);
 
 }  // namespace millrace::mock
-// --- transacting.cpp ---
-[[nodiscard]] Answer init_transactional(const protocol::InitProducerIdRequest& message,
-                                        Asked& asked);
-[[nodiscard]] Answer add_partitions_to_txn(Asked& asked);
-[[nodiscard]] Answer add_offsets_to_txn(Asked& asked);
-[[nodiscard]] Task<Answer> txn_offset_commit(Asked& asked);
-[[nodiscard]] Task<Answer> end_txn(Asked& asked);

@@ -9,3 +9,4 @@ export import :faults;
 export import :live_cluster;
 export import :options;
 export import :partition_log;
+export import :planted_group;

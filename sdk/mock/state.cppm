@@ -18,6 +18,7 @@ import millrace.protocol.api;
 import millrace.runtime;
 import millrace.runtime.streams;
 import millrace.storage.producers;
+import :administration;
 import :faults;
 import :options;
 import :partition_log;
@@ -38,7 +39,6 @@ struct Partition {
   std::vector<BrokerId> in_sync;
   PartitionLog log;
   storage::ProducerStates producers;
-};
   // Transactions that were aborted, by their ends.
   std::vector<storage::CompletedTransaction> aborted;
 
@@ -46,6 +46,7 @@ struct Partition {
   [[nodiscard]] Offset last_stable_offset() const {
     return producers.first_undecided_offset().value_or(log.end());
   }
+};
 
 using Configs = std::map<std::string, std::string>;
 
@@ -112,6 +113,7 @@ class State {
   void place(Partition& partition, std::vector<BrokerId> replicas);
 
   std::size_t stored_bytes = 0;
+  Administration administration;
 
  private:
   void elect(Partition& partition);
