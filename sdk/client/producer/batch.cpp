@@ -209,14 +209,15 @@ void Batch::replace_records(ByteView compressed, protocol::Codec codec) {
   check(compressed.empty(), "compressed records take the place of the records that they are");
 }
 
-void Batch::write_header(const protocol::ProducerState& producer) {
+void Batch::write_header(const protocol::ProducerState& producer, bool is_transactional) {
   producer_ = producer;
   is_sealed_ = true;
   const protocol::BatchHeader header{
       .base_offset = Offset(0),
       .batch_length = static_cast<std::int32_t>(bytes_ - record_batch_prefix_bytes),
       .leader_epoch = no_leader_epoch,
-      .attributes = protocol::BatchAttributes().with(codec_),
+      .attributes = protocol::BatchAttributes().with(codec_).with(
+          protocol::BatchAttributes::transactional_bit, is_transactional),
       .last_offset_delta = record_count_ - 1,
       .base_timestamp = base_timestamp_,
       .max_timestamp = max_timestamp_,

@@ -72,7 +72,7 @@ class Batch {
   // Records from here on are those of a codec: for Sealer.
   void replace_records(ByteView compressed, protocol::Codec codec);
   // Writes the header with its checksum; again, when the producer's state has changed.
-  void write_header(const protocol::ProducerState& producer);
+  void write_header(const protocol::ProducerState& producer, bool is_transactional = false);
   [[nodiscard]] bool is_sealed() const { return is_sealed_; }
   [[nodiscard]] const protocol::ProducerState& producer() const { return producer_; }
   [[nodiscard]] protocol::Codec codec() const { return codec_; }

@@ -80,6 +80,7 @@ void Sender::fail(Partition& partition, Batch& batch, const ClientError& why) {
   batch.error = std::make_unique<ClientError>(describe(partition, batch, why));
   batch.state = BatchState::failed;
   if (!batch.has_sequence || batch.error->persistence == Persistence::unknown) return;
+  if (transactor_ != nullptr) return transactor_->lost(*batch.error, batch.has_sequence);
   // Its numbers are missing now. Others that have numbers keep them: one before it may be there
   // already, and to one behind it the broker will say that something is missing.
   for (const Batch* other = partition.batches.first(); other != nullptr; other = other->next) {
@@ -137,7 +138,7 @@ void Sender::renumber(Partition& partition) {
 std::string Sender::cause_of_delay(const Partition& partition) const {
   const auto leader = metadata_.known_leader(partition.topic.name(), partition.index);
   if (!leader) return "; the partition has no leader";
-  if (is_idempotent() && producer_id_ == no_producer_id) return "; no producer id: " + id_error_;
+  if (transactor_ == nullptr && is_idempotent() && producer_id_ == no_producer_id) return "; no producer id: " + id_error_;
   const auto node = nodes_.find(leader->broker);
   if (node == nodes_.end() || node->second.last_error.empty()) return "";
   return "; " + node->second.last_error;
@@ -201,6 +202,23 @@ void Sender::fail_all(const ClientError& why) {
   for (Topic* topic : topics) {
     for (std::int32_t i = 0; i < topic->partition_count(); ++i) {
       Partition& partition = topic->partition(PartitionIndex{i});
+void Sender::drop_unsent() {
+  const ClientError why = transactor_->why_dropped();
+  for (Partition* partition : active_) {
+    partition->take(partition->batches, true);
+    for (Batch* batch = partition->batches.first(); batch != nullptr; batch = batch->next) {
+      if (batch->state == BatchState::waiting) fail(*partition, *batch, why);
+    }
+    report(*partition);
+  }
+}
+
+std::size_t Sender::requests_under_way() const {
+  std::size_t count = 0;
+  for (const auto& [broker, node] : nodes_) count += node.in_flight;
+  return count;
+}
+
       partition.take(partition.batches, true);
       for (Batch* batch = partition.batches.first(); batch != nullptr; batch = batch->next) {
         if (has_outcome(*batch)) continue;

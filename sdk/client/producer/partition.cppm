@@ -72,6 +72,9 @@ class Partition {
   // All that is left gets new numbers once nothing is in flight.
   bool must_renumber = false;
   bool is_active = false;  // in the sender's list
+  // By their numbers: the transaction that it is part of, and that it was to join last.
+  std::uint64_t joined_transaction = 0;
+  std::uint64_t asked_transaction = 0;
   std::uint64_t reported = 0;
 
  private:

@@ -63,7 +63,8 @@ ProducerClient::ProducerClient(const ProducerSettings& settings, Executor& execu
       metadata_(executor, brokers_, settings_.common, metadata_options(settings_), logger,
                 Random(random.next())),
       accumulator_(settings_, executor.clock(), *wake_, random.next()),
-      sender_(settings_, executor, accumulator_, brokers_, metadata_, Random(random.next())) {
+      sender_(settings_, executor, accumulator_, brokers_, metadata_, *wake_,
+              Random(random.next())) {
   sender_.start();
 }
 
@@ -72,8 +73,11 @@ ProducerClient::~ProducerClient() = default;
 ClientResult<void> ProducerClient::send(const RecordToSend& record, DeliverySink* sink,
                                         std::uint64_t token, FullBuffer when_full) {
   if (!settings_.transactional_id.empty()) [[unlikely]] {
-    return failure(client_error(Failure::bad_argument,
-                                "transactional.id is set, and transactions are not spoken"));
+    Transactor& transactor = *sender_.transactor();
+    if (auto refused = transactor.enter()) return failure(*std::move(refused));
+    auto added = accumulator_.add(record, sink, token, when_full);
+    transactor.leave();
+    return added;
   }
   return accumulator_.add(record, sink, token, when_full);
 }

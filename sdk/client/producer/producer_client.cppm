@@ -17,6 +17,7 @@ import :accumulator;
 import :delivery;
 import :memory;
 import :sender;
+import :transactor;
 
 export namespace millrace::client {
 
@@ -32,8 +33,8 @@ struct ProducerMetrics {
 };
 
 // Made, closed and ended on its executor's thread; send() is for any thread. What it is given
-// outlives it. Every record that send() accepted has its outcome when close() ends. Transactions
-// are not spoken: with a transactional id every send() is refused.
+// outlives it. Every record that send() accepted has its outcome when close() ends. With a
+// transactional id records are taken within a transaction only.
 class ProducerClient {
  public:
   // `mailbox` reaches the executor from other threads.
@@ -66,6 +67,8 @@ class ProducerClient {
   [[nodiscard]] Task<void> close(MonotonicTime deadline);
   [[nodiscard]] ProducerMetrics metrics() const;
 
+  // Null without a transactional id.
+  [[nodiscard]] Transactor* transactor() const { return sender_.transactor(); }
  private:
   class Wake;
 

@@ -38,7 +38,7 @@ void OutgoingProduce::add(const Item& item) {
   has_all_ids_ = has_all_ids_ && !item.topic_id.is_zero();
 }
 
-void OutgoingProduce::finish(Acks acks, Duration timeout) {
+void OutgoingProduce::finish(Acks acks, Duration timeout, const TransactionOf& transaction) {
   // Partitions of one topic stand together.
   std::ranges::sort(items_, std::less<>{}, [](const Item& item) { return &item.partition->topic; });
   for (const Item& item : items_) item.batch->add_pieces(chunks_);
@@ -63,6 +63,9 @@ void OutgoingProduce::finish(Acks acks, Duration timeout) {
     topics_.push_back(data);
     i = end;
   }
+  message_.transactional_id = transaction.id;
+  version_min_ = transaction.version_min;
+  version_max_ = transaction.version_max;
   message_.acks = static_cast<std::int16_t>(acks);
   message_.timeout_ms = static_cast<std::int32_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count());

@@ -20,7 +20,7 @@ namespace millrace::client {
 
 void Sealer::seal(Batch& batch, const protocol::ProducerState& producer) {
   if (!batch.is_sealed() && compression_.codec() != protocol::Codec::none) compress(batch);
-  batch.write_header(producer);
+  batch.write_header(producer, is_transactional_);
 }
 
 void Sealer::compress(Batch& batch) {

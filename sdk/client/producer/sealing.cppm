@@ -21,7 +21,8 @@ inline constexpr std::size_t sealing_scratch_kept_bytes_max = mebibyte;
 // which is on top of the producer's memory; what it gives takes the place of the records.
 class Sealer {
  public:
-  explicit Sealer(const protocol::CompressionOptions& compression) : compression_(compression) {}
+  explicit Sealer(const protocol::CompressionOptions& compression, bool is_transactional = false)
+      : compression_(compression), is_transactional_(is_transactional) {}
 
   // Compresses once, where that makes the batch smaller; writes the header.
   void seal(Batch& batch, const protocol::ProducerState& producer);
@@ -34,6 +35,7 @@ class Sealer {
   void compress(Batch& batch);
 
   protocol::CompressionOptions compression_;
+  bool is_transactional_;
   protocol::Compressor compressor_;
   protocol::Decompressor decompressor_;
   std::vector<ByteView> pieces_;

@@ -22,16 +22,20 @@ import millrace.runtime.streams;
 namespace millrace::client {
 
 Sender::Sender(const ProducerSettings& settings, Executor& executor, Accumulator& accumulator,
-               Brokers& brokers, Metadata& metadata, Random random)
+               Brokers& brokers, Metadata& metadata, Waker& waker, Random random)
     : settings_(settings),
       executor_(executor),
       accumulator_(accumulator),
       brokers_(brokers),
       metadata_(metadata),
       random_(random),
-      sealer_(settings.compression),
+      sealer_(settings.compression, !settings.transactional_id.empty()),
       signal_(executor),
-      progress_(executor) {}
+      progress_(executor) {
+  if (settings.transactional_id.empty()) return;
+  transactor_ = std::make_unique<Transactor>(settings, executor, brokers, *this, waker,
+                                             Random(random_.next()));
+}
 
 Sender::~Sender() {
   check(tasks_.running() == 0, "a producer is closed before it ends");
@@ -72,6 +76,10 @@ MonotonicTime Sender::pass() {
   const MonotonicTime now = executor_.clock().now();
   MonotonicTime again = no_deadline;
   take_news();
+  if (transactor_ != nullptr) {
+    transactor_->progressed();
+    if (transactor_->drops()) drop_unsent();
+  }
   if (progress_.size() != 0) progress_.wake_all();
   if (active_.empty()) return again;
   for (auto& [broker, node] : nodes_) node.ready.clear();
@@ -82,6 +90,7 @@ MonotonicTime Sender::pass() {
     partition.is_active = look_at(partition, now, again);
   }
   std::erase_if(active_, [](const Partition* partition) { return !partition->is_active; });
+  if (transactor_ != nullptr) transactor_->join();
   for (auto& [broker, node] : nodes_) send_to(broker, node, now, again);
   tell_loads(now);
   return again;
@@ -114,6 +123,7 @@ bool Sender::look_at(Partition& partition, MonotonicTime now, MonotonicTime& aga
   return true;
 }
 
+  if (transactor_ != nullptr) return transactor_->admits(partition);
 bool Sender::has_numbers(Partition& partition) {
   if (!is_idempotent() || !partition.sequences.needs_id()) return true;
   if (producer_id_ != no_producer_id) {
@@ -219,7 +229,8 @@ void Sender::send_to(BrokerId broker, Node& node, MonotonicTime now, MonotonicTi
   while (node.in_flight < static_cast<std::size_t>(settings_.max_in_flight)) {
     std::unique_ptr<OutgoingProduce> request = make_request(node, now, again);
     if (request == nullptr) return;
-    request->finish(settings_.acks, settings_.common.request_timeout);
+    request->finish(settings_.acks, settings_.common.request_timeout,
+                    transactor_ != nullptr ? transactor_->current() : TransactionOf{});
     ++node.in_flight;
     ++counters_.requests;
     counters_.batches += request->items().size();

@@ -28,6 +28,7 @@ import :request;
 import :sealing;
 import :topics;
 import :verdict;
+import :transactor;
 
 export namespace millrace::client {
 
@@ -51,7 +52,7 @@ struct SenderCounters {
 class Sender {
  public:
   Sender(const ProducerSettings& settings, Executor& executor, Accumulator& accumulator,
-         Brokers& brokers, Metadata& metadata, Random random);
+         Brokers& brokers, Metadata& metadata, Waker& waker, Random random);
   ~Sender();
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
@@ -69,6 +70,14 @@ class Sender {
   [[nodiscard]] Task<ClientResult<std::int32_t>> load(std::string name, MonotonicTime deadline);
 
   [[nodiscard]] const SenderCounters& counters() const { return counters_; }
+  // Null without a transactional id.
+  [[nodiscard]] Transactor* transactor() const { return transactor_.get(); }
+
+  // --- For the transactor. ---
+  [[nodiscard]] std::size_t requests_under_way() const;
+  // All that there is fails so, and all that comes is refused.
+  void fail_for_good(const ClientError& why);
+
 
  private:
   struct Node {
@@ -127,7 +136,8 @@ class Sender {
   [[nodiscard]] std::string cause_of_delay(const Partition& partition) const;
   [[nodiscard]] ClientError describe(const Partition& partition, const Batch& batch,
                                      ClientError error) const;
-  void fail_for_good(const ClientError& why);
+  // What no request holds, of a transaction that does not go on.
+  void drop_unsent();
   [[nodiscard]] bool is_idempotent() const { return settings_.enable_idempotence; }
 
   const ProducerSettings& settings_;
@@ -158,4 +168,5 @@ class Sender {
   SenderCounters counters_;
 };
 
+  std::unique_ptr<Transactor> transactor_;
 }  // namespace millrace::client

@@ -81,7 +81,9 @@ void Sender::answered(const OutgoingProduce::Item& item, BrokerId broker,
   }
   const ErrorCode code = protocol::error_code_from(answer.error_code);
   const Verdict verdict =
-      verdict_of(code, {.record_count = batch.record_count(), .is_idempotent = is_idempotent()});
+      verdict_of(code, {.record_count = batch.record_count(),
+                        .is_idempotent = is_idempotent(),
+                        .is_transactional = transactor_ != nullptr});
   const auto error = [&] { return broker_error(code, broker, std::string(answer.error_message)); };
   if (verdict != Verdict::delivered && traits_of(code).refresh_metadata) metadata_.invalidate();
   switch (verdict) {
@@ -102,7 +104,8 @@ void Sender::answered(const OutgoingProduce::Item& item, BrokerId broker,
       return fail(partition, batch, error());
     case Verdict::failed_fatal:
       fail(partition, batch, error());
-      return fail_for_good(error());
+      return fail_for_good(transactor_ != nullptr && transactor_->error() ? *transactor_->error()
+                                                                         : error());
   }
 }
 

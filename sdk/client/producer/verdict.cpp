@@ -17,6 +17,17 @@ Verdict verdict_of(ErrorCode code, const BatchFacts& batch) {
     case ErrorCode::message_too_large:
     case ErrorCode::record_list_too_large:
       return batch.record_count > 1 ? Verdict::split : Verdict::failed;
+    default:
+      break;
+  }
+  if (batch.is_transactional) {
+    const Consequence consequence = consequence_of(TransactionStep::produce, code);
+    if (is_passing(consequence)) return Verdict::retry;
+    const bool breaks_all =
+        consequence == Consequence::fatal || consequence == Consequence::fenced;
+    return breaks_all ? Verdict::failed_fatal : Verdict::failed;
+  }
+  switch (code) {
     case ErrorCode::out_of_order_sequence_number:
     case ErrorCode::unknown_producer_id:
     case ErrorCode::invalid_producer_epoch:

@@ -22,6 +22,7 @@ enum class Verdict : std::uint8_t {
 struct BatchFacts {
   std::int32_t record_count = 0;
   bool is_idempotent = false;
+  bool is_transactional = false;
 };
 
 [[nodiscard]] Verdict verdict_of(ErrorCode code, const BatchFacts& batch);
