@@ -47,8 +47,8 @@ v1::Origin origin_of(Failure failure) {
     case Failure::closed:
     case Failure::buffer_full:
     case Failure::record_too_large:
-    case Failure::wakened:
     case Failure::aborted:
+    case Failure::wakened:
       return v1::Origin::client;
   }
   check(false, "a failure is one of its enumeration");
@@ -99,8 +99,8 @@ v1::Error::Details details_of(const ClientError& error) {
           .origin = origin_of(error.failure),
           .is_retriable = error.retriable,
           .is_fatal = error.fatal,
-          .persisted = persisted_of(error.persistence),
           .needs_abort = error.needs_abort,
+          .persisted = persisted_of(error.persistence),
           .broker = error.broker.value()};
 }
 

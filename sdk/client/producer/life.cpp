@@ -51,20 +51,20 @@ Task<ClientResult<void>> Sender::flush(MonotonicTime deadline) {
 
 Task<void> Sender::close(MonotonicTime deadline) {
   accumulator_.close(fatal_ ? &*fatal_ : nullptr);
+  if (transactor_ != nullptr) co_await transactor_->close(deadline);
   // Late or not, each record gets its outcome below.
   static_cast<void>(co_await flush(deadline));
-  if (transactor_ != nullptr) co_await transactor_->close(deadline);
   is_stopped_ = true;
+  if (transactor_ != nullptr) transactor_->stop();
   fail_all(client_error(Failure::closed, "the producer was closed"));
   progress_.wake_all();
-  if (transactor_ != nullptr) transactor_->stop();
   signal_.set();
   co_await metadata_.close();
   co_await brokers_.close();
   co_await tasks_.wait();
+  if (transactor_ != nullptr) co_await transactor_->ended();
 }
 
-  if (transactor_ != nullptr) co_await transactor_->ended();
 void Sender::fail_for_good(const ClientError& why) {
   if (fatal_) return;
   fatal_ = why;

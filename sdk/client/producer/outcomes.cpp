@@ -79,8 +79,8 @@ void Sender::fail(Partition& partition, Batch& batch, const ClientError& why) {
   }
   batch.error = std::make_unique<ClientError>(describe(partition, batch, why));
   batch.state = BatchState::failed;
-  if (!batch.has_sequence || batch.error->persistence == Persistence::unknown) return;
   if (transactor_ != nullptr) return transactor_->lost(*batch.error, batch.has_sequence);
+  if (!batch.has_sequence || batch.error->persistence == Persistence::unknown) return;
   // Its numbers are missing now. Others that have numbers keep them: one before it may be there
   // already, and to one behind it the broker will say that something is missing.
   for (const Batch* other = partition.batches.first(); other != nullptr; other = other->next) {
@@ -197,11 +197,6 @@ void Sender::report(Partition& partition, Batch& batch) {
   });
 }
 
-void Sender::fail_all(const ClientError& why) {
-  std::vector<Topic*> topics = accumulator_.topics.all();
-  for (Topic* topic : topics) {
-    for (std::int32_t i = 0; i < topic->partition_count(); ++i) {
-      Partition& partition = topic->partition(PartitionIndex{i});
 void Sender::drop_unsent() {
   const ClientError why = transactor_->why_dropped();
   for (Partition* partition : active_) {
@@ -219,6 +214,11 @@ std::size_t Sender::requests_under_way() const {
   return count;
 }
 
+void Sender::fail_all(const ClientError& why) {
+  std::vector<Topic*> topics = accumulator_.topics.all();
+  for (Topic* topic : topics) {
+    for (std::int32_t i = 0; i < topic->partition_count(); ++i) {
+      Partition& partition = topic->partition(PartitionIndex{i});
       partition.take(partition.batches, true);
       for (Batch* batch = partition.batches.first(); batch != nullptr; batch = batch->next) {
         if (has_outcome(*batch)) continue;

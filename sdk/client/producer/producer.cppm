@@ -16,6 +16,6 @@ export import :sealing;
 export import :sender;
 export import :sequences;
 export import :topics;
-export import :verdict;
 export import :transaction_state;
 export import :transactor;
+export import :verdict;

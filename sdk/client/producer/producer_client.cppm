@@ -65,10 +65,10 @@ class ProducerClient {
   // Once. send() is refused from now on; what has no outcome at the deadline fails with
   // Failure::closed.
   [[nodiscard]] Task<void> close(MonotonicTime deadline);
-  [[nodiscard]] ProducerMetrics metrics() const;
-
   // Null without a transactional id.
   [[nodiscard]] Transactor* transactor() const { return sender_.transactor(); }
+  [[nodiscard]] ProducerMetrics metrics() const;
+
  private:
   class Wake;
 

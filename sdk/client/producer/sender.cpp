@@ -76,11 +76,11 @@ MonotonicTime Sender::pass() {
   const MonotonicTime now = executor_.clock().now();
   MonotonicTime again = no_deadline;
   take_news();
+  if (progress_.size() != 0) progress_.wake_all();
   if (transactor_ != nullptr) {
     transactor_->progressed();
     if (transactor_->drops()) drop_unsent();
   }
-  if (progress_.size() != 0) progress_.wake_all();
   if (active_.empty()) return again;
   for (auto& [broker, node] : nodes_) node.ready.clear();
   // Another one is the first each time: a request may have no room for the last.
@@ -90,8 +90,8 @@ MonotonicTime Sender::pass() {
     partition.is_active = look_at(partition, now, again);
   }
   std::erase_if(active_, [](const Partition* partition) { return !partition->is_active; });
-  if (transactor_ != nullptr) transactor_->join();
   for (auto& [broker, node] : nodes_) send_to(broker, node, now, again);
+  if (transactor_ != nullptr) transactor_->join();
   tell_loads(now);
   return again;
 }
@@ -123,8 +123,8 @@ bool Sender::look_at(Partition& partition, MonotonicTime now, MonotonicTime& aga
   return true;
 }
 
-  if (transactor_ != nullptr) return transactor_->admits(partition);
 bool Sender::has_numbers(Partition& partition) {
+  if (transactor_ != nullptr) return transactor_->admits(partition);
   if (!is_idempotent() || !partition.sequences.needs_id()) return true;
   if (producer_id_ != no_producer_id) {
     partition.sequences.begin(producer_id_, producer_epoch_);

@@ -27,8 +27,8 @@ import :partition;
 import :request;
 import :sealing;
 import :topics;
-import :verdict;
 import :transactor;
+import :verdict;
 
 export namespace millrace::client {
 
@@ -69,7 +69,6 @@ class Sender {
   // Asks for the topic, so that records of it are taken.
   [[nodiscard]] Task<ClientResult<std::int32_t>> load(std::string name, MonotonicTime deadline);
 
-  [[nodiscard]] const SenderCounters& counters() const { return counters_; }
   // Null without a transactional id.
   [[nodiscard]] Transactor* transactor() const { return transactor_.get(); }
 
@@ -78,6 +77,7 @@ class Sender {
   // All that there is fails so, and all that comes is refused.
   void fail_for_good(const ClientError& why);
 
+  [[nodiscard]] const SenderCounters& counters() const { return counters_; }
 
  private:
   struct Node {
@@ -165,8 +165,8 @@ class Sender {
   std::size_t flushing_ = 0;
   bool is_stopped_ = false;
   std::optional<ClientError> fatal_;
+  std::unique_ptr<Transactor> transactor_;
   SenderCounters counters_;
 };
 
-  std::unique_ptr<Transactor> transactor_;
 }  // namespace millrace::client
