@@ -59,12 +59,11 @@ bool matches(const Acl& acl, const Filter& filter) {
 
 // What a broker would refuse.
 bool is_whole(const protocol::CreateAclsRequest::AclCreation& in) {
-  const bool pattern_fits = in.resource_pattern_type == pattern_literal ||
-                            in.resource_pattern_type == pattern_prefixed;
+  const bool pattern_fits =
+      in.resource_pattern_type == pattern_literal || in.resource_pattern_type == pattern_prefixed;
   const bool name_fits = in.resource_type != resource_cluster || in.resource_name == cluster_name;
-  return in.resource_type > any && in.operation > any && in.permission_type > any &&
-         pattern_fits && name_fits && !in.resource_name.empty() &&
-         in.principal.find(':') != protocol::String::npos;
+  return in.resource_type > any && in.operation > any && in.permission_type > any && pattern_fits &&
+         name_fits && !in.resource_name.empty() && in.principal.find(':') != protocol::String::npos;
 }
 
 }  // namespace

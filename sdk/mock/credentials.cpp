@@ -125,9 +125,8 @@ Answer alter_user_scram_credentials(Asked& asked) {
   std::vector<AlterUserScramCredentialsResponse::AlterUserScramCredentialsResult> rows;
   for (auto& [user, outcome] : outcomes) {
     outcome = refusal_of(user, message, asked);
-    rows.push_back({.user = user,
-                    .error_code = number_of(outcome),
-                    .error_message = protocol::null_string});
+    rows.push_back(
+        {.user = user, .error_code = number_of(outcome), .error_message = protocol::null_string});
   }
   auto& scram = asked.state.administration.scram;
   for (const auto& in : message.deletions) {
@@ -135,10 +134,9 @@ Answer alter_user_scram_credentials(Asked& asked) {
   }
   for (const auto& in : message.upsertions) {
     if (outcomes[in.name] != ErrorCode::none) continue;
-    scram[{std::string(in.name), in.mechanism}] = {
-        .iterations = in.iterations,
-        .salt = copy_of(in.salt),
-        .salted_password = copy_of(in.salted_password)};
+    scram[{std::string(in.name), in.mechanism}] = {.iterations = in.iterations,
+                                                   .salt = copy_of(in.salt),
+                                                   .salted_password = copy_of(in.salted_password)};
   }
   AlterUserScramCredentialsResponse response;
   response.results = keep(rows, asked);
@@ -156,11 +154,11 @@ Answer create_delegation_token(Asked& asked) {
   for (std::size_t i = 0; i < hmac_bytes; ++i) {
     token.hmac.push_back(static_cast<std::byte>(asked.state.random().below(256)));
   }
-  const bool for_another = message.owner_principal_name.data() != nullptr &&
-                           !message.owner_principal_name.empty();
-  token.owner = for_another ? PrincipalName(message.owner_principal_type,
-                                            message.owner_principal_name)
-                            : PrincipalName(user_type, anonymous);
+  const bool for_another =
+      message.owner_principal_name.data() != nullptr && !message.owner_principal_name.empty();
+  token.owner = for_another
+                    ? PrincipalName(message.owner_principal_type, message.owner_principal_name)
+                    : PrincipalName(user_type, anonymous);
   for (const auto& renewer : message.renewers) {
     token.renewers.emplace_back(renewer.principal_type, renewer.principal_name);
   }
@@ -188,8 +186,8 @@ Answer renew_delegation_token(Asked& asked) {
   if (!read(message, asked)) return {};
   Token* const token = find_token(message.hmac, asked);
   const ErrorCode error = asked.planted != ErrorCode::none ? asked.planted
-                          : token == nullptr ? ErrorCode::delegation_token_not_found
-                                             : ErrorCode::none;
+                          : token == nullptr               ? ErrorCode::delegation_token_not_found
+                                                           : ErrorCode::none;
   protocol::RenewDelegationTokenResponse response;
   response.error_code = number_of(error);
   if (error == ErrorCode::none) {
@@ -206,8 +204,8 @@ Answer expire_delegation_token(Asked& asked) {
   if (!read(message, asked)) return {};
   Token* const token = find_token(message.hmac, asked);
   const ErrorCode error = asked.planted != ErrorCode::none ? asked.planted
-                          : token == nullptr ? ErrorCode::delegation_token_not_found
-                                             : ErrorCode::none;
+                          : token == nullptr               ? ErrorCode::delegation_token_not_found
+                                                           : ErrorCode::none;
   protocol::ExpireDelegationTokenResponse response;
   response.error_code = number_of(error);
   if (error == ErrorCode::none && message.expiry_time_period_ms < 0) {

@@ -41,8 +41,10 @@ constexpr std::int16_t kinds_from = 1;
 
 // The features that a client may set, with the highest level of each.
 const std::map<std::string_view, std::int16_t>& known_features() {
-  static const std::map<std::string_view, std::int16_t> known = {
-      {"group.version", 1}, {"share.version", 1}, {"streams.version", 1}, {"transaction.version", 2}};
+  static const std::map<std::string_view, std::int16_t> known = {{"group.version", 1},
+                                                                 {"share.version", 1},
+                                                                 {"streams.version", 1},
+                                                                 {"transaction.version", 2}};
   return known;
 }
 
@@ -116,7 +118,8 @@ Answer add_raft_voter(Asked& asked) {
   protocol::AddRaftVoterRequest message;
   if (!read(message, asked)) return {};
   ErrorCode error = asked.planted;
-  const bool wrong_cluster = message.cluster_id.data() != nullptr && message.cluster_id != cluster_id;
+  const bool wrong_cluster =
+      message.cluster_id.data() != nullptr && message.cluster_id != cluster_id;
   if (error == ErrorCode::none && wrong_cluster) error = ErrorCode::inconsistent_cluster_id;
   if (error == ErrorCode::none && message.listeners.empty()) error = ErrorCode::invalid_request;
   if (error == ErrorCode::none &&
@@ -197,8 +200,8 @@ Answer list_config_resources(Asked& asked) {
   }
   if (asked.planted == ErrorCode::none && wants(kind_broker)) {
     for (const BrokerId broker : asked.state.live()) {
-      rows.push_back({.resource_name = keep(formatted("{}", broker), asked),
-                      .resource_type = kind_broker});
+      rows.push_back(
+          {.resource_name = keep(formatted("{}", broker), asked), .resource_type = kind_broker});
     }
   }
   protocol::ListConfigResourcesResponse response;

@@ -100,8 +100,8 @@ Answer describe_client_quotas(Asked& asked) {
     if (asked.planted != ErrorCode::none || !matches(entity, message)) continue;
     std::vector<Response::ValueData> values;
     for (const auto& [key, value] : limits) values.push_back({.key = key, .value = value});
-    rows.push_back({.entity = told<Response::EntityData>(entity, asked),
-                    .values = keep(values, asked)});
+    rows.push_back(
+        {.entity = told<Response::EntityData>(entity, asked), .values = keep(values, asked)});
   }
   Response response;
   response.error_code = number_of(asked.planted);

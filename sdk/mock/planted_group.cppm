@@ -1,4 +1,5 @@
-// Groups that brokers tell of and whose members are nobody: of the kinds that the mock does not run.
+// Groups that brokers tell of and whose members are nobody: of the kinds that the mock does not
+// run.
 module;
 #include <cstdint>
 #include <map>

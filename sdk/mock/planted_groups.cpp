@@ -202,8 +202,7 @@ Answer alter_share_group_offsets(Asked& asked) {
       const bool known = topic != nullptr && topic->find(part.partition_index) != nullptr;
       auto& row = parts.emplace_back();
       row.partition_index = part.partition_index;
-      row.error_code =
-          number_of(known ? ErrorCode::none : ErrorCode::unknown_topic_or_partition);
+      row.error_code = number_of(known ? ErrorCode::none : ErrorCode::unknown_topic_or_partition);
       if (known) {
         group->starts[{std::string(in.topic_name), part.partition_index}] =
             Offset(part.start_offset);
@@ -233,8 +232,7 @@ Answer delete_share_group_offsets(Asked& asked) {
         group->starts, [&](const auto& entry) { return entry.first.first == in.topic_name; });
     auto& row = topics.emplace_back();
     row.topic_name = in.topic_name;
-    row.error_code =
-        number_of(gone > 0 ? ErrorCode::none : ErrorCode::unknown_topic_or_partition);
+    row.error_code = number_of(gone > 0 ? ErrorCode::none : ErrorCode::unknown_topic_or_partition);
   }
   Response response;
   response.error_code = number_of(refusal);
