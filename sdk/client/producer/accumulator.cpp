@@ -84,7 +84,9 @@ ClientResult<Topic*> Accumulator::known_topic(std::string_view name, FullBuffer 
     unknown.retriable = true;
     return failure(std::move(unknown));
   }
-  const auto known = topic->wait_until_known(deadline - clock_.now(), failures);
+  const MonotonicTime begun = clock_.now();
+  const auto known = topic->wait_until_known(deadline - begun, failures);
+  waits_.for_topics += (clock_.now() - begun).count();
   if (!known) return failure(known.error());
   return topic;
 }
@@ -112,6 +114,20 @@ ClientResult<Partition*> Accumulator::partition_for(Topic& topic, const RecordTo
   return &topic.partition(*index);
 }
 
+ClientResult<std::optional<PartitionIndex>> Accumulator::choose(const Topic& topic,
+                                                                const RecordToSend& record) {
+  const std::int32_t count = topic.partition_count();
+  const auto available = topic.available();
+  auto chosen = chooser_->choose(record, count, *available);
+  if (chosen && *chosen && ((*chosen)->value() < 0 || (*chosen)->value() >= count)) {
+    return failure(client_error(
+        Failure::bad_argument, "the partitioner chose partition " +
+                                   std::to_string((*chosen)->value()) + " of topic " +
+                                   topic.name() + ", which has " + std::to_string(count)));
+  }
+  return chosen;
+}
+
 ClientResult<void> Accumulator::wait_for_memory(std::size_t chunks, const RecordToSend& record,
                                                 FullBuffer when_full, MonotonicTime deadline,
                                                 ChunkList& to) {
@@ -121,7 +137,10 @@ ClientResult<void> Accumulator::wait_for_memory(std::size_t chunks, const Record
                                                   std::to_string(settings_.buffer_memory) +
                                                   " bytes) is full" + why);
   };
-  if (when_full == FullBuffer::fail && chunks <= pool.chunks_max()) return failure(full(""));
+  if (when_full == FullBuffer::fail && chunks <= pool.chunks_max()) {
+    ++waits_.refused;
+    return failure(full(""));
+  }
   if (chunks > pool.chunks_max()) {
     return failure(client_error(
         Failure::record_too_large,
@@ -129,10 +148,13 @@ ClientResult<void> Accumulator::wait_for_memory(std::size_t chunks, const Record
   }
   pool.add_waiting();
   waker_.wake();
-  const MemoryWait end = pool.wait_and_take(chunks, deadline - clock_.now(), to);
+  const MonotonicTime begun = clock_.now();
+  const MemoryWait end = pool.wait_and_take(chunks, deadline - begun, to);
+  waits_.for_memory += (clock_.now() - begun).count();
   pool.remove_waiting();
   if (end == MemoryWait::taken) return {};
   if (end == MemoryWait::closed) return failure(refusal());
+  ++waits_.refused;
   return failure(full(" and stayed so for max.block.ms"));
 }
 
@@ -161,10 +183,18 @@ ClientResult<void> Accumulator::add(const RecordToSend& record, DeliverySink* si
   }
   const PutLimits limits{std::min(settings_.batch_size, settings_.max_request_size), &pool,
                          &clock_};
+  std::optional<RecordToSend> placed;
+  if (chooser_ != nullptr && !record.partition) [[unlikely]] {
+    const auto chosen = choose(*topic, record);
+    if (!chosen) return failure(chosen.error());
+    placed = record;
+    placed->partition = *chosen;
+  }
+  const RecordToSend& to_place = placed ? *placed : record;
   ChunkList spare;
   for (;;) {
     bool is_sticky = false;
-    const auto chosen = partition_for(*topic, record, is_sticky);
+    const auto chosen = partition_for(*topic, to_place, is_sticky);
     if (!chosen) return failure(chosen.error());
     Partition& partition = **chosen;
     const Put put = partition.put(parts, sink, token, limits, spare);

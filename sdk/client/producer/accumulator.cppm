@@ -5,6 +5,7 @@ module;
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -32,6 +33,22 @@ class Waker {
   ~Waker() = default;
 };
 
+// Chooses partitions in place of the built-in ways. Owned by the program.
+class PartitionChooser {
+ public:
+  // For a record that names none; on the threads that send, by several at once. None: as without a
+  // chooser.
+  [[nodiscard]] virtual ClientResult<std::optional<PartitionIndex>> choose(
+      const RecordToSend& record, std::int32_t partition_count,
+      std::span<const std::int32_t> available) = 0;
+
+ protected:
+  PartitionChooser() = default;
+  PartitionChooser(const PartitionChooser&) = delete;
+  PartitionChooser& operator=(const PartitionChooser&) = delete;
+  ~PartitionChooser() = default;
+};
+
 // Takes records from any thread and keeps them as batches until the sender comes for them. Owned by
 // the producer; what it is given outlives it. add() of a closed producer fails.
 class Accumulator {
@@ -47,6 +64,8 @@ class Accumulator {
                                        std::uint64_t token, FullBuffer when_full);
   // 0 while it is not known.
   [[nodiscard]] std::int32_t partition_count(std::string_view topic) const;
+  // Before the first record; it outlives the last one. Null: none.
+  void set_chooser(PartitionChooser* chooser) { chooser_ = chooser; }
 
   // --- The client's thread. ---
 
@@ -58,9 +77,20 @@ class Accumulator {
   ChunkPool pool;
   TopicTable topics;
 
+  // What threads have waited for since the beginning, on any thread.
+  struct Waits {
+    std::atomic<std::uint64_t> refused = 0;  // records that found no memory
+    std::atomic<Duration::rep> for_memory = 0;
+    std::atomic<Duration::rep> for_topics = 0;
+  };
+  [[nodiscard]] const Waits& waits() const { return waits_; }
+
  private:
   [[nodiscard]] ClientResult<Topic*> known_topic(std::string_view name, FullBuffer when_full,
                                                  MonotonicTime deadline);
+  // Where the chooser wants it, if it wants it anywhere.
+  [[nodiscard]] ClientResult<std::optional<PartitionIndex>> choose(const Topic& topic,
+                                                                   const RecordToSend& record);
   [[nodiscard]] ClientResult<Partition*> partition_for(Topic& topic, const RecordToSend& record,
                                                        bool& is_sticky);
   [[nodiscard]] ClientResult<void> wait_for_memory(std::size_t chunks, const RecordToSend& record,
@@ -73,6 +103,8 @@ class Accumulator {
   const ProducerSettings& settings_;
   const Clock& clock_;
   Waker& waker_;
+  PartitionChooser* chooser_ = nullptr;
+  Waits waits_;
   std::atomic<bool> is_closed_ = false;
   mutable std::mutex mutex_;
   std::vector<Partition*> news_;

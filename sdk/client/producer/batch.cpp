@@ -146,6 +146,7 @@ Appended Batch::append(const RecordParts& parts, DeliverySink* sink, std::uint64
   if (room < total + sizeof(Receipt)) [[unlikely]]
     append_in_pieces(parts, body, delta, spare);
   bytes_ += total;
+  largest_record_bytes_ = std::max(largest_record_bytes_, total);
   ++record_count_;
   max_timestamp_ = std::max(max_timestamp_, parts.timestamp);
   return Appended::done;
@@ -197,6 +198,7 @@ std::byte* Batch::header_place() const {
 void Batch::replace_records(ByteView compressed, protocol::Codec codec) {
   check(codec_ == protocol::Codec::none && !is_sealed_, "records are compressed once");
   codec_ = codec;
+  plain_bytes_ = bytes_;
   bytes_ = record_batch_header_bytes + compressed.size();
   for (Chunk* chunk = first_; chunk != nullptr; chunk = chunk->next) {
     const std::size_t begin =

@@ -66,6 +66,9 @@ class Batch {
   [[nodiscard]] std::int32_t record_count() const { return record_count_; }
   [[nodiscard]] MonotonicTime created() const { return created_; }
   [[nodiscard]] std::size_t chunk_count() const { return chunk_count_; }
+  // Before it was compressed, header included.
+  [[nodiscard]] std::size_t plain_bytes() const { return plain_bytes_ != 0 ? plain_bytes_ : bytes_; }
+  [[nodiscard]] std::size_t largest_record_bytes() const { return largest_record_bytes_; }
 
   // --- On the client's thread, when no record comes any more. ---
 
@@ -126,6 +129,8 @@ class Batch {
   Chunk* last_;
   std::size_t chunk_count_ = 1;
   std::size_t bytes_ = record_batch_header_bytes;
+  std::size_t plain_bytes_ = 0;  // once it is compressed
+  std::size_t largest_record_bytes_ = 0;
   std::int32_t record_count_ = 0;
   bool is_sealed_ = false;
   protocol::Codec codec_ = protocol::Codec::none;

@@ -34,6 +34,7 @@ Task<ClientResult<void>> Sender::flush(MonotonicTime deadline) {
       if (accepted > partition.reported) targets.push_back({&partition, accepted});
     }
   }
+  const MonotonicTime begun = executor_.clock().now();
   ++flushing_;
   signal_.set();
   bool is_in_time = true;
@@ -43,6 +44,7 @@ Task<ClientResult<void>> Sender::flush(MonotonicTime deadline) {
     }
   }
   --flushing_;
+  meters_.flushing += executor_.clock().now() - begun;
   if (!is_in_time) {
     co_return failure(client_error(Failure::timed_out, "records are still on their way"));
   }
@@ -85,7 +87,7 @@ Task<ClientResult<std::int32_t>> Sender::load(std::string name, MonotonicTime de
   if ((*known)->partitions.empty()) {
     co_return failure(client_error(Failure::unknown_topic, "topic " + name + " has no partitions"));
   }
-  topic->set_partition_count((*known)->partitions.back().index.value() + 1);
+  topic->learn(**known);
   co_return topic->partition_count();
 }
 

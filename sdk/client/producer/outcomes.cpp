@@ -65,6 +65,7 @@ void Sender::retry(Partition& partition, Batch& batch, const ClientError& why) {
     return;
   }
   ++counters_.batches_retried;
+  meters_.retried(partition.topic.name(), batch.record_count(), executor_.clock().now());
   batch.state = BatchState::waiting;
   batch.error = std::make_unique<ClientError>(why);
   batch.not_before =
@@ -102,6 +103,7 @@ void Sender::split(Partition& partition, Batch& batch) {
     return;
   }
   ++counters_.batches_split;
+  meters_.splits.record(1, executor_.clock().now());
   // Its place in the list is kept while its memory goes to the parts.
   Batch* const next = batch.next;
   BatchList before;
@@ -185,6 +187,9 @@ void Sender::report(Partition& partition, Batch& batch) {
   const auto records = static_cast<std::uint64_t>(batch.record_count());
   const bool is_delivered = batch.state == BatchState::succeeded;
   (is_delivered ? counters_.records_delivered : counters_.records_failed) += records;
+  if (!is_delivered) {
+    meters_.failed(partition.topic.name(), batch.record_count(), executor_.clock().now());
+  }
   DeliveryReport report{.topic = partition.topic.name(), .partition = partition.index};
   if (!is_delivered) report.error = batch.error.get();
   batch.for_each_receipt([&](const Receipt& receipt) {

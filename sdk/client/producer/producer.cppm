@@ -11,6 +11,7 @@ export import :delivery;
 export import :memory;
 export import :partition;
 export import :producer_client;
+export import :producer_meters;
 export import :request;
 export import :sealing;
 export import :sender;

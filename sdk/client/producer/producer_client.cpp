@@ -105,6 +105,11 @@ Task<void> ProducerClient::close(MonotonicTime deadline) {
 
 ProducerMetrics ProducerClient::metrics() const {
   ProducerMetrics metrics;
+void ProducerClient::list_metrics(MetricList& to) const {
+  brokers_.list_metrics("producer", to);
+  sender_.list_metrics(to);
+}
+
   metrics.sender = sender_.counters();
   metrics.brokers = brokers_.counters();
   metrics.memory_bytes = accumulator_.pool.used_bytes();

@@ -51,6 +51,8 @@ class ProducerClient {
   // Takes nothing from the heap once the topic is known.
   [[nodiscard]] ClientResult<void> send(const RecordToSend& record, DeliverySink* sink,
                                         std::uint64_t token, FullBuffer when_full);
+  // Before the first record; the chooser outlives the last one. Null: none.
+  void set_chooser(PartitionChooser* chooser) { accumulator_.set_chooser(chooser); }
   // Any thread; 0 while it is not known.
   [[nodiscard]] std::int32_t partition_count(std::string_view topic) const;
 
@@ -68,6 +70,8 @@ class ProducerClient {
   // Null without a transactional id.
   [[nodiscard]] Transactor* transactor() const { return sender_.transactor(); }
   [[nodiscard]] ProducerMetrics metrics() const;
+  // As Java's producer tells them.
+  void list_metrics(MetricList& to) const;
 
  private:
   class Wake;

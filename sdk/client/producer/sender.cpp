@@ -45,8 +45,7 @@ void Sender::start() {
   metadata_.on_change([this](const std::shared_ptr<const ClusterView>& view) {
     for (Topic* topic : accumulator_.topics.all()) {
       const TopicView* known = view->find(topic->name());
-      if (known == nullptr || known->partitions.empty()) continue;
-      topic->set_partition_count(known->partitions.back().index.value() + 1);
+      if (known != nullptr) topic->learn(*known);
     }
     signal_.set();
   });
@@ -231,6 +230,7 @@ void Sender::send_to(BrokerId broker, Node& node, MonotonicTime now, MonotonicTi
     if (request == nullptr) return;
     request->finish(settings_.acks, settings_.common.request_timeout,
                     transactor_ != nullptr ? transactor_->current() : TransactionOf{});
+    measure(*request, now);
     ++node.in_flight;
     ++counters_.requests;
     counters_.batches += request->items().size();

@@ -24,6 +24,7 @@ import :choice;
 import :delivery;
 import :memory;
 import :partition;
+import :producer_meters;
 import :request;
 import :sealing;
 import :topics;
@@ -78,6 +79,7 @@ class Sender {
   void fail_for_good(const ClientError& why);
 
   [[nodiscard]] const SenderCounters& counters() const { return counters_; }
+  void list_metrics(MetricList& to) const;
 
  private:
   struct Node {
@@ -105,6 +107,7 @@ class Sender {
                                                               MonotonicTime& again);
   [[nodiscard]] bool open_batches_are_due() const;
   void seal(Partition& partition, Batch& batch);
+  void measure(const OutgoingProduce& request, MonotonicTime now);
   void tell_loads(MonotonicTime now);
   [[nodiscard]] Task<void> connect(BrokerId broker);
   [[nodiscard]] Task<void> get_producer_id();
@@ -167,6 +170,7 @@ class Sender {
   std::optional<ClientError> fatal_;
   std::unique_ptr<Transactor> transactor_;
   SenderCounters counters_;
+  ProducerMeters meters_;
 };
 
 }  // namespace millrace::client

@@ -22,6 +22,7 @@ Task<void> Sender::send(BrokerId broker, std::unique_ptr<OutgoingProduce> reques
   options.version_min = request->version_min();
   options.version_max = request->version_max();
   options.may_wait_for_connection = false;
+  const MonotonicTime begun = executor_.clock().now();
   const auto ended = [&] {
     --nodes_[broker].in_flight;
     for (const OutgoingProduce::Item& item : request->items()) {
@@ -42,6 +43,9 @@ Task<void> Sender::send(BrokerId broker, std::unique_ptr<OutgoingProduce> reques
     const auto reply = co_await brokers_.call(broker, request->message(), options);
     ended();
     if (reply) {
+      const MonotonicTime now = executor_.clock().now();
+      meters_.latency.record(milliseconds_of(now - begun), now);
+      meters_.throttle.record(reply->message.throttle_time_ms, now);
       answered(broker, *request, reply->message, reply->version);
     } else {
       not_answered(*request, reply.error());

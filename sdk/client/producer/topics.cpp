@@ -49,6 +49,26 @@ void Topic::set_partition_count(std::int32_t count) {
   changed_.notify_all();
 }
 
+void Topic::learn(const TopicView& told) {
+  if (told.partitions.empty()) return;
+  std::vector<std::int32_t> available;
+  for (const PartitionView& partition : told.partitions) {
+    if (partition.leader != no_broker) available.push_back(partition.index.value());
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    if (*available_ != available) {
+      available_ = std::make_shared<const std::vector<std::int32_t>>(std::move(available));
+    }
+  }
+  set_partition_count(told.partitions.back().index.value() + 1);
+}
+
+std::shared_ptr<const std::vector<std::int32_t>> Topic::available() const {
+  const std::scoped_lock lock(mutex_);
+  return available_;
+}
+
 void Topic::fail(const ClientError& error) {
   const std::scoped_lock lock(mutex_);
   ++failures_;

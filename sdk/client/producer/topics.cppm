@@ -46,10 +46,14 @@ class Topic {
   // Any thread: blocks until the count is known or a try to find it out has failed.
   [[nodiscard]] ClientResult<void> wait_until_known(Duration timeout, std::uint64_t failures_seen);
   [[nodiscard]] std::uint64_t failures() const;
+  // The partitions that have a leader.
+  [[nodiscard]] std::shared_ptr<const std::vector<std::int32_t>> available() const;
 
   // --- The client's thread. ---
 
   void set_partition_count(std::int32_t count);
+  // Its partitions, and which of them have a leader, as the cluster has told.
+  void learn(const TopicView& told);
   void fail(const ClientError& error);
 
  private:
@@ -61,6 +65,8 @@ class Topic {
   std::vector<std::unique_ptr<Partition*[]>> arrays_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  std::shared_ptr<const std::vector<std::int32_t>> available_ =
+      std::make_shared<const std::vector<std::int32_t>>();
   std::uint64_t failures_ = 0;
   ClientError error_;
 
