@@ -1,4 +1,4 @@
-// The cluster as a whole, and its brokers.
+// The cluster as a whole, as it is.
 module;
 #include <algorithm>
 #include <coroutine>
@@ -28,41 +28,32 @@ namespace {
 
 using protocol::ApiVersionsRequest;
 using protocol::DescribeClusterRequest;
-using protocol::DescribeLogDirsRequest;
-using protocol::DescribeLogDirsResponse;
 using protocol::DescribeQuorumRequest;
 using protocol::DescribeQuorumResponse;
 
 constexpr std::string_view metadata_topic = "__cluster_metadata";
 constexpr std::int16_t features_from = 3;
-
-std::optional<std::int64_t> if_told(std::int64_t bytes) {
-  return bytes < 0 ? std::nullopt : std::optional(bytes);
-}
-
-LogDir directory_of(const DescribeLogDirsResponse::DescribeLogDirsResult& in) {
-  LogDir out;
-  out.path = in.log_dir;
-  out.error = code_of(in.error_code);
-  out.total_bytes = if_told(in.total_bytes);
-  out.usable_bytes = if_told(in.usable_bytes);
-  for (const auto& topic : in.topics) {
-    for (const auto& part : topic.partitions) {
-      out.partitions.push_back({{std::string(topic.name), PartitionIndex(part.partition_index)},
-                                part.partition_size,
-                                part.offset_lag,
-                                part.is_future_key});
-    }
-  }
-  return out;
-}
+constexpr std::int16_t fenced_from = 2;
 
 std::vector<QuorumReplica> replicas_of(const Array<DescribeQuorumResponse::ReplicaState>& in) {
   std::vector<QuorumReplica> out;
   for (const auto& replica : in) {
     out.push_back({BrokerId(replica.replica_id), Offset(replica.log_end_offset),
                    Timestamp(replica.last_fetch_timestamp),
-                   Timestamp(replica.last_caught_up_timestamp)});
+                   Timestamp(replica.last_caught_up_timestamp), replica.replica_directory_id});
+  }
+  return out;
+}
+
+std::vector<QuorumNode> nodes_of(const Array<DescribeQuorumResponse::Node>& in) {
+  std::vector<QuorumNode> out;
+  for (const auto& node : in) {
+    QuorumNode& row = out.emplace_back();
+    row.id = BrokerId(node.node_id);
+    for (const auto& listener : node.listeners) {
+      row.listeners.push_back(
+          {std::string(listener.name), {std::string(listener.host), Port(listener.port)}});
+    }
   }
   return out;
 }
@@ -87,33 +78,20 @@ Features features_of(const protocol::ApiVersionsResponse& in) {
 
 }  // namespace
 
-// One question to any broker, until it is answered. `read(reply)` gives the value or an error.
-template <class Value, class Request, class Read>
-Task<ClientResult<Value>> AdminClient::State::ask_any(const Request& request, CallOptions call,
-                                                      const Read& read) {
-  using Open = Items<int, Value>;
-  const auto anywhere = [](Open&) -> Task<void> { co_return; };
-  const auto ask = [&](BrokerId, Open& items) -> Task<ClientResult<void>> {
-    auto reply = co_await brokers.call_any(request, call);
-    if (!reply) co_return failure(std::move(reply.error()));
-    ClientResult<Value> value = read(*reply);
-    if (!value) co_return failure(std::move(value.error()));
-    items.front()->settle(*std::move(value));
-    co_return ClientResult<void>();
-  };
-  auto outcomes =
-      co_await in_rounds<int, Value>(std::vector<int>{0}, rounds(call.deadline), anywhere, ask);
-  co_return std::move(outcomes.front().second);
-}
-
-Task<ClientResult<DescribedCluster>> AdminClient::describe_cluster(AdminOptions options) {
-  const DescribeClusterRequest request;
+Task<ClientResult<DescribedCluster>> AdminClient::describe_cluster(AdminOptions options,
+                                                                   bool with_fenced) {
+  DescribeClusterRequest request;
+  request.include_cluster_authorized_operations = options.authorized_operations;
+  request.include_fenced_brokers = with_fenced;
   const auto read = [](const auto& reply) -> ClientResult<DescribedCluster> {
     const auto& in = reply.message;
     if (code_of(in.error_code) != ErrorCode::none) {
       return failure(refused(in.error_code, reply.broker, "the cluster", in.error_message));
     }
-    DescribedCluster out{std::string(in.cluster_id), BrokerId(in.controller_id), {}};
+    DescribedCluster out{.id = std::string(in.cluster_id),
+                         .controller = BrokerId(in.controller_id),
+                         .brokers = {},
+                         .authorized_operations = operations_of(in.cluster_authorized_operations)};
     for (const auto& broker : in.brokers) {
       out.brokers.push_back(
           {BrokerId(broker.broker_id),
@@ -124,8 +102,9 @@ Task<ClientResult<DescribedCluster>> AdminClient::describe_cluster(AdminOptions 
     std::ranges::sort(out.brokers, {}, &DescribedBroker::id);
     return out;
   };
-  co_return co_await state_->ask_any<DescribedCluster>(
-      request, CallOptions{.deadline = state_->deadline_of(options)}, read);
+  CallOptions call{.deadline = state_->deadline_of(options)};
+  if (with_fenced) call.version_min = fenced_from;
+  co_return co_await state_->ask_one<DescribedCluster>(Whom::any, request, call, read);
 }
 
 Task<ClientResult<Features>> AdminClient::describe_features(AdminOptions options) {
@@ -138,9 +117,9 @@ Task<ClientResult<Features>> AdminClient::describe_features(AdminOptions options
     }
     return features_of(reply.message);
   };
-  co_return co_await state_->ask_any<Features>(
-      request, CallOptions{.deadline = state_->deadline_of(options), .version_min = features_from},
-      read);
+  co_return co_await state_->ask_one<Features>(
+      Whom::any, request,
+      CallOptions{.deadline = state_->deadline_of(options), .version_min = features_from}, read);
 }
 
 Task<ClientResult<Quorum>> AdminClient::describe_quorum(AdminOptions options) {
@@ -161,43 +140,12 @@ Task<ClientResult<Quorum>> AdminClient::describe_quorum(AdminOptions options) {
     if (code_of(told.error_code) != ErrorCode::none) {
       return failure(refused(told.error_code, reply.broker, "the quorum", told.error_message));
     }
-    return Quorum{BrokerId(told.leader_id), LeaderEpoch(told.leader_epoch),
+    return Quorum{BrokerId(told.leader_id),    LeaderEpoch(told.leader_epoch),
                   Offset(told.high_watermark), replicas_of(told.current_voters),
-                  replicas_of(told.observers)};
+                  replicas_of(told.observers), nodes_of(in.nodes)};
   };
-  co_return co_await state_->ask_any<Quorum>(
-      request, CallOptions{.deadline = state_->deadline_of(options)}, read);
-}
-
-Task<Outcomes<BrokerId, std::vector<LogDir>>> AdminClient::describe_log_dirs(
-    std::vector<BrokerId> brokers, AdminOptions options) {
-  const MonotonicTime deadline = state_->deadline_of(options);
-  using Value = std::vector<LogDir>;
-  using Open = Items<BrokerId, Value>;
-  const auto route = [&](Open& items) -> Task<void> {
-    co_await state_->to_known_brokers(items, deadline);
-    for (auto* const item : items) {
-      item->target = item->key;
-      if (item->failed_this_round || state_->brokers.knows(item->key)) continue;
-      item->fail_for_good(client_error(Failure::unknown_broker,
-                                       formatted("the cluster has no broker {}", item->key)));
-    }
-  };
-  const auto ask = [&](BrokerId broker, Open& items) -> Task<ClientResult<void>> {
-    DescribeLogDirsRequest request;
-    request.topics = Array<DescribeLogDirsRequest::DescribableLogDirTopic>::null();
-    auto reply = co_await state_->send(broker, request, CallOptions{.deadline = deadline});
-    if (!reply) co_return failure(std::move(reply.error()));
-    if (code_of(reply->message.error_code) != ErrorCode::none) {
-      co_return failure(refused(reply->message.error_code, broker, "the log directories"));
-    }
-    Value directories;
-    for (const auto& in : reply->message.results) directories.push_back(directory_of(in));
-    for (auto* const item : items) item->settle(directories);
-    co_return ClientResult<void>();
-  };
-  co_return co_await in_rounds<BrokerId, Value>(std::move(brokers), state_->rounds(deadline), route,
-                                                ask);
+  co_return co_await state_->ask_one<Quorum>(
+      Whom::any, request, CallOptions{.deadline = state_->deadline_of(options)}, read);
 }
 
 }  // namespace millrace::client

@@ -1,5 +1,7 @@
 // Lets an administrative client do everything against the cluster that is named on the command
-// line, once; says what went wrong and ends with 1.
+// line, once; says what went wrong and ends with 1. With "operations" the cluster is Apache Kafka
+// with an authoriser, and everything that it offers to operators is done, too; without, a broker
+// that does not offer it is to say so.
 #include <algorithm>
 #include <chrono>
 #include <coroutine>
@@ -11,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "cluster_check.hpp"
+
 import millrace.base;
 import millrace.client.admin;
 import millrace.client.core;
@@ -19,7 +23,7 @@ import millrace.runtime;
 namespace millrace::client {
 namespace {
 
-class Check {
+class Check : public Expectations {
  public:
   explicit Check(AdminClient& admin) : admin_(admin) {}
 
@@ -32,34 +36,10 @@ class Check {
     co_await placement();
     expect(co_await admin_.delete_topics({"check-a", "check-nothing"}), "delete_topics",
            {ErrorCode::none, ErrorCode::unknown_topic_or_partition});
-    co_return failures_;
+    co_return failures();
   }
 
  private:
-  void expect(bool holds, std::string_view what) {
-    if (holds) return;
-    ++failures_;
-    std::fprintf(stderr, "%.*s\n", static_cast<int>(what.size()), what.data());
-  }
-  template <class T>
-  void expect(const ClientResult<T>& result, std::string_view what) {
-    expect(result.has_value(),
-           result ? std::string() : formatted("{}: {}", what, to_string(result.error())));
-  }
-  template <class Key, class Value>
-  void expect(const Outcomes<Key, Value>& outcomes, std::string_view what,
-              const std::vector<ErrorCode>& codes) {
-    expect(outcomes.size() == codes.size(), formatted("{}: other outcomes than items", what));
-    for (std::size_t i = 0; i < std::min(outcomes.size(), codes.size()); ++i) {
-      const auto& result = outcomes[i].second;
-      const ErrorCode code = result ? ErrorCode::none : result.error().code;
-      if (code == codes[i]) continue;
-      expect(false, formatted("{} [{}]: {} instead of {}", what, i,
-                              result ? std::string("done") : to_string(result.error()),
-                              protocol::name_of(codes[i])));
-    }
-  }
-
   Task<void> topics() {
     const std::vector<NewTopic> wanted = {
         {.name = "check-a",
@@ -195,10 +175,9 @@ class Check {
   }
 
   AdminClient& admin_;
-  int failures_ = 0;
 };
 
-int check_cluster(const std::string& bootstrap) {
+int check_cluster(const std::string& bootstrap, bool with_operations) {
   const auto settings = admin_settings({{"bootstrap.servers", bootstrap}});
   if (!settings) {
     std::fprintf(stderr, "%s\n", settings.error().front().c_str());
@@ -213,7 +192,16 @@ int check_cluster(const std::string& bootstrap) {
   const int failures = thread.run([&]() -> Task<int> {
     AdminClient admin(*settings, thread.executor(), thread.network(), thread.resolver(), logger);
     Check check(admin);
-    const int found = co_await check.run();
+    int found = co_await check.run();
+    if (with_operations) {
+      const std::string topic = "check-operations";
+      const auto made =
+          co_await admin.create_topics({{.name = topic, .partitions = 1, .replication_factor = 1}});
+      if (!made[0].second) std::fprintf(stderr, "%s\n", made[0].second.error().message.c_str());
+      found += made[0].second ? co_await check_operations(admin, thread.executor(), topic) : 1;
+    } else {
+      found += co_await check_refusals(admin);
+    }
     co_await admin.close();
     co_return found;
   });
@@ -225,9 +213,10 @@ int check_cluster(const std::string& bootstrap) {
 }  // namespace millrace::client
 
 int main(int count, char** arguments) {
-  if (count != 2) {
-    std::fprintf(stderr, "usage: client_admin_check BOOTSTRAP\n");
+  const bool with_operations = count == 3 && std::string_view(arguments[2]) == "operations";
+  if (count != 2 && !with_operations) {
+    std::fprintf(stderr, "usage: client_admin_check BOOTSTRAP [operations]\n");
     return 2;
   }
-  return millrace::client::check_cluster(arguments[1]);
+  return millrace::client::check_cluster(arguments[1], with_operations);
 }

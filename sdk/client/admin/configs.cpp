@@ -29,8 +29,11 @@ namespace {
 using protocol::DescribeConfigsRequest;
 using protocol::DescribeConfigsResponse;
 using protocol::IncrementalAlterConfigsRequest;
+using protocol::ListConfigResourcesRequest;
 
 constexpr std::int16_t documentation_from = 3;
+// From here on other resources than client metrics are listed.
+constexpr std::int16_t types_from = 1;
 
 std::string name_of(const ConfigResource& resource) {
   switch (resource.type) {
@@ -185,6 +188,38 @@ Task<Outcomes<ConfigResource, void>> AdminClient::alter_configs(std::vector<Conf
   for (const ConfigChanges& change : changes) resources.push_back(change.resource);
   co_return co_await in_rounds<ConfigResource, void>(std::move(resources), state_->rounds(deadline),
                                                      route, ask);
+}
+
+Task<ClientResult<std::vector<ConfigResource>>> AdminClient::list_config_resources(
+    std::vector<ResourceType> types, AdminOptions options) {
+  std::vector<std::int8_t> numbers;
+  bool metrics_alone = !types.empty();
+  for (const ResourceType type : types) {
+    numbers.push_back(static_cast<std::int8_t>(type));
+    metrics_alone &= type == ResourceType::client_metrics;
+  }
+  CallOptions call{.deadline = state_->deadline_of(options)};
+  ListConfigResourcesRequest request;
+  if (metrics_alone) {
+    call.version_max = types_from - 1;
+  } else {
+    request.resource_types = view_of(numbers);
+    if (!numbers.empty()) call.version_min = types_from;
+  }
+  const auto read = [](const auto& reply) -> ClientResult<std::vector<ConfigResource>> {
+    if (code_of(reply.message.error_code) != ErrorCode::none) {
+      return failure(
+          refused(reply.message.error_code, reply.broker, "what has settings of its own"));
+    }
+    std::vector<ConfigResource> listed;
+    for (const auto& in : reply.message.config_resources) {
+      listed.push_back(
+          {static_cast<ResourceType>(in.resource_type), std::string(in.resource_name)});
+    }
+    std::ranges::sort(listed);
+    return listed;
+  };
+  co_return co_await state_->ask_one<std::vector<ConfigResource>>(Whom::any, request, call, read);
 }
 
 }  // namespace millrace::client

@@ -36,7 +36,16 @@ using protocol::OffsetFetchRequest;
 constexpr std::int16_t one_group_until = 7;
 constexpr std::int16_t names_until = 9;
 constexpr std::int16_t all_offsets_from = 2;
-constexpr std::int16_t newest_from = 7;
+constexpr std::int16_t isolation_from = 2;
+
+// The first version that knows such a place.
+std::int16_t known_from(OffsetSpec place) {
+  if (place.value == OffsetSpec::newest.value) return 7;
+  if (place.value == OffsetSpec::earliest_local.value) return 8;
+  if (place.value == OffsetSpec::latest_tiered.value) return 9;
+  if (place.value == OffsetSpec::earliest_pending_upload.value) return 11;
+  return 0;
+}
 
 const TopicPartition& itself(const TopicPartition& partition) {
   return partition;
@@ -214,7 +223,8 @@ Task<Outcomes<TopicPartition, void>> AdminClient::delete_group_offsets(
 }
 
 Task<Outcomes<TopicPartition, FoundOffset>> AdminClient::list_offsets(
-    std::vector<std::pair<TopicPartition, OffsetSpec>> places, AdminOptions options) {
+    std::vector<std::pair<TopicPartition, OffsetSpec>> places, AdminOptions options,
+    IsolationLevel isolation) {
   const MonotonicTime deadline = state_->deadline_of(options);
   const MonotonicTime begun = state_->executor.clock().now();
   using Open = Items<TopicPartition, FoundOffset>;
@@ -224,10 +234,11 @@ Task<Outcomes<TopicPartition, FoundOffset>> AdminClient::list_offsets(
   const auto ask = [&](BrokerId broker, Open& items) -> Task<ClientResult<void>> {
     using Topic = ListOffsetsRequest::ListOffsetsTopic;
     using Part = ListOffsetsRequest::ListOffsetsPartition;
-    bool wants_newest = false;
+    CallOptions call{.deadline = deadline};
+    if (isolation == IsolationLevel::read_committed) call.version_min = isolation_from;
     const auto rows = rows_of<Topic, Part>(items, [&](const auto& item) {
       const OffsetSpec spec = places[item.place].second;
-      wants_newest |= spec.value == OffsetSpec::newest.value;
+      call.version_min = std::max(call.version_min, known_from(spec));
       Part part;
       part.partition_index = item.key.partition.value();
       part.timestamp = spec.value;
@@ -237,8 +248,7 @@ Task<Outcomes<TopicPartition, FoundOffset>> AdminClient::list_offsets(
     request.replica_id = no_broker.value();
     request.topics = view_of(rows.rows);
     request.timeout_ms = state_->milliseconds_until(deadline);
-    CallOptions call{.deadline = deadline};
-    if (wants_newest) call.version_min = newest_from;
+    request.isolation_level = static_cast<std::int8_t>(isolation);
     auto reply = co_await state_->send(broker, request, call);
     if (!reply) co_return failure(std::move(reply.error()));
     match(items, reply->message.topics, broker, state_->is_patient(begun),
@@ -276,7 +286,8 @@ Task<Outcomes<TopicPartition, std::vector<ActiveProducer>>> AdminClient::describ
                                    Sequence(in.last_sequence), Timestamp(in.last_timestamp),
                                    in.current_txn_start_offset < 0
                                        ? std::nullopt
-                                       : std::optional(Offset(in.current_txn_start_offset))});
+                                       : std::optional(Offset(in.current_txn_start_offset)),
+                                   in.coordinator_epoch});
             }
             item.settle(std::move(producers));
           });

@@ -36,12 +36,6 @@ const TopicPartition& itself(const TopicPartition& partition) {
   return partition;
 }
 
-std::vector<BrokerId> ids_of(const Array<std::int32_t>& numbers) {
-  std::vector<BrokerId> ids;
-  for (const std::int32_t number : numbers) ids.emplace_back(number);
-  return ids;
-}
-
 // The numbers of the partitions by topic, as requests have them.
 std::map<std::string, std::vector<std::int32_t>> numbers_by_topic(
     const std::vector<TopicPartition>& partitions) {
@@ -179,9 +173,9 @@ Task<ClientResult<std::vector<OngoingReassignment>>> AdminClient::list_reassignm
     for (const auto& topic : reply->message.topics) {
       for (const auto& part : topic.partitions) {
         ongoing.push_back({{std::string(topic.name), PartitionIndex(part.partition_index)},
-                           ids_of(part.replicas),
-                           ids_of(part.adding_replicas),
-                           ids_of(part.removing_replicas)});
+                           broker_ids(part.replicas),
+                           broker_ids(part.adding_replicas),
+                           broker_ids(part.removing_replicas)});
       }
     }
     items.front()->settle(std::move(ongoing));

@@ -4,10 +4,12 @@ module;
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,36 +33,34 @@ using protocol::MetadataResponse;
 
 // From here on asking for a topic need not create it.
 constexpr std::int16_t no_creation_from = 4;
+constexpr std::int16_t authorized_operations_from = 8;
 // The last version with one key, which every broker speaks.
 constexpr std::int16_t one_key_until = 3;
+// From here on a coordinator is that of a group or of a transactional id.
+constexpr std::int16_t kinds_of_keys_from = 1;
 
-std::vector<BrokerId> ids_of(const Array<std::int32_t>& numbers) {
-  std::vector<BrokerId> ids;
-  for (const std::int32_t number : numbers) ids.emplace_back(number);
-  return ids;
-}
+}  // namespace
 
-SeenTopic seen(const MetadataResponse::MetadataResponseTopic& in) {
+SeenTopic seen_topic(const MetadataResponse::MetadataResponseTopic& in) {
   SeenTopic out;
   out.error = code_of(in.error_code);
   out.topic = {.name = std::string(in.name),
                .id = in.topic_id,
                .internal = in.is_internal,
-               .partitions = {}};
+               .partitions = {},
+               .authorized_operations = operations_of(in.topic_authorized_operations)};
   for (const auto& partition : in.partitions) {
     out.topic.partitions.push_back({.index = PartitionIndex(partition.partition_index),
                                     .error = code_of(partition.error_code),
                                     .leader = BrokerId(partition.leader_id),
                                     .leader_epoch = LeaderEpoch(partition.leader_epoch),
-                                    .replicas = ids_of(partition.replica_nodes),
-                                    .isr = ids_of(partition.isr_nodes),
-                                    .offline = ids_of(partition.offline_replicas)});
+                                    .replicas = broker_ids(partition.replica_nodes),
+                                    .isr = broker_ids(partition.isr_nodes),
+                                    .offline = broker_ids(partition.offline_replicas)});
   }
   std::ranges::sort(out.topic.partitions, {}, &PartitionView::index);
   return out;
 }
-
-}  // namespace
 
 AdminClient::AdminClient(const AdminSettings& settings, Executor& executor, Network& network,
                          Resolver& resolver, Logger logger, Random random)
@@ -80,9 +80,11 @@ std::int32_t AdminClient::State::milliseconds_until(MonotonicTime deadline) cons
 }
 
 Task<ClientResult<SeenTopics>> AdminClient::State::look(
-    std::optional<std::vector<std::string>> topics, MonotonicTime deadline) {
+    std::optional<std::vector<std::string>> topics, MonotonicTime deadline,
+    bool authorized_operations) {
   MetadataRequest request;
   request.allow_auto_topic_creation = false;
+  request.include_topic_authorized_operations = authorized_operations;
   std::vector<MetadataRequest::MetadataRequestTopic> rows;
   if (topics) {
     for (const std::string& name : *topics) rows.push_back({.topic_id = {}, .name = name});
@@ -91,7 +93,9 @@ Task<ClientResult<SeenTopics>> AdminClient::State::look(
     request.topics = Array<MetadataRequest::MetadataRequestTopic>::null();
   }
   auto reply = co_await brokers.call_any(
-      request, CallOptions{.deadline = deadline, .version_min = no_creation_from});
+      request, CallOptions{.deadline = deadline,
+                           .version_min = authorized_operations ? authorized_operations_from
+                                                                : no_creation_from});
   if (!reply) co_return failure(std::move(reply.error()));
   if (const ErrorCode error = code_of(reply->message.error_code); error != ErrorCode::none) {
     co_return failure(broker_error(error, reply->broker, "the cluster was not described"));
@@ -103,12 +107,16 @@ Task<ClientResult<SeenTopics>> AdminClient::State::look(
          {std::string(broker.host), Port(static_cast<std::uint16_t>(broker.port))}});
   }
   // A broker that has just started may know none.
-  if (!endpoints.empty()) brokers.update(endpoints);
+  if (!endpoints.empty()) {
+    brokers.update(endpoints);
+    present.clear();
+    for (const BrokerEndpoint& endpoint : endpoints) present.push_back(endpoint.id);
+  }
   controller = BrokerId(reply->message.controller_id);
   if (!brokers.knows(controller)) controller = no_broker;
   SeenTopics told;
   for (const auto& topic : reply->message.topics) {
-    told.insert_or_assign(std::string(topic.name), seen(topic));
+    told.insert_or_assign(std::string(topic.name), seen_topic(topic));
   }
   co_return told;
 }
@@ -144,21 +152,75 @@ ClientResult<BrokerId> AdminClient::State::leader_of(const SeenTopics& seen,
       broker_error(ErrorCode::unknown_topic_or_partition, no_broker, to_string(partition)));
 }
 
-Task<ClientResult<BrokerId>> AdminClient::State::find_coordinator(std::string group,
+Task<ClientResult<std::vector<BrokerId>>> AdminClient::State::all_brokers(MonotonicTime deadline) {
+  const auto looked = co_await look_until(std::vector<std::string>(), deadline);
+  if (!looked) co_return failure(looked.error());
+  co_return present;
+}
+
+Task<ClientResult<BrokerId>> AdminClient::State::find_coordinator(CoordinatorOf of,
+                                                                  std::string name,
                                                                   MonotonicTime deadline) {
   FindCoordinatorRequest request;
-  request.key = group;
+  request.key = name;
+  request.key_type = static_cast<std::int8_t>(of);
   auto reply = co_await brokers.call_any(
-      request, CallOptions{.deadline = deadline, .version_max = one_key_until});
+      request, CallOptions{.deadline = deadline,
+                           .version_min = static_cast<std::int16_t>(
+                               of == CoordinatorOf::group ? 0 : kinds_of_keys_from),
+                           .version_max = one_key_until});
   if (!reply) co_return failure(std::move(reply.error()));
   const auto& found = reply->message;
   if (code_of(found.error_code) != ErrorCode::none) {
-    co_return failure(refused(found.error_code, reply->broker,
-                              formatted("coordinator of group {}", group), found.error_message));
+    const std::string what =
+        of == CoordinatorOf::group ? named_group(name) : formatted("transactional id {}", name);
+    co_return failure(refused(found.error_code, reply->broker, formatted("coordinator of {}", what),
+                              found.error_message));
   }
   const BrokerId id(found.node_id);
   brokers.learn({id, {std::string(found.host), Port(static_cast<std::uint16_t>(found.port))}});
   co_return id;
+}
+
+std::string AdminClient::State::not_supported(protocol::ApiKey api, const CallOptions& options) {
+  const std::string_view name = protocol::name_of(api);
+  if (options.version_min == 0) return formatted("the broker does not support {}", name);
+  return formatted("the broker does not support {} from version {} on", name, options.version_min);
+}
+
+ClientError AdminClient::State::no_such_broker(BrokerId broker) {
+  return client_error(Failure::unknown_broker, formatted("the cluster has no broker {}", broker));
+}
+
+AuthorizedOperations operations_of(std::int32_t bits) {
+  constexpr std::int32_t not_told = std::numeric_limits<std::int32_t>::min();
+  constexpr int bits_max = 31;
+  if (bits == not_told) return std::nullopt;
+  std::vector<AclOperation> operations;
+  for (int bit = 0; bit < bits_max; ++bit) {
+    if ((static_cast<std::uint32_t>(bits) >> bit & 1U) != 0) {
+      operations.push_back(static_cast<AclOperation>(bit));
+    }
+  }
+  return operations;
+}
+
+std::vector<BrokerId> broker_ids(const Array<std::int32_t>& numbers) {
+  std::vector<BrokerId> ids;
+  for (const std::int32_t number : numbers) ids.emplace_back(number);
+  return ids;
+}
+
+std::vector<protocol::String> views_of(const std::vector<std::string>& texts) {
+  return {texts.begin(), texts.end()};
+}
+
+std::vector<std::string> texts_of(const Array<protocol::String>& views) {
+  return {views.begin(), views.end()};
+}
+
+std::string named_group(const std::string& group) {
+  return formatted("group {}", group);
 }
 
 }  // namespace millrace::client

@@ -11,6 +11,7 @@ module;
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,14 @@ struct SeenTopic {
 };
 using SeenTopics = std::map<std::string, SeenTopic, std::less<>>;
 
+// Of which things FindCoordinator is asked; the numbers are Kafka's.
+enum class CoordinatorOf : std::int8_t { group = 0, transaction = 1 };
+
+enum class Whom : std::uint8_t { any, controller };
+
+// Whether a broker that the cluster does not have (any more) is an error, or has nothing to tell.
+enum class GoneBroker : std::uint8_t { is_an_error, has_nothing };
+
 struct AdminClient::State {
   State(const AdminSettings& s, Executor& e, Network& n, Resolver& r, const Logger& log, Random rnd)
       : settings(s), executor(e), random(rnd), brokers(e, n, r, settings.common, log, rnd) {}
@@ -59,22 +68,73 @@ struct AdminClient::State {
   [[nodiscard]] Task<ClientResult<Reply<AnswerOf<Request>>>> send(BrokerId broker,
                                                                   const Request& request,
                                                                   CallOptions options) {
-    if (broker == no_broker) co_return co_await brokers.call_any(request, options);
-    co_return co_await brokers.call(broker, request, options);
+    if (broker == no_broker) {
+      co_return explained(co_await brokers.call_any(request, options), Request::api_key, options);
+    }
+    co_return explained(co_await brokers.call(broker, request, options), Request::api_key, options);
   }
+  // Says of what a broker does not speak that it does not support it.
+  template <class T>
+  [[nodiscard]] static ClientResult<T> explained(ClientResult<T> reply, protocol::ApiKey api,
+                                                 const CallOptions& options) {
+    if (!reply && reply.error().failure == Failure::unsupported_version) {
+      reply.error().message = not_supported(api, options);
+    }
+    return reply;
+  }
+  [[nodiscard]] static std::string not_supported(protocol::ApiKey api, const CallOptions& options);
 
   // Asks any broker about the topics; none: about all. Notes brokers and controller. One try.
   [[nodiscard]] Task<ClientResult<SeenTopics>> look(std::optional<std::vector<std::string>> topics,
-                                                    MonotonicTime deadline);
+                                                    MonotonicTime deadline,
+                                                    bool authorized_operations = false);
   // The same until it works.
   [[nodiscard]] Task<ClientResult<SeenTopics>> look_until(
       std::optional<std::vector<std::string>> topics, MonotonicTime deadline);
 
-  // --- cluster.cpp: one question to any broker, until it is answered; `read(reply)` gives the
-  // value or an error. ---
+  // One question, until it is answered; `read(reply)` gives the value or an error.
   template <class Value, class Request, class Read>
-  [[nodiscard]] Task<ClientResult<Value>> ask_any(const Request& request, CallOptions call,
-                                                  const Read& read);
+  [[nodiscard]] Task<ClientResult<Value>> ask_one(Whom whom, const Request& request,
+                                                  CallOptions call, const Read& read) {
+    using Open = Items<int, Value>;
+    const auto route = [&](Open& items) -> Task<void> {
+      if (whom == Whom::controller) co_await to_controller(items, call.deadline);
+    };
+    const auto ask = [&](BrokerId broker, Open& items) -> Task<ClientResult<void>> {
+      auto reply = co_await send(broker, request, call);
+      if (!reply) co_return failure(std::move(reply.error()));
+      ClientResult<Value> value = read(*reply);
+      if (!value) co_return failure(std::move(value.error()));
+      if constexpr (std::is_void_v<Value>) {
+        items.front()->settle();
+      } else {
+        items.front()->settle(*std::move(value));
+      }
+      co_return ClientResult<void>();
+    };
+    auto outcomes =
+        co_await in_rounds<int, Value>(std::vector<int>{0}, rounds(call.deadline), route, ask);
+    co_return std::move(outcomes.front().second);
+  }
+
+  // Asks each of the brokers by itself; `ask(broker)` gives a Task<ClientResult<Value>>.
+  template <class Value, class Ask>
+  [[nodiscard]] Task<Outcomes<BrokerId, Value>> ask_brokers(std::vector<BrokerId> asked,
+                                                            GoneBroker gone, MonotonicTime deadline,
+                                                            const Ask& ask) {
+    using Open = Items<BrokerId, Value>;
+    const auto route = [&](Open& items) { return to_named_brokers(items, gone, deadline); };
+    const auto ask_one_broker = [&](BrokerId broker, Open& items) -> Task<ClientResult<void>> {
+      ClientResult<Value> value = co_await ask(broker);
+      if (!value) co_return failure(std::move(value.error()));
+      for (auto* const item : items) item->settle(*value);
+      co_return ClientResult<void>();
+    };
+    co_return co_await in_rounds<BrokerId, Value>(std::move(asked), rounds(deadline), route,
+                                                  ask_one_broker);
+  }
+  // The brokers that are there. Asks until it knows.
+  [[nodiscard]] Task<ClientResult<std::vector<BrokerId>>> all_brokers(MonotonicTime deadline);
 
   // --- Routes: whom to ask about items. ---
   template <class Key, class Value>
@@ -103,6 +163,25 @@ struct AdminClient::State {
     if (looked) co_return;
     for (auto* const item : items) item->fail(looked.error());
   }
+
+  // Each item to the broker that is its key.
+  template <class Value>
+  [[nodiscard]] Task<void> to_named_brokers(Items<BrokerId, Value>& items, GoneBroker gone,
+                                            MonotonicTime deadline) {
+    co_await to_known_brokers(items, deadline);
+    for (auto* const item : items) {
+      item->target = item->key;
+      if (item->failed_this_round || brokers.knows(item->key)) continue;
+      if constexpr (!std::is_void_v<Value>) {
+        if (gone == GoneBroker::has_nothing) {
+          item->settle();
+          continue;
+        }
+      }
+      item->fail_for_good(no_such_broker(item->key));
+    }
+  }
+  [[nodiscard]] static ClientError no_such_broker(BrokerId broker);
 
   // `partition_of(key)` gives the partition.
   template <class Key, class Value, class PartitionOf>
@@ -134,18 +213,19 @@ struct AdminClient::State {
                                                         const TopicPartition& partition);
 
   // One try.
-  [[nodiscard]] Task<ClientResult<BrokerId>> find_coordinator(std::string group,
+  [[nodiscard]] Task<ClientResult<BrokerId>> find_coordinator(CoordinatorOf of, std::string name,
                                                               MonotonicTime deadline);
-  // `group_of(key)` gives the name of the group.
+  // `group_of(key)` gives the name of the group, or the transactional id.
   template <class Key, class Value, class GroupOf>
   [[nodiscard]] Task<void> to_coordinators(Items<Key, Value>& items, MonotonicTime deadline,
-                                           GroupOf group_of) {
+                                           GroupOf group_of,
+                                           CoordinatorOf of = CoordinatorOf::group) {
     std::map<std::string, ClientResult<BrokerId>> found;
     for (auto* const item : items) {
       const std::string group = group_of(item->key);
       auto known = found.find(group);
       if (known == found.end()) {
-        auto coordinator = co_await find_coordinator(group, deadline);
+        auto coordinator = co_await find_coordinator(of, group, deadline);
         known = found.emplace(group, std::move(coordinator)).first;
       }
       if (known->second) {
@@ -161,6 +241,7 @@ struct AdminClient::State {
   Random random;
   Brokers brokers;
   BrokerId controller = no_broker;
+  std::vector<BrokerId> present;  // as the last look told
 };
 
 // --- From messages and to them. ---
@@ -189,6 +270,42 @@ template <class T>
   return client_error(Failure::malformed_answer, formatted("the answer does not tell of {}", what),
                       Persistence::unknown, broker);
 }
+
+// Settles an item by its row in an answer: `use(row)` where it has no error. Null: there is none.
+template <class Item, class Row, class Use>
+void settle_by(Item& item, const Row* row, BrokerId broker, std::string_view what, Use use) {
+  if (row == nullptr) {
+    item.fail(left_out(broker, what));
+  } else if (code_of(row->error_code) == ErrorCode::none) {
+    use(*row);
+  } else if constexpr (requires { row->error_message; }) {
+    item.fail(refused(row->error_code, broker, what, row->error_message));
+  } else {
+    item.fail(refused(row->error_code, broker, what));
+  }
+}
+// The row of a place, or of a name; null: there is none.
+template <class Row>
+[[nodiscard]] const Row* row_at(const Array<Row>& rows, std::size_t place) {
+  return place < rows.size() ? &rows[place] : nullptr;
+}
+template <class Row>
+[[nodiscard]] const Row* row_named(const Array<Row>& rows, protocol::String name,
+                                   protocol::String Row::* field) {
+  const auto row = std::ranges::find(rows, name, field);
+  return row == rows.end() ? nullptr : &*row;
+}
+
+// The operations whose bits are set; none where the broker did not tell.
+[[nodiscard]] AuthorizedOperations operations_of(std::int32_t bits);
+
+// What a broker says of one topic.
+[[nodiscard]] SeenTopic seen_topic(const protocol::MetadataResponse::MetadataResponseTopic& in);
+
+[[nodiscard]] std::vector<BrokerId> broker_ids(const Array<std::int32_t>& numbers);
+[[nodiscard]] std::vector<protocol::String> views_of(const std::vector<std::string>& texts);
+[[nodiscard]] std::vector<std::string> texts_of(const Array<protocol::String>& views);
+[[nodiscard]] std::string named_group(const std::string& group);
 
 // Rows by topic: the partitions of one topic together, as requests have them.
 template <class Key, class Value, class PartitionOf>

@@ -170,7 +170,7 @@ Task<Outcomes<std::string, DescribedTopic>> AdminClient::describe_topics(
   const auto ask = [&](BrokerId, Open& items) -> Task<ClientResult<void>> {
     std::vector<std::string> names;
     for (const auto* const item : items) names.push_back(item->key);
-    auto seen = co_await state_->look(std::move(names), deadline);
+    auto seen = co_await state_->look(std::move(names), deadline, options.authorized_operations);
     if (!seen) co_return failure(std::move(seen.error()));
     const bool patient = state_->is_patient(begun);
     for (auto* const item : items) {

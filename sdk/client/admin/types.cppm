@@ -4,7 +4,6 @@ module;
 #include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,6 +14,8 @@ export module millrace.client.admin:types;
 import millrace.base;
 import millrace.client.core;
 import millrace.protocol.api;
+export import :group_types;
+export import :security_types;
 
 export namespace millrace::client {
 
@@ -25,6 +26,7 @@ using Outcomes = std::vector<std::pair<Key, ClientResult<Value>>>;
 struct AdminOptions {
   std::optional<Duration> timeout = {};  // of the whole call; default.api.timeout.ms unless given
   bool validate_only = false;            // for what creates or changes: nothing is done
+  bool authorized_operations = false;    // for what describes: tell what who asks may do
 };
 
 // --- Topics ---
@@ -53,6 +55,7 @@ struct DescribedTopic {
   Uuid id;
   bool internal = false;
   std::vector<PartitionView> partitions;  // in the order of their numbers
+  AuthorizedOperations authorized_operations = {};
 };
 struct NewPartitions {
   std::string topic;
@@ -145,6 +148,7 @@ struct DescribedCluster {
   std::string id;
   BrokerId controller = no_broker;
   std::vector<DescribedBroker> brokers;
+  AuthorizedOperations authorized_operations = {};
 };
 struct LogDirPartition {
   TopicPartition partition;
@@ -158,12 +162,35 @@ struct LogDir {
   std::optional<std::int64_t> total_bytes;
   std::optional<std::int64_t> usable_bytes;
   std::vector<LogDirPartition> partitions;
+  bool cordoned = false;  // takes no new replicas
+};
+// Of one partition on one broker.
+struct ReplicaPlace {
+  TopicPartition partition;
+  BrokerId broker = no_broker;
+
+  friend auto operator<=>(const ReplicaPlace&, const ReplicaPlace&) = default;
+};
+struct ReplicaLogDirs {
+  std::string current;  // empty: the broker has no such replica
+  std::int64_t offset_lag = -1;
+  std::string future;  // where it is being moved to; empty: it is not
+  std::int64_t future_offset_lag = -1;
 };
 struct QuorumReplica {
   BrokerId id = no_broker;
   Offset log_end = no_offset;
   Timestamp last_fetch = no_timestamp;
   Timestamp last_caught_up = no_timestamp;
+  Uuid directory = {};  // zero where it is not told
+};
+struct QuorumListener {
+  std::string name;
+  HostPort address;
+};
+struct QuorumNode {
+  BrokerId id = no_broker;
+  std::vector<QuorumListener> listeners;
 };
 struct Quorum {
   BrokerId leader = no_broker;
@@ -171,6 +198,13 @@ struct Quorum {
   Offset high_watermark = no_offset;
   std::vector<QuorumReplica> voters;
   std::vector<QuorumReplica> observers;
+  std::vector<QuorumNode> nodes = {};  // none where they are not told
+};
+struct NewVoter {
+  BrokerId id = no_broker;
+  Uuid directory = {};
+  std::vector<QuorumListener> listeners = {};  // where it is reached
+  std::optional<std::string> cluster_id = {};  // checked when given
 };
 struct Feature {
   std::string name;
@@ -182,50 +216,22 @@ struct Features {
   std::int64_t epoch = -1;
   std::vector<Feature> features;
 };
+enum class FeatureChange : std::int8_t {
+  upgrade = 1,
+  safe_downgrade = 2,    // only where nothing is lost
+  unsafe_downgrade = 3,  // metadata may be lost
+};
+struct FeatureUpdate {
+  std::string name;
+  std::int16_t level = 0;  // 0: it is turned off
+  FeatureChange change = FeatureChange::upgrade;
+};
 
 // --- Groups ---
 
 struct ListGroupsOptions : AdminOptions {
   std::vector<std::string> states = {};  // none: all
   std::vector<std::string> types = {};
-};
-struct ListedGroup {
-  std::string id;
-  std::string protocol_type;
-  std::string state;  // empty where the broker does not tell
-  std::string type;
-  BrokerId coordinator = no_broker;
-};
-// Some brokers may have failed: the rest is there all the same.
-struct ListedGroups {
-  std::vector<ListedGroup> groups;
-  std::vector<ClientError> errors;
-};
-struct GroupMember {
-  std::string id;
-  std::optional<std::string> instance_id;
-  std::string client_id;
-  std::string host;
-  // As its partitions were assigned; only of groups of consumers.
-  std::vector<TopicPartition> assignment;
-  std::vector<std::byte> assignment_bytes;
-};
-struct DescribedGroup {
-  std::string id;
-  std::string state;
-  std::string protocol_type;
-  std::string protocol;  // the assignor, of groups of consumers
-  BrokerId coordinator = no_broker;
-  std::vector<GroupMember> members;
-};
-struct CommittedOffset {
-  Offset offset = no_offset;  // none was committed
-  LeaderEpoch leader_epoch = no_leader_epoch;
-  std::string metadata = {};
-};
-struct MemberToRemove {
-  std::string member_id;  // empty where the instance is named
-  std::optional<std::string> instance_id = {};
 };
 
 // --- Offsets and producers ---
@@ -236,12 +242,18 @@ struct OffsetSpec {
 
   static const OffsetSpec latest;
   static const OffsetSpec earliest;
-  static const OffsetSpec newest;  // the record with the largest timestamp
+  static const OffsetSpec newest;          // the record with the largest timestamp
+  static const OffsetSpec earliest_local;  // of tiered storage: the first on the broker's own disk
+  static const OffsetSpec latest_tiered;   // of tiered storage: the last that is remote
+  static const OffsetSpec earliest_pending_upload;
   [[nodiscard]] static OffsetSpec at(Timestamp timestamp) { return {timestamp.value()}; }
 };
 inline constexpr OffsetSpec OffsetSpec::latest{-1};
 inline constexpr OffsetSpec OffsetSpec::earliest{-2};
 inline constexpr OffsetSpec OffsetSpec::newest{-3};
+inline constexpr OffsetSpec OffsetSpec::earliest_local{-4};
+inline constexpr OffsetSpec OffsetSpec::latest_tiered{-5};
+inline constexpr OffsetSpec OffsetSpec::earliest_pending_upload{-6};
 
 struct FoundOffset {
   Offset offset = no_offset;  // nothing is there
@@ -254,6 +266,7 @@ struct ActiveProducer {
   Sequence last_sequence = no_sequence;
   Timestamp last_timestamp = no_timestamp;
   std::optional<Offset> transaction_start;
+  std::int32_t coordinator_epoch = -1;
 };
 
 }  // namespace millrace::client

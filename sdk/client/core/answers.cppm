@@ -308,5 +308,9 @@ template <>
 struct AnswerTo<protocol::TxnOffsetCommitRequest> {
   using type = protocol::TxnOffsetCommitResponse;
 };
+template <>
+struct AnswerTo<protocol::WriteTxnMarkersRequest> {
+  using type = protocol::WriteTxnMarkersResponse;
+};
 
 }  // namespace millrace::client

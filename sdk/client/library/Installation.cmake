@@ -5,7 +5,7 @@ include(CMakePackageConfigHelpers)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/Millrace)
 set(MILLRACE_MODULE_FOLDER ${CMAKE_INSTALL_DATADIR}/millrace/modules)
 # What libmillrace.a needs besides, as names for the linker.
-set(MILLRACE_STATIC_NEEDS fmt spdlog lz4 snappy zstd z pthread)
+set(MILLRACE_STATIC_NEEDS crypto fmt spdlog lz4 snappy zstd z pthread)
 list(TRANSFORM MILLRACE_STATIC_NEEDS PREPEND -l OUTPUT_VARIABLE static_flags)
 list(JOIN static_flags " " MILLRACE_STATIC_FLAGS)
 
