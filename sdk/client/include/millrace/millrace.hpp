@@ -2,6 +2,7 @@
 #pragma once
 #include "millrace/admin.hpp"
 #include "millrace/bytes.hpp"
+#include "millrace/concepts.hpp"
 #include "millrace/config.hpp"
 #include "millrace/consumer.hpp"
 #include "millrace/error_code.hpp"

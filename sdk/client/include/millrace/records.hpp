@@ -70,6 +70,9 @@ class MILLRACE_API Records {
   }
   ~Records() = default;
 
+  // Records of one's own, for tests of code that takes some.
+  [[nodiscard]] static Records of(std::vector<OwnedRecord> records);
+
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   [[nodiscard]] RecordView operator[](std::size_t index) const noexcept;
