@@ -103,6 +103,15 @@ class ExamplesTest(OnACluster):
         self.assertRegex(said, r"accounts: TOPIC_ALREADY_EXISTS")
 
 
+class WithoutBrokerTest(unittest.TestCase):
+
+    def test_without_broker_passes_its_tests(self):
+        done = subprocess.run([EXAMPLES / "test_without_broker"], capture_output=True, text=True,
+                              timeout=PATIENCE_SECONDS, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(done.stdout.count("passed: "), 5, done.stdout + done.stderr)
+
+
 class KilledBrokerTest(OnACluster):
 
     def test_each_record_is_delivered_once_and_in_order_though_the_broker_is_killed(self):

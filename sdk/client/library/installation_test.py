@@ -17,6 +17,7 @@ CMAKE = os.environ["MILLRACE_CMAKE"]
 BUILD = pathlib.Path(os.environ["MILLRACE_BUILD"])
 CLANG = os.environ["MILLRACE_CLANG"]
 GCC = "g++-12"
+MOCKS_SAY = "mocks: hello, hello; the mock has no topic greeting\n"
 PROGRAMS = pathlib.Path(__file__).resolve().parents[2] / "examples/installed"
 
 
@@ -42,9 +43,9 @@ class InstallationTest(unittest.TestCase):
         cls.libraries = next(cls.prefix.glob("**/libmillrace.so")).parent
         cls.pkg_config = dict(os.environ, PKG_CONFIG_PATH=str(cls.libraries / "pkgconfig"))
 
-    def flags(self, *arguments):
+    def flags(self, *arguments, package="millrace"):
         # pkg-config writes a space as "\ ".
-        words = run("pkg-config", *arguments, "millrace", env=self.pkg_config).strip()
+        words = run("pkg-config", *arguments, package, env=self.pkg_config).strip()
         return [word.replace("\0", " ") for word in words.replace("\\ ", "\0").split()]
 
     def build_with_cmake(self, name, *arguments):
@@ -62,6 +63,13 @@ class InstallationTest(unittest.TestCase):
         printed = run(program, env=dict(os.environ, LD_LIBRARY_PATH=str(self.libraries)))
         self.assertIn("header door: ", printed)
 
+    def test_gcc_builds_mocks_with_pkg_config(self):
+        program = self.directory / "mocks_by_pkg_config"
+        run(GCC, "-std=c++20", "-Wall", "-Wextra", "-Werror", PROGRAMS / "mocks.cpp",
+            *self.flags("--cflags", "--libs", package="millrace-mock"), "-o", program)
+        printed = run(program, env=dict(os.environ, LD_LIBRARY_PATH=str(self.libraries)))
+        self.assertEqual(printed, MOCKS_SAY)
+
     def test_gcc_builds_with_the_static_library(self):
         program = self.directory / "by_static"
         needs = [flag for flag in self.flags("--static", "--libs") if flag != "-lmillrace"]
@@ -71,16 +79,21 @@ class InstallationTest(unittest.TestCase):
 
     def test_static_library_leaves_public_names_only(self):
         expect_public(self, names(self.libraries / "libmillrace.a"))
+        expect_public(self, names(self.libraries / "libmillrace_mock.a"),
+                      {"millrace::v1::mock::Cluster::bootstrap"})
 
     def test_gcc_builds_with_find_package(self):
         build = self.build_with_cmake("gcc", f"-DCMAKE_CXX_COMPILER={GCC}", "-DDOORS=header")
         self.assertIn("header door: ", run(build / "header_door"))
         self.assertIn("header door: ", run(build / "header_door_static"))
+        self.assertEqual(run(build / "mocks"), MOCKS_SAY)
+        self.assertEqual(run(build / "mocks_static"), MOCKS_SAY)
 
     def test_clang_builds_with_modules_and_mixes_the_doors(self):
         build = self.build_with_cmake("clang", f"-DCMAKE_CXX_COMPILER={CLANG}", "-DDOORS=both")
         self.assertIn("header door: ", run(build / "header_door"))
         self.assertIn("module door: ", run(build / "module_door"))
+        self.assertEqual(run(build / "mocks"), MOCKS_SAY)
         self.assertEqual(run(build / "two_doors"), "two doors: closed\n")
 
 
