@@ -107,8 +107,8 @@ TEST(MockProducer, records_wait_until_the_test_says_what_becomes_of_them) {
 }
 
 TEST(MockProducer, posts_tell_their_handler) {
-  MockProducer producer({.auto_complete = false});
   std::vector<std::pair<std::uint64_t, bool>> told;
+  MockProducer producer({.auto_complete = false});
   producer.on_delivery([&](std::uint64_t tag, const Result<Delivery>& outcome) {
     told.emplace_back(tag, outcome.has_value());
   });
@@ -120,8 +120,8 @@ TEST(MockProducer, posts_tell_their_handler) {
 }
 
 TEST(MockProducer, who_is_told_may_send_and_flushing_ends_nevertheless) {
-  MockProducer producer({.auto_complete = false});
   int told = 0;
+  MockProducer producer({.auto_complete = false});
   producer.on_delivery([&](std::uint64_t, const Result<Delivery>&) {
     ++told;
     static_cast<void>(producer.post({.topic = "orders"}));
