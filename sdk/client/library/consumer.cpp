@@ -240,6 +240,30 @@ Result<void> Consumer::wake() {
   });
 }
 
+Result<GroupMembership> Consumer::membership() const {
+  client::ConsumerCore& core = *implementation_->core;
+  const client::ConsumerSettings& settings = core.settings();
+  return core.ask_now<GroupMembership>(
+      [&](Client& client) -> client::ClientResult<GroupMembership> {
+        if (settings.group_id.empty()) {
+          return failure(client_error(client::Failure::bad_argument, "to commit, set group.id"));
+        }
+        const client::Membership is = client.membership();
+        // Not even its partitions, which it was not told yet that it has lost.
+        if (client.phase() != client::MemberPhase::out && is.member_id.empty()) {
+          return failure(
+              client_error(client::Failure::not_in_group,
+                           "group " + settings.group_id + ": this consumer is no member now"));
+        }
+        GroupMembership membership{.group_id = settings.group_id,
+                                   .generation = is.generation.value(),
+                                   .member_id = is.member_id};
+        if (!settings.group_instance_id.empty())
+          membership.instance_id = settings.group_instance_id;
+        return membership;
+      });
+}
+
 Result<void> Consumer::pause(const std::vector<TopicPartition>& partitions) {
   return implementation_->core->ask_now<void>(
       [&](Client& client) { return client.pause(inner(partitions)); });

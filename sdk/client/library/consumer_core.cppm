@@ -83,6 +83,7 @@ class ConsumerCore final : public RebalanceListener,
     return client::deadline_after(host_.thread().clock(), time);
   }
   [[nodiscard]] ClientHost& host() { return host_; }
+  [[nodiscard]] const ConsumerSettings& settings() const { return settings_; }
 
   // --- Of RebalanceListener. ---
   Task<void> assigned(Partitions partitions) override;

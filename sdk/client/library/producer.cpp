@@ -18,6 +18,7 @@
 
 import millrace.client.core;
 import millrace.client.bridge;
+import millrace.client.bridge.transactions;
 import millrace.client.producer;
 import millrace.protocol.batch;
 
@@ -82,7 +83,10 @@ class Producer::Implementation {
       : host_("millrace-produce", options),
         settings_(std::move(settings)),
         futures_(*this),
-        posts_(*this) {}
+        posts_(*this),
+        transactions_(host_, [this](const Record& record, WhenFull when_full) {
+          return send(record, when_full);
+        }) {}
   ~Implementation();
   Implementation(const Implementation&) = delete;
   Implementation& operator=(const Implementation&) = delete;
@@ -96,6 +100,7 @@ class Producer::Implementation {
   Result<std::int32_t> partition_count(std::string_view topic, std::chrono::milliseconds time);
 
   client::DeliverySink& posts() { return posts_; }
+  detail::TransactionHost& transactions() { return transactions_; }
   void set_handler(DeliveryHandler handler) { handler_ = std::move(handler); }
 
  private:
@@ -147,6 +152,7 @@ class Producer::Implementation {
   const client::ProducerSettings settings_;
   Futures futures_;
   Posts posts_;
+  client::TransactionCore transactions_;
   DeliveryHandler handler_;
   std::mutex closing_;
   bool is_closed_ = false;
@@ -161,6 +167,7 @@ std::optional<Error> Producer::Implementation::start() {
     client_ = std::make_unique<client::ProducerClient>(
         settings_, thread.executor(), thread.mailbox(), thread.network(), thread.resolver(), log_,
         Random(client::random_seed()));
+    transactions_.set_client(*client_);
     co_return;
   });
   return std::nullopt;
@@ -175,6 +182,7 @@ Producer::Implementation::~Implementation() {
   }
   if (const auto closed = close(closing_time_max); !closed)
     log_.error("closing: {}", closed.error().message());
+  host_.wait_for_all();
   host_.thread().run([this]() -> Task<void> {
     client_.reset();
     co_return;
@@ -244,8 +252,6 @@ Producer::Producer(const Config& config, const ClientOptions& options)
 Result<Producer> Producer::open(const Config& config, const ClientOptions& options) {
   auto settings = client::producer_settings(client::properties_of(config));
   if (!settings) return client::settings_error("producer", settings.error());
-  if (!settings->transactional_id.empty())
-    return client::settings_error("producer", {"transactional.id: there are no transactions yet"});
   auto implementation = std::make_unique<Implementation>(*std::move(settings), options);
   if (auto error = implementation->start()) return *std::move(error);
   return Producer(std::move(implementation));
@@ -254,6 +260,10 @@ Result<Producer> Producer::open(const Config& config, const ClientOptions& optio
 Producer::Producer(Producer&&) noexcept = default;
 Producer& Producer::operator=(Producer&&) noexcept = default;
 Producer::~Producer() = default;
+
+detail::TransactionHost& Producer::transactions() noexcept {
+  return implementation_->transactions();
+}
 
 Future<Result<Delivery>> Producer::send(const Record& record, WhenFull when_full) {
   return implementation_->send(record, when_full);

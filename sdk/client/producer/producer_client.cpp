@@ -76,6 +76,8 @@ ClientResult<void> ProducerClient::send(const RecordToSend& record, DeliverySink
     Transactor& transactor = *sender_.transactor();
     if (auto refused = transactor.enter()) return failure(*std::move(refused));
     auto added = accumulator_.add(record, sink, token, when_full);
+    if (!added) [[unlikely]]
+      transactor.refused(added.error());
     transactor.leave();
     return added;
   }
@@ -103,13 +105,13 @@ Task<void> ProducerClient::close(MonotonicTime deadline) {
   return sender_.close(deadline);
 }
 
-ProducerMetrics ProducerClient::metrics() const {
-  ProducerMetrics metrics;
 void ProducerClient::list_metrics(MetricList& to) const {
   brokers_.list_metrics("producer", to);
   sender_.list_metrics(to);
 }
 
+ProducerMetrics ProducerClient::metrics() const {
+  ProducerMetrics metrics;
   metrics.sender = sender_.counters();
   metrics.brokers = brokers_.counters();
   metrics.memory_bytes = accumulator_.pool.used_bytes();

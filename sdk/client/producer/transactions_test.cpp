@@ -229,12 +229,30 @@ TEST_P(Transactions, a_record_that_is_lost_makes_the_abort_the_only_way) {
   EXPECT_EQ(committed.error().code, ErrorCode::policy_violation);
   EXPECT_FALSE(machine.begin());
   ASSERT_TRUE(machine.abort());
+  EXPECT_FALSE(machine.send(10).error().needs_abort);
   ASSERT_TRUE(machine.begin());
   machine.send_all(20, 30);
   ASSERT_TRUE(machine.commit());
   EXPECT_EQ(machine.committed(), machine.range(20, 30));
   // In the first protocol a new epoch has to be asked for.
   EXPECT_EQ(machine.cluster->request_count(ApiKey::init_producer_id), is_implicit() ? 1u : 2u);
+}
+
+TEST_P(Transactions, a_record_that_is_not_taken_is_not_left_out) {
+  TransactionMachine machine(GetParam());
+  machine.begin_work();
+  ASSERT_TRUE(machine.begin());
+  machine.send_all(0, 5);
+  EXPECT_EQ(machine.send(5, 0, 2 * mebibyte).error().failure, Failure::record_too_large);
+  const auto committed = machine.commit();
+  ASSERT_FALSE(committed);
+  EXPECT_TRUE(committed.error().needs_abort);
+  EXPECT_EQ(committed.error().failure, Failure::record_too_large);
+  ASSERT_TRUE(machine.abort());
+  ASSERT_TRUE(machine.begin());
+  machine.send_all(10, 15);
+  ASSERT_TRUE(machine.commit());
+  EXPECT_EQ(machine.committed(), machine.range(10, 15));
 }
 
 TEST_P(Transactions, a_commit_without_an_answer_is_asked_about_again) {

@@ -55,18 +55,39 @@ std::optional<ClientError> Transactor::enter() {
   return refusal_;
 }
 
+void Transactor::refused(const ClientError& why) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!refused_) refused_ = why;
+  }
+  waker_.wake();
+}
+
+void Transactor::take_refused() {
+  std::optional<ClientError> why;
+  {
+    const std::scoped_lock lock(mutex_);
+    why = std::exchange(refused_, std::nullopt);
+  }
+  if (!why || why->failure == Failure::closed) return;
+  state_.failed(Consequence::abort, *std::move(why));
+  tell_gate();
+}
+
 void Transactor::leave() {
   const bool is_last = inside_.fetch_sub(1, std::memory_order_seq_cst) == 1;
   if (is_last && !is_open_.load(std::memory_order_seq_cst)) waker_.wake();
 }
 
 void Transactor::tell_gate() {
+  const bool has_reason =
+      state_.phase() == TransactionPhase::must_abort || state_.phase() == TransactionPhase::broken;
   {
     const std::scoped_lock lock(mutex_);
-    refusal_ = state_.error() ? *state_.error()
-                              : client_error(Failure::bad_argument,
-                                             "transactional.id is set and no transaction is open: "
-                                             "records are sent between begin() and commit()");
+    refusal_ = has_reason ? *state_.error()
+                          : client_error(Failure::bad_argument,
+                                         "transactional.id is set and no transaction is open: "
+                                         "records are sent between begin() and commit()");
   }
   is_open_.store(state_.phase() == TransactionPhase::open, std::memory_order_seq_cst);
 }
@@ -107,6 +128,7 @@ Task<ClientResult<void>> Transactor::begin(MonotonicTime deadline) {
     }
   }
   if (is_stopped_) co_return failure(closed());
+  take_refused();
   auto begun = state_.begin(protocol());
   if (begun) has_joined_ = false;
   tell_gate();

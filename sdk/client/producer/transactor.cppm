@@ -59,6 +59,8 @@ class Transactor {
 
   // Why it is refused; nothing: it is let in, and leave() follows.
   [[nodiscard]] std::optional<ClientError> enter();
+  // A record was let in and not taken after all: the transaction lacks it.
+  void refused(const ClientError& why);
   void leave();
 
   // --- What a program asks for. ---
@@ -92,7 +94,10 @@ class Transactor {
   // A batch was lost, with numbers that the broker may wait for.
   void lost(const ClientError& why, bool has_sequence);
   // Something may have got its outcome.
-  void progressed() { changed_.wake_all(); }
+  void progressed() {
+    take_refused();
+    changed_.wake_all();
+  }
   // What a produce request says.
   [[nodiscard]] TransactionOf current() const;
   [[nodiscard]] const std::optional<ClientError>& error() const { return state_.error(); }
@@ -118,6 +123,8 @@ class Transactor {
                                                    MonotonicTime deadline);
   [[nodiscard]] Task<ClientResult<void>> commit_offsets(const GroupOffsets& offsets,
                                                         MonotonicTime deadline);
+  // What refused() told.
+  void take_refused();
   void begin_finish();
   [[nodiscard]] Task<void> finish();
   // Until nothing of the transaction is on its way.
@@ -149,6 +156,7 @@ class Transactor {
   std::atomic<bool> is_open_ = false;
   std::mutex mutex_;
   ClientError refusal_;
+  std::optional<ClientError> refused_;  // why a record of this transaction was not taken
 };
 
 }  // namespace millrace::client

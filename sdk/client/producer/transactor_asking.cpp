@@ -274,6 +274,7 @@ Task<void> Transactor::finish() {
   while (!is_stopped_ && state_.is_ending()) {
     const TransactionPhase phase = state_.phase();
     co_await quiet();
+    take_refused();
     // What was to be committed may have to be aborted by now.
     if (is_stopped_ || state_.phase() != phase) continue;
     co_await end(phase == TransactionPhase::committing);

@@ -35,7 +35,14 @@ struct FoundOffset {
   std::optional<Timestamp> timestamp = {};
 };
 
-using Offsets = std::map<TopicPartition, std::int64_t>;
+// Who a consumer is in its group: what a transaction says when it commits offsets for it.
+struct GroupMembership {
+  std::string group_id;
+  std::int32_t generation = -1;  // -1: offsets are not those of a member
+  std::string member_id = {};
+  std::optional<std::string> instance_id = {};
+};
+
 using RebalanceHandler = std::function<void(const std::vector<TopicPartition>& partitions)>;
 
 // Receives records from Millrace or Apache Kafka. Owns a thread, which fetches ahead and keeps the
@@ -92,6 +99,8 @@ class MILLRACE_API Consumer {
   Result<void> resume(const std::vector<TopicPartition>& partitions);
   [[nodiscard]] Result<std::vector<TopicPartition>> paused() const;
   Result<void> seek(const TopicPartition& partition, std::int64_t offset);
+  // Back to where these records begin, to read them again, in partitions that it still reads.
+  Result<void> rewind(const Records& batch);
   Result<void> seek_to_beginning(const TopicPartition& partition);
   Result<void> seek_to_end(const TopicPartition& partition);
   Result<void> seek_to_time(const TopicPartition& partition, Timestamp time);
@@ -107,6 +116,8 @@ class MILLRACE_API Consumer {
   // Does not wait; a failure is logged, or given to the function.
   void commit_async();
   void commit_async(std::function<void(const Result<void>&)> done);
+  // Fails for a subscriber that is no member now.
+  [[nodiscard]] Result<GroupMembership> membership() const;
   // Partitions without a committed offset are left out.
   [[nodiscard]] Result<Offsets> committed(const std::vector<TopicPartition>& partitions,
                                           std::chrono::milliseconds time = waiting_time) const;

@@ -14,5 +14,6 @@
 #include "millrace/records.hpp"
 #include "millrace/result.hpp"
 #include "millrace/serializers.hpp"
+#include "millrace/transaction.hpp"
 #include "millrace/typed.hpp"
 #include "millrace/uuid.hpp"

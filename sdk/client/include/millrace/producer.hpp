@@ -17,6 +17,11 @@
 
 namespace millrace::inline v1 {
 
+class Transaction;
+namespace detail {
+class TransactionHost;
+}
+
 // Where a record is now.
 struct Delivery {
   std::int32_t partition = -1;
@@ -74,6 +79,13 @@ class MILLRACE_API Producer {
   // Before the first post(). Without a handler, failures of posted records are logged.
   void on_delivery(DeliveryHandler handler);
 
+  // --- Transactions, with transactional.id: <millrace/transaction.hpp>. ---
+  // Takes the id, shuts out who had it and ends its transaction. begin() does it where this was not
+  // called.
+  Result<void> init_transactions(std::chrono::milliseconds time = std::chrono::minutes{1});
+  // All records are part of it until it is committed or aborted; none are taken without one.
+  [[nodiscard]] Transaction begin(std::chrono::milliseconds time = std::chrono::minutes{1});
+
   // Waits until all that was taken before has its outcome; whether that came in time, not whether
   // it was good.
   Result<void> flush(std::chrono::milliseconds time);
@@ -87,6 +99,7 @@ class MILLRACE_API Producer {
  private:
   class Implementation;
   explicit Producer(std::unique_ptr<Implementation> implementation) noexcept;
+  [[nodiscard]] detail::TransactionHost& transactions() noexcept;
 
   std::unique_ptr<Implementation> implementation_;
 };

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,6 +23,8 @@ struct TopicPartition {
 
   [[nodiscard]] friend auto operator<=>(const TopicPartition&, const TopicPartition&) = default;
 };
+
+using Offsets = std::map<TopicPartition, std::int64_t>;
 
 // A received record, as views of the memory into which it was fetched: valid as long as the Records
 // that it came in.
@@ -76,6 +79,9 @@ class MILLRACE_API Records {
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   [[nodiscard]] RecordView operator[](std::size_t index) const noexcept;
+  // By partition: where these records begin, and what is read after them.
+  [[nodiscard]] Offsets first_offsets() const;
+  [[nodiscard]] Offsets next_offsets() const;
   [[nodiscard]] Iterator begin() const noexcept;
   [[nodiscard]] Iterator end() const noexcept;
 
