@@ -25,6 +25,9 @@ class KafkaNode:
     """Has the cluster id and node id of the log directory, and its topics with their ids: they are
     part of what the node begins its metadata with."""
 
+    # What it is formatted with besides.
+    format_options = ()
+
     def __init__(self, logs, folder):
         self.folder = pathlib.Path(folder)
         self.logs = self.folder / "logs"
@@ -62,9 +65,11 @@ log.dirs={self.logs}
 metadata.log.dir={self.metadata}
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
 """, encoding="utf-8")
         self._run("kafka.tools.StorageTool", "format", "-t", self.known["cluster.id"],
-                  "--ignore-formatted", "-c", settings)
+                  "--ignore-formatted", *self.format_options, "-c", settings)
         self.begin_metadata(node)
         with open(self.output, "w", encoding="utf-8") as output:
             self.process = subprocess.Popen(
