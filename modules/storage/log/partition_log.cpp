@@ -16,6 +16,13 @@ module millrace.storage.log;
 
 namespace millrace::storage {
 
+namespace {
+
+// Segments that were rolled and are not durable yet. Each has what was known of the producers.
+constexpr std::size_t unsettled_rolls_max = 64;
+
+}  // namespace
+
 Log::Log(LogContext& context, LogOpening opening)
     : context_(context),
       partition_(std::move(opening.partition)),
@@ -150,7 +157,15 @@ Task<StorageResult<void>> Log::roll_locked(Offset base) {
   sealed->finish();
   unsettled_.push_back({sealed, end_, producers_.snapshot_entries()});
   start_settling();
-  co_return StorageResult<void>();
+  if (unsettled_.size() <= unsettled_rolls_max) co_return StorageResult<void>();
+  // Whoever appends faster than the disk makes segments durable waits for it.
+  const auto settling = co_await settling_.lock();
+  StorageResult<void> done = online();
+  while (done && unsettled_.size() > unsettled_rolls_max) done = co_await settle_first();
+  if (done) co_return done;
+  // Without space or descriptors they wait after all.
+  if (is_shortage(done.error().fault)) co_return StorageResult<void>();
+  co_return failure(noted(done.error()));
 }
 
 // Where it stays the new one goes: another batch may belong into the old one.

@@ -160,6 +160,35 @@ TEST(Roll, goes_by_the_clock_where_records_have_no_timestamps) {
   ASSERT_TRUE(machine.close());
 }
 
+// Of each that waits it is kept in memory what was known of the producers.
+TEST(Roll, waits_for_the_disk_when_too_many_segments_are_not_durable) {
+  constexpr std::size_t waiting_max = 64;
+  LogMachine machine(5, {.completion = SimulatedCompletion::mixed, .slow = 1});
+  machine.config.segment_bytes = 100;
+  ASSERT_TRUE(machine.open());
+  std::vector<Appending> appends;
+  for (int i = 0; i < 300; ++i) {
+    appends.push_back(machine.start(machine.append_task({{std::string(30, 'v')}})));
+  }
+  std::size_t most = 0;
+  while (!*appends.back()) {
+    machine.executor.run_until_idle();
+    const auto segments = machine.log->segments();
+    const auto durable =
+        std::lower_bound(segments.begin(), segments.end(), machine.log->recovery_point(),
+                         [](const auto& segment, Offset point) { return segment->base() < point; });
+    // The one that is written to does not wait.
+    most = std::max(most, static_cast<std::size_t>(segments.end() - durable) - 1);
+    if (!*appends.back()) ASSERT_TRUE(machine.executor.advance_to_next_timer());
+  }
+  machine.finish_started();
+  for (const Appending& each : appends) EXPECT_TRUE(each->value());
+  EXPECT_EQ(machine.log->segments().size(), 300u);
+  EXPECT_LE(most, waiting_max + 2);
+  EXPECT_GE(most, waiting_max);
+  ASSERT_TRUE(machine.close());
+}
+
 // Many records of one time fill the offset index, and leave the other one nearly empty.
 TEST(Roll, comes_when_the_offset_index_alone_is_full) {
   LogMachine machine(4);
