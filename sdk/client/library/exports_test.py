@@ -11,10 +11,11 @@ HEADERS = pathlib.Path(__file__).resolve().parents[1] / "include/millrace"
 # A function, a class's table and the type of an exception: whoever hides too much is found.
 SOME = {"millrace::v1::Config::get", "vtable for millrace::v1::Failed",
         "typeinfo for millrace::v1::Failed"}
-PUBLIC = re.compile(r"(?:(?:vtable|typeinfo|typeinfo name) for )?millrace::v1::|_ZNK?8millrace2v1")
+PUBLIC = re.compile(r"(?:(?:vtable|typeinfo|typeinfo name) for |auto )?millrace::v1::"
+                    r"|_ZNK?8millrace2v1")
 STANDARD = set("""
 array atomic bit chrono compare concepts condition_variable charconv coroutine cstddef cstdint
-functional initializer_list map iosfwd iterator memory mutex new optional span stdexcept string
+deque functional initializer_list map iosfwd iterator memory mutex new optional span stdexcept string
 string_view system_error type_traits utility variant vector
 """.split())
 
