@@ -95,6 +95,23 @@ class ExamplesTest(OnACluster):
         self.run_example("consume_coroutine", self.bootstrap, "questions", "answers", 3)
         self.assertEqual(self.values("answers", 3), [b"answer to paid 200"] * 3)
 
+    def test_poll_loop_copies_a_topic(self):
+        self.create("poll-from")
+        self.create("poll-to")
+        for _ in range(3):
+            self.run_example("produce", self.bootstrap, "poll-from")
+        printed = self.run_example("poll_loop", self.bootstrap, "poll-from", "poll-to", 3)
+        self.assertEqual(printed, "3 copied\n")
+        self.assertEqual(self.values("poll-to", 3), [b"paid 200"] * 3)
+
+    def test_asio_service_answers_in_another_topic(self):
+        self.create("asio-questions", 3)
+        self.create("asio-answers")
+        for _ in range(3):
+            self.run_example("produce", self.bootstrap, "asio-questions")
+        self.run_example("asio_service", self.bootstrap, "asio-questions", "asio-answers", 3)
+        self.assertEqual(self.values("asio-answers", 3), [b"answer to paid 200"] * 3)
+
     def test_administer_creates_a_topic_and_refuses_to_do_it_again(self):
         printed = self.run_example("administer", self.bootstrap, "accounts", 6)
         self.assertIn("created accounts: 6 partitions\n", printed)

@@ -14,6 +14,7 @@ module;
 #include <utility>
 
 #include "millrace/config.hpp"
+#include "millrace/metrics.hpp"
 #include "millrace/options.hpp"
 #include "millrace/result.hpp"
 
@@ -141,6 +142,14 @@ Logger logger_for(const v1::ClientOptions& options, std::string_view component) 
   return Logger(std::move(sink), component);
 }
 
+v1::Metrics public_metrics(MetricList list) {
+  v1::Metrics metrics;
+  for (MetricRow& row : list.take())
+    metrics.push_back({std::move(row.name), std::move(row.group), std::move(row.description),
+                       std::move(row.tags), row.value});
+  return metrics;
+}
+
 std::uint64_t random_seed() {
   std::random_device device;
   return (static_cast<std::uint64_t>(device()) << 32U) | device();
@@ -154,6 +163,7 @@ MonotonicTime deadline_after(const Clock& clock, std::chrono::milliseconds time)
 ClientHost::ClientHost(std::string name, const v1::ClientOptions& options)
     : forks_(forks_of_this_process()),
       logger_(logger_for(options, name)),
+      events_(options.events),
       thread_(std::move(name), logger_) {}
 
 ClientHost::~ClientHost() {

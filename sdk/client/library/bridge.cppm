@@ -15,6 +15,7 @@ module;
 #include "millrace/bytes.hpp"
 #include "millrace/config.hpp"
 #include "millrace/future.hpp"
+#include "millrace/metrics.hpp"
 #include "millrace/options.hpp"
 #include "millrace/result.hpp"
 
@@ -33,6 +34,8 @@ export namespace millrace::client {
 [[nodiscard]] v1::Error settings_error(std::string_view whose, const SettingsProblems& problems);
 [[nodiscard]] Properties properties_of(const v1::Config& config);
 [[nodiscard]] Logger logger_for(const v1::ClientOptions& options, std::string_view component);
+
+[[nodiscard]] v1::Metrics public_metrics(MetricList list);
 
 // A null view has no data pointer, on both sides.
 [[nodiscard]] inline v1::BytesView public_bytes(ByteView bytes) {
@@ -94,6 +97,7 @@ class ClientHost {
   template <class T, class Make, class Refuse>
   v1::Future<T> begin_value(Make make, Refuse refuse) {
     auto promise = std::make_shared<v1::detail::Promise<T>>();
+    if (events_ != nullptr) promise->complete_on(events_);
     v1::Future<T> future = promise->future();
     if (auto refused = cannot_ask()) {
       promise->set(refuse(*refused));
@@ -120,6 +124,7 @@ class ClientHost {
 
   const std::uint64_t forks_;  // of this process when it was made
   Logger logger_;
+  const std::shared_ptr<v1::EventQueue> events_;
   ClientThread thread_;
   std::unique_ptr<TaskGroup> tasks_ = std::make_unique<TaskGroup>();  // of the thread
 };

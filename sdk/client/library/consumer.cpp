@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "client_thread_mark.hpp"
+
 import millrace.client.consumer;
 import millrace.client.core;
 import millrace.client.bridge;
@@ -99,15 +101,23 @@ class Consumer::Implementation {
   Result<Offsets> offsets_at(const Partitions& partitions, KafkaTime place,
                              std::chrono::milliseconds time);
   // Of a consumer's poll and next.
-  static client::ClientResult<Records> records_of(
-      client::ClientResult<client::ConsumerCore::Held> polled);
+  client::ClientResult<Records> records_of(
+      client::ClientResult<client::ConsumerCore::Held> polled) const;
+  // On the thread that gets them.
+  void pass(const Records& records) const;
   Answer<Records> next();
 
   const std::shared_ptr<client::ConsumerCore> core;
 };
 
+void Consumer::Implementation::pass(const Records& records) const {
+  if (records.empty()) return;
+  core->interceptors().each("ConsumerInterceptor::on_consume",
+                            [&](ConsumerInterceptor& one) { one.on_consume(records); });
+}
+
 client::ClientResult<Records> Consumer::Implementation::records_of(
-    client::ClientResult<client::ConsumerCore::Held> polled) {
+    client::ClientResult<client::ConsumerCore::Held> polled) const {
   if (!polled) return failure(std::move(polled.error()));
   return Records(std::move(polled->memory), polled->first, polled->count);
 }
@@ -117,7 +127,12 @@ Answer<Records> Consumer::Implementation::next() {
     auto polled = co_await core->poll(core->deadline_after(std::chrono::minutes(1)));
     if (polled && polled->count == 0) continue;
     core->end_poll();
-    co_return records_of(std::move(polled));
+    auto records = records_of(std::move(polled));
+    if (records && !core->interceptors().empty()) {
+      const detail::ClientThreadMark mark;
+      pass(*records);
+    }
+    co_return records;
   }
 }
 
@@ -214,11 +229,12 @@ Consumer& Consumer::on_lost(RebalanceHandler handler) {
 Result<Records> Consumer::poll(std::chrono::milliseconds time) {
   client::ConsumerCore& core = *implementation_->core;
   if (!core.begin_poll()) return one_poll_at_a_time();
-  auto polled =
-      core.ask<Records>([&core, deadline = core.deadline_after(time)](Client&) -> Answer<Records> {
-        co_return Implementation::records_of(co_await core.poll(deadline));
+  auto polled = core.ask<Records>(
+      [this, &core, deadline = core.deadline_after(time)](Client&) -> Answer<Records> {
+        co_return implementation_->records_of(co_await core.poll(deadline));
       });
   core.end_poll();
+  if (polled) implementation_->pass(*polled);
   return polled;
 }
 
@@ -238,6 +254,14 @@ Result<void> Consumer::wake() {
     client.wake();
     return client::ClientResult<void>();
   });
+}
+
+Result<int> Consumer::event_fd() {
+  return implementation_->core->event_fd();
+}
+
+void Consumer::add_interceptor(std::shared_ptr<ConsumerInterceptor> interceptor) {
+  implementation_->core->add(std::move(interceptor));
 }
 
 Result<GroupMembership> Consumer::membership() const {
@@ -377,6 +401,15 @@ Result<std::map<TopicPartition, FoundOffset>> Consumer::offsets_for_times(
       [&wanted, deadline = core.deadline_after(time)](Client& client) {
         return found_of(client, std::move(wanted), deadline);
       });
+}
+
+Result<Metrics> Consumer::metrics() const {
+  client::ConsumerCore& core = *implementation_->core;
+  return core.ask_now<Metrics>([&core](Client& client) -> client::ClientResult<Metrics> {
+    client::MetricList list = core.metric_list();
+    client.list_metrics(list);
+    return client::public_metrics(std::move(list));
+  });
 }
 
 Result<void> Consumer::close(std::chrono::milliseconds time) {

@@ -2,15 +2,21 @@ module;
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "client_thread_mark.hpp"
+#include "event_descriptor.hpp"
 #include "handler_pump.hpp"
+#include "hooks.hpp"
+#include "millrace/interceptors.hpp"
 #include "millrace/options.hpp"
 #include "millrace/result.hpp"
 
@@ -40,7 +46,10 @@ std::shared_ptr<ConsumerCore> ConsumerCore::make(ConsumerSettings settings,
 }
 
 ConsumerCore::ConsumerCore(ConsumerSettings settings, const v1::ClientOptions& options)
-    : host_("millrace-consume", options), settings_(std::move(settings)) {}
+    : host_("millrace-consume", options),
+      settings_(std::move(settings)),
+      interceptors_(
+          [log = host_.logger()](const std::string& sentence) { log.warning("{}", sentence); }) {}
 
 ClientResult<void> ConsumerCore::start() {
   if (auto started = host_.start(); !started) return started;
@@ -101,6 +110,33 @@ Task<ClientResult<ConsumerCore::Held>> ConsumerCore::poll(MonotonicTime deadline
   const std::shared_ptr<FetchedRecords> records(new FetchedRecords(*std::move(fetched)),
                                                 std::move(give_back));
   co_return Held{records, records->records().data(), records->size()};
+}
+
+v1::Result<int> ConsumerCore::event_fd() {
+  return ask_now<int>([this](ConsumerClient& client) -> ClientResult<int> {
+    if (!descriptor_.is_open()) {
+      if (const auto problem = descriptor_.open()) {
+        return failure(client_error(Failure::closed, "no descriptor for events: " + *problem));
+      }
+      client.on_readiness([this](bool is_ready) { descriptor_.set_readable(is_ready); });
+    }
+    return descriptor_.number();
+  });
+}
+
+void ConsumerCore::add(std::shared_ptr<v1::ConsumerInterceptor> interceptor) {
+  interceptors_.add(std::move(interceptor));
+  static_cast<void>(ask_now<void>([this](ConsumerClient& client) {
+    client.on_commit([this](const CommittedOffsets& committed) {
+      std::map<v1::TopicPartition, std::int64_t> offsets;
+      for (const auto& [partition, at] : committed)
+        offsets[{partition.topic, partition.partition.value()}] = at.offset.value();
+      const v1::detail::ClientThreadMark mark;
+      interceptors_.each("ConsumerInterceptor::on_commit",
+                         [&](v1::ConsumerInterceptor& one) { one.on_commit(offsets); });
+    });
+    return ClientResult<void>();
+  }));
 }
 
 Task<void> ConsumerCore::assigned(Partitions partitions) {

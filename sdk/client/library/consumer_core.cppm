@@ -11,8 +11,11 @@ module;
 #include <utility>
 #include <vector>
 
+#include "event_descriptor.hpp"
 #include "handler_pump.hpp"
+#include "hooks.hpp"
 #include "millrace/future.hpp"
+#include "millrace/interceptors.hpp"
 #include "millrace/options.hpp"
 #include "millrace/result.hpp"
 
@@ -85,6 +88,18 @@ class ConsumerCore final : public RebalanceListener,
   [[nodiscard]] ClientHost& host() { return host_; }
   [[nodiscard]] const ConsumerSettings& settings() const { return settings_; }
 
+  // Without rows; on the client's thread.
+  [[nodiscard]] MetricList metric_list() {
+    return MetricList(settings_.common.client_id, host_.thread().clock().now());
+  }
+  // Made by the first call.
+  [[nodiscard]] v1::Result<int> event_fd();
+  // Before the first poll.
+  void add(std::shared_ptr<v1::ConsumerInterceptor> interceptor);
+  [[nodiscard]] const v1::Interceptors<v1::ConsumerInterceptor>& interceptors() const {
+    return interceptors_;
+  }
+
   // --- Of RebalanceListener. ---
   Task<void> assigned(Partitions partitions) override;
   Task<void> revoked(Partitions partitions) override;
@@ -120,6 +135,8 @@ class ConsumerCore final : public RebalanceListener,
 
   ClientHost host_;
   const ConsumerSettings settings_;
+  v1::Interceptors<v1::ConsumerInterceptor> interceptors_;
+  v1::EventDescriptor descriptor_;
   std::atomic<bool> is_polling_ = false;
   std::atomic<bool> is_closing_ = false;
   std::atomic<bool> is_closed_ = false;

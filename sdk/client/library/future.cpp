@@ -1,8 +1,11 @@
 #include "millrace/future.hpp"
 
+#include <memory>
 #include <stdexcept>
+#include <utility>
 
 #include "client_thread_mark.hpp"
+#include "millrace/event_queue.hpp"
 
 namespace millrace::inline v1::detail {
 
@@ -70,16 +73,31 @@ bool CompletionState::attach(Callback& continuation) {
 
 void CompletionState::detach() noexcept {
   const std::lock_guard lock(mutex_);
-  if (!is_done()) continuation_.reset();
+  continuation_.reset();
 }
 
 void CompletionState::complete() noexcept {
-  Callback continuation;
+  // Whoever waits may drop all of it as soon as it is done, but for who completes it.
+  const std::shared_ptr<EventQueue> queue = std::move(queue_);
+  bool is_attached = false;
   {
     const std::lock_guard lock(mutex_);
     done_.store(true, std::memory_order_release);
-    continuation = std::move(continuation_);
+    is_attached = static_cast<bool>(continuation_);
     changed_.notify_all();
+  }
+  if (!is_attached) return;
+  if (queue != nullptr)
+    queue->add(*this);
+  else
+    go_on();
+}
+
+void CompletionState::go_on() noexcept {
+  Callback continuation;
+  {
+    const std::lock_guard lock(mutex_);
+    continuation = std::move(continuation_);
   }
   if (continuation) continuation();
 }

@@ -18,6 +18,7 @@
 
 import millrace.client.core;
 import millrace.client.bridge;
+import millrace.client.bridge.producer;
 import millrace.client.bridge.transactions;
 import millrace.client.producer;
 import millrace.protocol.batch;
@@ -29,14 +30,6 @@ namespace {
 using Outcome = Result<Delivery>;
 using OutcomeState = detail::ValueState<Outcome>;
 using KafkaTime = std::remove_const_t<decltype(no_timestamp)>;
-
-Outcome outcome_of(const client::DeliveryReport& report) {
-  if (report.error != nullptr) return client::public_delivery_error(*report.error);
-  Delivery delivery{.partition = report.partition.value(), .offset = report.offset.value()};
-  if (report.timestamp != no_timestamp)
-    delivery.timestamp = Timestamp(std::chrono::milliseconds(report.timestamp.value()));
-  return delivery;
-}
 
 // Headers of a record as the modules below take them: few without memory, many with.
 class HeadersToSend {
@@ -82,6 +75,7 @@ class Producer::Implementation {
   Implementation(client::ProducerSettings settings, const ClientOptions& options)
       : host_("millrace-produce", options),
         settings_(std::move(settings)),
+        hooks_(log_, options.events),
         futures_(*this),
         posts_(*this),
         transactions_(host_, [this](const Record& record, WhenFull when_full) {
@@ -94,14 +88,18 @@ class Producer::Implementation {
   std::optional<Error> start();
   client::ClientResult<void> add(const Record& record, client::DeliverySink& sink,
                                  std::uint64_t token, WhenFull when_full);
+  client::ClientResult<void> add_as_it_is(const Record& record, client::DeliverySink& sink,
+                                          std::uint64_t token, WhenFull when_full);
   Future<Outcome> send(const Record& record, WhenFull when_full);
   Result<void> flush(std::chrono::milliseconds time);
   Result<void> close(std::chrono::milliseconds time);
   Result<std::int32_t> partition_count(std::string_view topic, std::chrono::milliseconds time);
 
   client::DeliverySink& posts() { return posts_; }
+  client::ProducerHooks& hooks() { return hooks_; }
   detail::TransactionHost& transactions() { return transactions_; }
-  void set_handler(DeliveryHandler handler) { handler_ = std::move(handler); }
+  Result<Metrics> metrics();
+  void set_partitioner(Partitioner partitioner);
 
  private:
   // The outcome becomes the value of a future, whose state is the token.
@@ -111,7 +109,7 @@ class Producer::Implementation {
     void delivered(std::uint64_t token, const client::DeliveryReport& report) noexcept override {
       const detail::ClientThreadMark mark;
       owner_.count(report);
-      promise_of(token).set(outcome_of(report));
+      promise_of(token).set(owner_.hooks_.outcome_of(report));
     }
 
    private:
@@ -124,10 +122,7 @@ class Producer::Implementation {
     void delivered(std::uint64_t token, const client::DeliveryReport& report) noexcept override {
       const detail::ClientThreadMark mark;
       owner_.count(report);
-      if (owner_.handler_)
-        owner_.handler_(token, outcome_of(report));
-      else if (report.error != nullptr)
-        owner_.log_.error("{}", report.error->message);
+      owner_.hooks_.tell(token, report);
     }
 
    private:
@@ -150,10 +145,10 @@ class Producer::Implementation {
   client::ClientHost host_;
   Logger log_ = host_.logger();
   const client::ProducerSettings settings_;
+  client::ProducerHooks hooks_;
   Futures futures_;
   Posts posts_;
   client::TransactionCore transactions_;
-  DeliveryHandler handler_;
   std::mutex closing_;
   bool is_closed_ = false;
   std::uint64_t left_when_closed_ = 0;  // of the client's thread, until it is closed
@@ -192,7 +187,23 @@ Producer::Implementation::~Implementation() {
 client::ClientResult<void> Producer::Implementation::add(const Record& record,
                                                          client::DeliverySink& sink,
                                                          std::uint64_t token, WhenFull when_full) {
+  if (!hooks_.has_interceptors()) [[likely]]
+    return add_as_it_is(record, sink, token, when_full);
+  OutgoingRecord outgoing(record);
+  hooks_.pass(outgoing);
+  auto taken = add_as_it_is(outgoing.record(), sink, token, when_full);
+  if (!taken) hooks_.refused(outgoing.record(), taken.error());
+  return taken;
+}
+
+client::ClientResult<void> Producer::Implementation::add_as_it_is(const Record& record,
+                                                                  client::DeliverySink& sink,
+                                                                  std::uint64_t token,
+                                                                  WhenFull when_full) {
   if (auto refused = host_.cannot_ask()) return failure(*std::move(refused));
+  if (hooks_.events() != nullptr) [[unlikely]] {
+    if (auto refused = hooks_.refusal()) return failure(*std::move(refused));
+  }
   const HeadersToSend headers(record.headers);
   client::RecordToSend to_send{.topic = record.topic,
                                .key = view_of(record.key),
@@ -207,12 +218,27 @@ client::ClientResult<void> Producer::Implementation::add(const Record& record,
 
 Future<Outcome> Producer::Implementation::send(const Record& record, WhenFull when_full) {
   detail::Promise<Outcome> promise;
+  if (hooks_.events() != nullptr) promise.complete_on(hooks_.events());
   Future<Outcome> future = promise.future();
   OutcomeState* state = promise.hand_over();
   const auto token = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(state));
   if (const auto taken = add(record, futures_, token, when_full); !taken)
     promise_of(token).set(client::public_error(taken.error()));
   return future;
+}
+
+Result<Metrics> Producer::Implementation::metrics() {
+  return client::public_result(host_.run([this]() -> Task<client::ClientResult<Metrics>> {
+    client::MetricList list(settings_.common.client_id, host_.thread().clock().now());
+    client_->list_metrics(list);
+    co_return client::public_metrics(std::move(list));
+  }));
+}
+
+void Producer::Implementation::set_partitioner(Partitioner partitioner) {
+  const bool is_one = partitioner != nullptr;
+  hooks_.set_partitioner(std::move(partitioner));
+  client_->set_chooser(is_one ? &hooks_ : nullptr);
 }
 
 Result<void> Producer::Implementation::flush(std::chrono::milliseconds time) {
@@ -275,7 +301,15 @@ Result<void> Producer::post(const Record& record, std::uint64_t tag, WhenFull wh
 }
 
 void Producer::on_delivery(DeliveryHandler handler) {
-  implementation_->set_handler(std::move(handler));
+  implementation_->hooks().set_handler(std::move(handler));
+}
+
+void Producer::set_partitioner(Partitioner partitioner) {
+  implementation_->set_partitioner(std::move(partitioner));
+}
+
+void Producer::add_interceptor(std::shared_ptr<ProducerInterceptor> interceptor) {
+  implementation_->hooks().add(std::move(interceptor));
 }
 
 Result<void> Producer::flush(std::chrono::milliseconds time) {
@@ -284,6 +318,10 @@ Result<void> Producer::flush(std::chrono::milliseconds time) {
 
 Result<void> Producer::close(std::chrono::milliseconds time) {
   return implementation_->close(time);
+}
+
+Result<Metrics> Producer::metrics() const {
+  return implementation_->metrics();
 }
 
 Result<std::int32_t> Producer::partition_count(std::string_view topic,

@@ -14,6 +14,8 @@
 #include "millrace/abi.hpp"
 #include "millrace/config.hpp"
 #include "millrace/future.hpp"
+#include "millrace/interceptors.hpp"
+#include "millrace/metrics.hpp"
 #include "millrace/options.hpp"
 #include "millrace/record.hpp"
 #include "millrace/records.hpp"
@@ -93,6 +95,13 @@ class MILLRACE_API Consumer {
   Future<Result<Records>> next();
   // The poll that waits, or else the next one, fails at once with a retriable error.
   Result<void> wake();
+  // Readable while poll() has something to give or to do: records, a rebalance, an error, a commit
+  // or a sign of life that is due. For poll(2), epoll, Asio; call poll() with no time then. Belongs
+  // to the consumer: do not read or close it.
+  [[nodiscard]] Result<int> event_fd();
+
+  // Before the first poll. The one that was added first is called first.
+  void add_interceptor(std::shared_ptr<ConsumerInterceptor> interceptor);
 
   // --- Places. ---
   Result<void> pause(const std::vector<TopicPartition>& partitions);
@@ -131,6 +140,9 @@ class MILLRACE_API Consumer {
   [[nodiscard]] Result<std::map<TopicPartition, FoundOffset>> offsets_for_times(
       const std::map<TopicPartition, Timestamp>& times,
       std::chrono::milliseconds time = waiting_time) const;
+
+  // --- What it measures of itself. ---
+  [[nodiscard]] Result<Metrics> metrics() const;
 
   // Commits as enable.auto.commit says, leaves the group, ends. Later calls fail.
   Result<void> close(std::chrono::milliseconds time = closing_time_max);

@@ -7,6 +7,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -19,6 +20,7 @@ namespace millrace::inline v1 {
 
 template <class T>
 class Future;
+class EventQueue;
 
 namespace detail {
 
@@ -100,6 +102,8 @@ class MILLRACE_API CompletionState {
   [[nodiscard]] bool attach(Callback& continuation);
   // What was attached is not called any more, unless that has begun.
   void detach() noexcept;
+  // Before it is complete: what was attached is then run by that queue.
+  void complete_on(std::shared_ptr<EventQueue> queue) noexcept { queue_ = std::move(queue); }
   // Once, after the value is there. Runs what was attached.
   void complete() noexcept;
 
@@ -107,11 +111,17 @@ class MILLRACE_API CompletionState {
   virtual ~CompletionState();
 
  private:
+  friend class v1::EventQueue;
+  // Runs what was attached and is not detached since.
+  void go_on() noexcept;
+
   std::atomic<std::uint32_t> owners_{1};
   std::atomic<bool> done_{false};
   std::mutex mutex_;
   std::condition_variable changed_;
   Callback continuation_;
+  std::shared_ptr<EventQueue> queue_;
+  CompletionState* next_ = nullptr;  // in the queue
 };
 
 template <class T>
@@ -152,6 +162,9 @@ class Promise {
   explicit Promise(StateReference<ValueState<T>> state) noexcept : state_(std::move(state)) {}
 
   [[nodiscard]] Future<T> future() const { return Future<T>(state_); }
+  void complete_on(std::shared_ptr<EventQueue> queue) noexcept {
+    state_->complete_on(std::move(queue));
+  }
   void set(T value) noexcept {
     state_->value.emplace(std::move(value));
     state_->complete();
@@ -167,7 +180,8 @@ class Promise {
 
 // The value that an operation will have. Moves, does not copy. Dropping it does not stop the
 // operation; its value is dropped too. A coroutine that is destroyed while it waits is not resumed.
-// Functions and coroutines go on on the client's thread: they must not block, and must not throw.
+// Functions and coroutines go on on the client's thread, where they must not block, or with
+// ClientOptions::events in EventQueue::dispatch(); they must not throw.
 template <class T>
 class [[nodiscard]] Future {
  public:

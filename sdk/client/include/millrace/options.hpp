@@ -2,11 +2,14 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string_view>
 
 #include "millrace/abi.hpp"
 
 namespace millrace::inline v1 {
+
+class EventQueue;
 
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 
@@ -19,6 +22,8 @@ struct ClientOptions {
   LogLevel log_level = LogLevel::warning;
   // Without one, lines go to the standard error output.
   LogHandler log = {};
+  // With one, what the client calls when an operation ends is called by its dispatch().
+  std::shared_ptr<EventQueue> events = {};
 };
 
 }  // namespace millrace::inline v1

@@ -11,7 +11,10 @@
 #include "millrace/abi.hpp"
 #include "millrace/config.hpp"
 #include "millrace/future.hpp"
+#include "millrace/interceptors.hpp"
+#include "millrace/metrics.hpp"
 #include "millrace/options.hpp"
+#include "millrace/partitioner.hpp"
 #include "millrace/record.hpp"
 #include "millrace/result.hpp"
 
@@ -79,6 +82,11 @@ class MILLRACE_API Producer {
   // Before the first post(). Without a handler, failures of posted records are logged.
   void on_delivery(DeliveryHandler handler);
 
+  // Before the first record. Asked for records that name no partition.
+  void set_partitioner(Partitioner partitioner);
+  // Before the first record. The one that was added first is called first.
+  void add_interceptor(std::shared_ptr<ProducerInterceptor> interceptor);
+
   // --- Transactions, with transactional.id: <millrace/transaction.hpp>. ---
   // Takes the id, shuts out who had it and ends its transaction. begin() does it where this was not
   // called.
@@ -93,6 +101,8 @@ class MILLRACE_API Producer {
   // Later calls fail.
   Result<void> close(std::chrono::milliseconds time = closing_time_max);
 
+  // What it measures of itself.
+  [[nodiscard]] Result<Metrics> metrics() const;
   // How many partitions the topic has.
   Result<std::int32_t> partition_count(std::string_view topic, std::chrono::milliseconds time);
 
