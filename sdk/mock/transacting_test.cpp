@@ -1,3 +1,4 @@
+// Transactions, asked about frame by frame. Also proves transaction_desk.cpp.
 #include <gtest/gtest.h>
 
 #include "mock_machine.hpp"

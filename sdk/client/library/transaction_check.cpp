@@ -14,8 +14,16 @@
 
 namespace {
 
-using namespace millrace;
-using namespace std::chrono_literals;
+using millrace::Config;
+using millrace::Consumer;
+using millrace::Delivery;
+using millrace::Future;
+using millrace::GroupMembership;
+using millrace::Producer;
+using millrace::Records;
+using millrace::Result;
+using millrace::TopicPartition;
+using millrace::Transaction;
 
 constexpr int records_each = 10;
 
@@ -49,7 +57,7 @@ Consumer member_of(const Config& config, const std::string& topic) {
 
 Records first_records(Consumer& consumer) {
   for (;;) {
-    auto batch = consumer.poll(1s);
+    auto batch = consumer.poll(std::chrono::seconds{1});
     need(batch, "poll");
     if (!batch->empty()) return *std::move(batch);
   }

@@ -173,8 +173,7 @@ TEST_F(TransactionTest, copies_each_record_once) {
     ASSERT_TRUE(batch) << batch.error().message();
     if (batch->empty()) continue;
     auto transaction = producer.begin();
-    for (const auto& record : *batch)
-      transaction.add({.topic = "paid", .value = record.value()});
+    for (const auto& record : *batch) transaction.add({.topic = "paid", .value = record.value()});
     ASSERT_TRUE(transaction.send_offsets(from, *batch));
     if (round % 2 == 0) {
       // As if something went wrong: these are read again.

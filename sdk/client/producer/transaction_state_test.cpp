@@ -1,3 +1,4 @@
+// Where a transactional producer stands. Also proves consequence.cpp.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -95,7 +96,7 @@ TEST(TransactionState, who_is_fenced_does_nothing_more) {
   }
 }
 
-TEST(Consequence, is_Kafkas_for_what_brokers_say) {
+TEST(Consequence, is_what_brokers_mean) {
   using Step = TransactionStep;
   const auto is = [](Step step, ErrorCode code, Consequence expected) {
     EXPECT_EQ(consequence_of(step, code), expected) << protocol::name_of(code);

@@ -1,4 +1,5 @@
-// Transactions against a mock cluster, in both of Kafka's protocols.
+// Transactions against a mock cluster, in both of Kafka's protocols. Also proves transactor.cpp,
+// transactor_asking.cpp, transactor_calls.cpp, coordinators.cpp.
 #include "producer_machine.hpp"
 
 namespace millrace::client {

@@ -81,9 +81,10 @@ class TransactionsOnKafka(unittest.TestCase):
 
     def values(self, topic, isolation="read_committed", silence_ms=5000):
         """What Java's consumer sees until nothing comes any more."""
-        read = self.run_tool("org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server",
-                             self.node.bootstrap, "--topic", topic, "--from-beginning",
-                             "--isolation-level", isolation, "--timeout-ms", silence_ms)
+        read = self.run_tool("org.apache.kafka.tools.consumer.ConsoleConsumer",
+                             "--bootstrap-server", self.node.bootstrap, "--topic", topic,
+                             "--from-beginning", "--isolation-level", isolation,
+                             "--timeout-ms", silence_ms)
         return read.splitlines()
 
     def test_commit_abort_offsets_and_fencing(self):
