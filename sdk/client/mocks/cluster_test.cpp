@@ -162,6 +162,26 @@ TEST(PublicMockCluster, loses_records_as_it_is_told) {
   EXPECT_EQ(cluster.end_offset(orders), 3);
 }
 
+TEST(PublicMockCluster, tells_what_was_committed_from_what_was_not) {
+  mock::Cluster cluster;
+  cluster.create_topic("orders");
+  Producer producer(producer_config(cluster) + Config{{"transactional.id", "copy"}});
+  ASSERT_TRUE(producer.init_transactions());
+  {
+    auto transaction = producer.begin();
+    transaction.add({.topic = "orders", .value = "kept"});
+    ASSERT_TRUE(transaction.commit());
+  }
+  auto open = producer.begin();
+  ASSERT_TRUE(open.send({.topic = "orders", .value = "lost"}).get());
+  EXPECT_EQ(cluster.committed_records(orders).size(), 1U);
+  EXPECT_EQ(cluster.records(orders).size(), 2U);
+  EXPECT_TRUE(cluster.time_out_transaction("copy"));
+  EXPECT_FALSE(cluster.time_out_transaction("copy"));
+  EXPECT_FALSE(open.commit());
+  EXPECT_EQ(cluster.committed_records(orders).size(), 1U);
+}
+
 TEST(PublicMockCluster, tells_what_it_was_asked) {
   mock::Cluster cluster({.brokers = 2});
   cluster.create_topic("orders");
