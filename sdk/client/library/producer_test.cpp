@@ -193,7 +193,6 @@ TEST_F(ProducerTest, tells_all_that_is_wrong_with_its_settings) {
   for (const std::string_view part : {"localhost", "lingerms", "linger.ms", "acks"})
     EXPECT_NE(opened.error().message().find(part), std::string::npos) << opened.error().message();
   EXPECT_THROW(Producer({{"acks", "seven"}}), Failed);
-  EXPECT_FALSE(Producer::open(config() + Config{{"transactional.id", "copy"}}));
 }
 
 TEST_F(ProducerTest, fails_instead_of_waiting_where_that_is_wished) {

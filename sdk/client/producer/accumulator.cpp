@@ -120,10 +120,10 @@ ClientResult<std::optional<PartitionIndex>> Accumulator::choose(const Topic& top
   const auto available = topic.available();
   auto chosen = chooser_->choose(record, count, *available);
   if (chosen && *chosen && ((*chosen)->value() < 0 || (*chosen)->value() >= count)) {
-    return failure(client_error(
-        Failure::bad_argument, "the partitioner chose partition " +
-                                   std::to_string((*chosen)->value()) + " of topic " +
-                                   topic.name() + ", which has " + std::to_string(count)));
+    return failure(client_error(Failure::bad_argument, "the partitioner chose partition " +
+                                                           std::to_string((*chosen)->value()) +
+                                                           " of topic " + topic.name() +
+                                                           ", which has " + std::to_string(count)));
   }
   return chosen;
 }

@@ -67,7 +67,9 @@ class Batch {
   [[nodiscard]] MonotonicTime created() const { return created_; }
   [[nodiscard]] std::size_t chunk_count() const { return chunk_count_; }
   // Before it was compressed, header included.
-  [[nodiscard]] std::size_t plain_bytes() const { return plain_bytes_ != 0 ? plain_bytes_ : bytes_; }
+  [[nodiscard]] std::size_t plain_bytes() const {
+    return plain_bytes_ != 0 ? plain_bytes_ : bytes_;
+  }
   [[nodiscard]] std::size_t largest_record_bytes() const { return largest_record_bytes_; }
 
   // --- On the client's thread, when no record comes any more. ---

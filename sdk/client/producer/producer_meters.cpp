@@ -3,8 +3,8 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <string>
 #include <memory>
+#include <string>
 #include <string_view>
 
 module millrace.client.producer;

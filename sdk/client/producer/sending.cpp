@@ -84,10 +84,9 @@ void Sender::answered(const OutgoingProduce::Item& item, BrokerId broker,
     return;
   }
   const ErrorCode code = protocol::error_code_from(answer.error_code);
-  const Verdict verdict =
-      verdict_of(code, {.record_count = batch.record_count(),
-                        .is_idempotent = is_idempotent(),
-                        .is_transactional = transactor_ != nullptr});
+  const Verdict verdict = verdict_of(code, {.record_count = batch.record_count(),
+                                            .is_idempotent = is_idempotent(),
+                                            .is_transactional = transactor_ != nullptr});
   const auto error = [&] { return broker_error(code, broker, std::string(answer.error_message)); };
   if (verdict != Verdict::delivered && traits_of(code).refresh_metadata) metadata_.invalidate();
   switch (verdict) {
@@ -109,7 +108,7 @@ void Sender::answered(const OutgoingProduce::Item& item, BrokerId broker,
     case Verdict::failed_fatal:
       fail(partition, batch, error());
       return fail_for_good(transactor_ != nullptr && transactor_->error() ? *transactor_->error()
-                                                                         : error());
+                                                                          : error());
   }
 }
 
