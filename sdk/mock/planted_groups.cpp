@@ -135,6 +135,9 @@ Answer streams_group_describe(Asked& asked) {
       const Response::TaskIds tasks{.subtopology_id = subtopology,
                                     .partitions = keep(own.partitions, asked)};
       member.assignment.active_tasks = keep(std::vector{tasks}, asked);
+      const Response::TaskOffset restored{
+          .subtopology_id = subtopology, .partition = 0, .offset = group->epoch};
+      member.task_offsets = keep(std::vector{restored}, asked);
     }
     row.members = keep(members, asked);
   }

@@ -1,4 +1,4 @@
-// What the cluster is made of. Proves governing.cpp, log_dirs.cpp and topics_by_id.cpp.
+// Also proves log_dirs.cpp, topics_by_id.cpp.
 #include <gtest/gtest.h>
 
 #include "admin_machine.hpp"

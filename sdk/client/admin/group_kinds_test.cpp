@@ -1,5 +1,5 @@
-// Groups of the kinds whose members brokers assign, and transactions. Proves describing_groups.cpp,
-// streams_groups.cpp, share_offsets.cpp and transactions.cpp.
+// Also proves describing_groups.cpp, group_types.cppm, share_offsets.cpp, streams_groups.cpp,
+// transactions.cpp.
 #include <gtest/gtest.h>
 
 #include "admin_machine.hpp"
@@ -60,6 +60,8 @@ TEST(AdminGroupKinds, share_and_streams_groups_are_described) {
   EXPECT_EQ(outcomes_of(streams), (Codes{ErrorCode::none, ErrorCode::group_id_not_found}));
   ASSERT_EQ(streams[0].second->members.size(), 1u);
   EXPECT_EQ(streams[0].second->members[0].assignment.active[0].partitions.size(), 2u);
+  ASSERT_EQ(streams[0].second->members[0].task_offsets.size(), 1u);
+  EXPECT_EQ(streams[0].second->members[0].task_offsets[0].offset, Offset(4));
 }
 
 TEST(AdminShareOffsets, are_set_told_and_deleted) {

@@ -100,6 +100,12 @@ struct StreamsAssignment {
   std::vector<StreamsTasks> standby = {};
   std::vector<StreamsTasks> warmup = {};
 };
+// How far the state of a task is restored, or how far its changelog goes.
+struct StreamsTaskOffset {
+  std::string subtopology;
+  PartitionIndex partition{0};
+  Offset offset = no_offset;
+};
 struct StreamsMember {
   std::string id;
   std::int32_t epoch = -1;
@@ -113,6 +119,8 @@ struct StreamsMember {
   std::vector<std::pair<std::string, std::string>> tags = {};
   StreamsAssignment assignment = {};
   StreamsAssignment target_assignment = {};
+  std::vector<StreamsTaskOffset> task_offsets = {};
+  std::vector<StreamsTaskOffset> task_end_offsets = {};
   bool is_classic = false;
 };
 struct DescribedStreamsGroup {

@@ -19,6 +19,35 @@ constexpr std::array apis = {ApiKey::metadata,          ApiKey::find_coordinator
                              ApiKey::offset_commit,     ApiKey::offset_delete,
                              ApiKey::list_offsets,      ApiKey::describe_producers};
 
+constexpr std::array operators_apis = {ApiKey::describe_acls,
+                                       ApiKey::create_acls,
+                                       ApiKey::delete_acls,
+                                       ApiKey::describe_client_quotas,
+                                       ApiKey::alter_client_quotas,
+                                       ApiKey::describe_user_scram_credentials,
+                                       ApiKey::alter_user_scram_credentials,
+                                       ApiKey::create_delegation_token,
+                                       ApiKey::renew_delegation_token,
+                                       ApiKey::expire_delegation_token,
+                                       ApiKey::describe_delegation_token,
+                                       ApiKey::update_features,
+                                       ApiKey::unregister_broker,
+                                       ApiKey::add_raft_voter,
+                                       ApiKey::remove_raft_voter,
+                                       ApiKey::describe_quorum,
+                                       ApiKey::list_config_resources,
+                                       ApiKey::alter_replica_log_dirs,
+                                       ApiKey::consumer_group_describe,
+                                       ApiKey::share_group_describe,
+                                       ApiKey::streams_group_describe,
+                                       ApiKey::describe_share_group_offsets,
+                                       ApiKey::alter_share_group_offsets,
+                                       ApiKey::delete_share_group_offsets,
+                                       ApiKey::list_transactions,
+                                       ApiKey::describe_transactions,
+                                       ApiKey::write_txn_markers,
+                                       ApiKey::init_producer_id};
+
 // Items of the calls below that have an outcome of their own whatever happens.
 constexpr std::size_t items_with_outcome = 16;
 
@@ -56,6 +85,80 @@ Task<std::size_t> everything(AdminClient& admin) {
   items += (co_await admin.list_offsets({{partition, OffsetSpec::latest}}, soon)).size();
   items += (co_await admin.describe_producers({partition}, soon)).size();
   co_return items;
+}
+
+constexpr std::size_t operators_items_with_outcome = 15;
+
+// The same of what operators do beside topics.
+Task<std::size_t> everything_of_operators(AdminClient& admin) {
+  const AdminOptions soon{.timeout = 3s};
+  const TopicPartition partition = place("orders", 0);
+  const ReplicaPlace replica{partition, BrokerId(1)};
+  const Uuid id{{std::byte{1}}};
+  const AclBinding rule{.name = "orders", .principal = "User:alice"};
+  const QuotaEntity alice = {{.type = "user", .name = "alice"}};
+  const std::vector<std::byte> hmac = {std::byte{1}};
+  std::size_t items = 0;
+  items += (co_await admin.create_acls({rule}, soon)).size();
+  items += (co_await admin.describe_acls({}, soon)).has_value();
+  items += (co_await admin.delete_acls({{}}, soon)).size();
+  items += (co_await admin.alter_quotas({{alice, {{"producer_byte_rate", 1.0}}}}, soon)).size();
+  items += (co_await admin.describe_quotas({}, soon)).has_value();
+  items += (co_await admin.alter_scram({{.user = "alice", .password = "x"}}, soon)).size();
+  items += (co_await admin.describe_scram({}, soon)).has_value();
+  items += (co_await admin.create_token({}, soon)).has_value();
+  items += (co_await admin.renew_token(hmac, {}, soon)).has_value();
+  items += (co_await admin.expire_token(hmac, {}, soon)).has_value();
+  items += (co_await admin.describe_tokens({}, soon)).has_value();
+  items += (co_await admin.update_features({{.name = "group.version", .level = 1}}, soon)).size();
+  items += (co_await admin.unregister_broker(BrokerId(9), soon)).has_value();
+  items += (co_await admin.add_raft_voter({.id = BrokerId(9)}, soon)).has_value();
+  items += (co_await admin.remove_raft_voter(BrokerId(9), id, {}, soon)).has_value();
+  items += (co_await admin.list_config_resources({}, soon)).has_value();
+  items += (co_await admin.describe_replica_log_dirs({replica}, soon)).size();
+  items += (co_await admin.alter_replica_log_dirs({{replica, "/nowhere"}}, soon)).size();
+  items += (co_await admin.describe_topics_by_id({id}, soon)).size();
+  items += (co_await admin.delete_topics_by_id({id}, soon)).size();
+  items += (co_await admin.describe_share_groups({"shared"}, soon)).size();
+  items += (co_await admin.describe_streams_groups({"flow"}, soon)).size();
+  items += (co_await admin.list_share_offsets("shared", {}, soon)).has_value();
+  items += (co_await admin.alter_share_offsets("shared", {{partition, Offset(1)}}, soon)).size();
+  items += (co_await admin.delete_share_offsets("shared", {"orders"}, soon)).size();
+  items += (co_await admin.list_transactions({}, soon)).has_value();
+  items += (co_await admin.describe_transactions({"copy"}, soon)).size();
+  items += (co_await admin.abort_transaction({partition, ProducerId(1)}, soon)).has_value();
+  items += (co_await admin.fence_producers({"copy"}, soon)).size();
+  co_return items;
+}
+
+TEST(AdminHostile, garbage_for_operators_ends_their_calls) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    for (const ApiKey api : operators_apis) {
+      SCOPED_TRACE(std::string(protocol::name_of(api)) + " seed " + std::to_string(seed));
+      AdminMachine machine({.brokers = 2, .seed = seed});
+      machine.make_topic("orders");
+      machine.cluster->inject(
+          {.api = api, .kind = mock::FaultKind::garbage, .times = mock::always});
+      EXPECT_GE(machine.run(everything_of_operators(*machine.admin)), operators_items_with_outcome);
+    }
+  }
+}
+
+TEST(AdminHostile, every_error_code_ends_every_call_of_operators) {
+  for (const protocol::ErrorCodeInfo& info : protocol::error_code_table) {
+    if (info.code == ErrorCode::none) continue;
+    SCOPED_TRACE(info.name);
+    AdminMachine machine({.brokers = 2});
+    machine.make_topic("orders");
+    for (const ApiKey api : operators_apis) {
+      machine.cluster->inject({.api = api, .error = info.code, .times = mock::always});
+    }
+    // None of what was refused counts as done.
+    EXPECT_GE(machine.run(everything_of_operators(*machine.admin)), operators_items_with_outcome);
+    const auto created =
+        machine.run(machine.admin->create_acls({{.name = "orders", .principal = "User:alice"}}));
+    EXPECT_EQ(outcome(created[0].second), info.code);
+  }
 }
 
 TEST(AdminHostile, answers_of_garbage_never_keep_a_call_or_harm_the_client) {

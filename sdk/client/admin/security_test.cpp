@@ -1,5 +1,4 @@
-// Access control, quotas, credentials and tokens. Proves acls.cpp, quotas.cpp, scram.cpp and
-// tokens.cpp.
+// Also proves acls.cpp, quotas.cpp, scram.cpp, tokens.cpp.
 #include <gtest/gtest.h>
 
 #include "admin_machine.hpp"

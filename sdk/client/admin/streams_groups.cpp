@@ -71,6 +71,15 @@ StreamsAssignment assignment_of(const Response::Assignment& in) {
           .warmup = tasks_of(in.warmup_tasks)};
 }
 
+std::vector<StreamsTaskOffset> offsets_of(const Array<Response::TaskOffset>& in) {
+  std::vector<StreamsTaskOffset> out;
+  for (const auto& row : in) {
+    out.push_back(
+        {std::string(row.subtopology_id), PartitionIndex(row.partition), Offset(row.offset)});
+  }
+  return out;
+}
+
 StreamsMember member_of(const Response::Member& in) {
   StreamsMember out{.id = std::string(in.member_id),
                     .epoch = in.member_epoch,
@@ -86,6 +95,8 @@ StreamsMember member_of(const Response::Member& in) {
   out.tags = pairs_of(in.client_tags);
   out.assignment = assignment_of(in.assignment);
   out.target_assignment = assignment_of(in.target_assignment);
+  out.task_offsets = offsets_of(in.task_offsets);
+  out.task_end_offsets = offsets_of(in.task_end_offsets);
   out.is_classic = in.is_classic;
   return out;
 }
