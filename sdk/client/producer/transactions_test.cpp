@@ -345,7 +345,12 @@ TEST_P(Transactions, whatever_goes_wrong_a_transaction_is_seen_as_a_whole_or_not
   constexpr std::array codes = {ErrorCode::not_coordinator, ErrorCode::concurrent_transactions,
                                 ErrorCode::transaction_abortable, ErrorCode::request_timed_out,
                                 ErrorCode::unknown_server_error};
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+  // Of what was planted, what is not tried again where a transaction begins or ends.
+  const auto is_final = [](const ClientError& error) {
+    return error.code == ErrorCode::unknown_server_error ||
+           error.code == ErrorCode::transaction_abortable;
+  };
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE(seed);
     TransactionMachine machine(GetParam(), 3, seed);
     machine.settings.delivery_timeout = 20s;
@@ -363,7 +368,7 @@ TEST_P(Transactions, whatever_goes_wrong_a_transaction_is_seen_as_a_whole_or_not
       }
       if (chance.next() % 5 == 0) machine.cluster->drop_connections();
       if (const auto begun = machine.begin(); !begun) {
-        EXPECT_EQ(begun.error().code, ErrorCode::unknown_server_error) << begun.error().message;
+        EXPECT_TRUE(is_final(begun.error())) << begun.error().message;
         break;
       }
       auto with_these = expected;
@@ -387,7 +392,7 @@ TEST_P(Transactions, whatever_goes_wrong_a_transaction_is_seen_as_a_whole_or_not
         ASSERT_TRUE(done.error().needs_abort) << done.error().message;
         EXPECT_EQ(seen(), expected);
         if (const auto aborted = machine.abort(); !aborted) {
-          EXPECT_EQ(aborted.error().code, ErrorCode::unknown_server_error);
+          EXPECT_TRUE(is_final(aborted.error())) << aborted.error().message;
           break;
         }
       }

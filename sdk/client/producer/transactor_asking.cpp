@@ -330,8 +330,7 @@ Task<bool> Transactor::ask_to_end(bool commits) {
     if (!is_implicit && !has_joined_ && error.code == ErrorCode::invalid_txn_state) {
       co_return true;
     }
-    if (error.failure == Failure::broker_said &&
-        (consequence == Consequence::abort || consequence == Consequence::renew)) {
+    if (error.failure == Failure::broker_said && consequence == Consequence::renew) {
       // It is gone already.
       state_.must_renew();
       co_return true;

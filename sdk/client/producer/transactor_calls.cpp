@@ -169,6 +169,9 @@ Task<ClientResult<Reply<AnswerOf<Request>>>> Transactor::ask(TransactionStep ste
       if (reply) {
         const ErrorCode code = code_of(step, reply->message);
         consequence = consequence_of(step, code);
+        if (consequence == Consequence::abort && state_.phase() == TransactionPhase::aborting) {
+          consequence = Consequence::retry;  // that is what is asked for
+        }
         const bool is_whole = told_by(reply->message) == asked_by(request);
         if (consequence == Consequence::none && is_whole) co_return reply;
         error = refused(step, code, *broker);
