@@ -23,8 +23,9 @@ def properties(file):
 
 class KafkaNode:
     """Has the cluster id and node id of the log directory, and its topics with their ids: they are
-    part of what the node begins its metadata with."""
+    part of what the node begins its metadata with. `more_settings` are lines for its settings."""
 
+    more_settings = ""
     # What it is formatted with besides.
     format_options = ()
 
@@ -67,6 +68,7 @@ auto.create.topics.enable=false
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
+{self.more_settings}
 """, encoding="utf-8")
         self._run("kafka.tools.StorageTool", "format", "-t", self.known["cluster.id"],
                   "--ignore-formatted", *self.format_options, "-c", settings)
