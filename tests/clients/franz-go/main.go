@@ -142,6 +142,10 @@ func main() {
 		member(words[0], words[1], words[2], words[3], words[4])
 	case "admin":
 		administer(words[0], words[1], words[2])
+	case "write":
+		write(words[0], words[1], words[2])
+	case "read":
+		read(words[0], words[1], words[2], words[3:])
 	default:
 		log.Fatalf("%s is not understood", os.Args[1])
 	}

@@ -12,6 +12,7 @@ public final class Main {
       case "produce" -> Produce.run(words[0], words[1], words[2], Integer.parseInt(words[3]));
       case "member" -> Member.run(words[0], words[1], words[2], words[3], words[4]);
       case "admin" -> Administer.run(words[0], words[1], words[2]);
+      case "exchange" -> Exchange.run(words);
       case "dump" -> Dump.run(words[0]);
       case "bootstrap" -> Bootstrap.run(words[0], words[1], words[2]);
       default -> throw new IllegalArgumentException(arguments[0]);
