@@ -251,5 +251,35 @@ TEST(Roll, for_a_batch_far_behind_that_is_refused_leaves_one_segment_of_each_bas
   }
 }
 
+// Else a start would go on at its offset, and what is appended meanwhile would be forgotten.
+TEST(Roll, for_a_batch_far_behind_that_is_refused_leaves_nothing_to_a_power_cut) {
+  std::size_t refusals = 0;
+  for (const IoKind refused : {IoKind::rename, IoKind::sync_directory}) {
+    for (std::uint64_t after = 0; after < 4; ++after) {
+      for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        LogMachine machine(seed);
+        ASSERT_TRUE(machine.open());
+        ASSERT_TRUE(machine.replicate(replicated(0, {"first"}, 1)));
+        ASSERT_TRUE(machine.wait(machine.log->roll()));
+        ASSERT_TRUE(machine.wait(machine.log->flush()));
+        machine.finish_started();
+        machine.disk.faults().plan(
+            {.kind = refused, .fault = IoFault::too_many_open, .after = after});
+        const auto there = machine.replicate(replicated(5'000'000'000, {"far"}, 1));
+        machine.disk.faults().clear();
+        if (there) continue;
+        ++refusals;
+        ASSERT_TRUE(machine.replicate(replicated(1, {"near"}, 1)));
+        machine.power_cut(seed);
+        ASSERT_TRUE(machine.open());
+        EXPECT_LE(machine.log->end(), Offset(2))
+            << name_of(refused) << " after " << after << ", seed " << seed;
+        ASSERT_TRUE(machine.close());
+      }
+    }
+  }
+  EXPECT_GE(refusals, 20u);
+}
+
 }  // namespace
 }  // namespace millrace::storage

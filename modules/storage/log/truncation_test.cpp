@@ -97,23 +97,33 @@ TEST(Truncation, below_the_log_start_within_a_segment_moves_the_start_for_good) 
 // Until something is appended the checkpoint may say that the log begins later.
 TEST(Truncation, without_space_for_an_earlier_start_it_is_saved_before_the_next_append) {
   for (const bool appends : {false, true}) {
-    LogMachine machine(4);
-    ASSERT_TRUE(machine.open());
-    for (int i = 0; i < 10; ++i) ASSERT_TRUE(machine.append({{std::to_string(i)}}));
-    machine.log->set_high_watermark(Offset(10));
-    ASSERT_TRUE(machine.wait(machine.log->delete_below(Offset(7))));
-    machine.disk.faults().plan({.kind = IoKind::write,
-                                .fault = IoFault::no_space,
-                                .path_part = "log-start-offset-checkpoint"});
-    const auto cut = machine.wait(machine.log->truncate(Offset(4)));
-    ASSERT_FALSE(cut);
-    EXPECT_EQ(cut.error().fault, StorageFault::no_space);
-    EXPECT_EQ(machine.log->end(), Offset(4));
-    if (appends) ASSERT_TRUE(machine.append({{"new"}}));
-    machine.reopen();
-    EXPECT_EQ(machine.log->start(), Offset(4));
-    EXPECT_EQ(machine.records().size(), appends ? 1u : 0u);
-    ASSERT_TRUE(machine.close());
+    for (const bool in_order : {false, true}) {
+      LogMachine machine(4);
+      ASSERT_TRUE(machine.open());
+      for (int i = 0; i < 10; ++i) ASSERT_TRUE(machine.append({{std::to_string(i)}}));
+      machine.log->set_high_watermark(Offset(10));
+      ASSERT_TRUE(machine.wait(machine.log->delete_below(Offset(7))));
+      machine.disk.faults().plan({.kind = IoKind::write,
+                                  .fault = IoFault::no_space,
+                                  .path_part = "log-start-offset-checkpoint"});
+      const auto cut = machine.wait(machine.log->truncate(Offset(4)));
+      ASSERT_FALSE(cut);
+      EXPECT_EQ(cut.error().fault, StorageFault::no_space);
+      EXPECT_EQ(machine.log->end(), Offset(4));
+      if (appends) ASSERT_TRUE(machine.append({{"new"}}));
+      // Closing saves it, too.
+      if (!appends && !in_order) continue;
+      if (in_order) {
+        machine.reopen();
+      } else {
+        ASSERT_TRUE(machine.wait(machine.log->flush()));
+        machine.power_cut(4);
+        ASSERT_TRUE(machine.open());
+      }
+      EXPECT_EQ(machine.log->start(), Offset(4));
+      EXPECT_EQ(machine.records().size(), appends ? 1u : 0u);
+      ASSERT_TRUE(machine.close());
+    }
   }
 }
 

@@ -121,6 +121,15 @@ TEST(Segment, holds_only_what_its_format_and_limits_can_express) {
   EXPECT_FALSE(segment->can_hold(header(101), 0x7fff'ffff, large));
 }
 
+TEST(Segment, begins_empty_whatever_an_earlier_attempt_left) {
+  SegmentMachine machine;
+  machine.write_file(base, SegmentFileKind::log, std::string(500, 'x'));
+  auto segment = machine.create(100);
+  EXPECT_EQ(machine.contents(base, SegmentFileKind::log), "");
+  machine.append(*segment, {.base = 100});
+  EXPECT_EQ(machine.contents(base, SegmentFileKind::log).size(), encode({.base = 100}).size());
+}
+
 TEST(Segment, a_write_without_space_leaves_nothing_behind) {
   SegmentMachine machine;
   auto segment = machine.create(100);
