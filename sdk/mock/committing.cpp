@@ -22,6 +22,7 @@ import :faults;
 import :group_desk;
 import :group_words;
 import :handlers;
+import :managed_groups;
 import :state;
 
 namespace millrace::mock {
@@ -225,6 +226,15 @@ Task<Answer> offset_commit(Asked& asked) {
   if (!read(message, asked)) co_return Answer{};
   Sorted sorted;
   auto request = read_commit(message, asked, sorted);
+  const auto allowed = asked.state.managed_groups.offsets_allowed(
+      message.group_id, message.member_id, message.generation_id_or_member_epoch);
+  if (allowed && asked.planted == ErrorCode::none) asked.planted = *allowed;
+  // The members of such a group are not those of the desk, where nobody has offsets without one.
+  if (allowed) {
+    request.generation = groups::Generation(-1);
+    request.member_id.clear();
+    request.instance_id.reset();
+  }
   const auto replied =
       co_await ask<groups::CommitReply>(asked, message.group_id, std::move(request));
   if (!replied) co_return Answer{};
@@ -259,6 +269,11 @@ Task<Answer> offset_fetch(Asked& asked) {
   for (const auto& group : message.groups) {
     Fetched fetched{std::string(group.group_id), false, {}, {}};
     auto request = read_fetch(group.topics, asked.version() >= topic_ids_from, asked, fetched);
+    if (group.member_id.data() != nullptr && asked.planted == ErrorCode::none) {
+      asked.planted = asked.state.managed_groups
+                          .offsets_allowed(group.group_id, group.member_id, group.member_epoch)
+                          .value_or(ErrorCode::none);
+    }
     auto replied = co_await ask<groups::FetchReply>(asked, group.group_id, std::move(request));
     if (!replied) co_return Answer{};
     fetched.reply = *std::move(replied);

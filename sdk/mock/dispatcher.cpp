@@ -59,6 +59,7 @@ constexpr std::array apis = {
     ApiKey::elect_leaders,
     ApiKey::alter_partition_reassignments,
     ApiKey::list_partition_reassignments,
+    ApiKey::consumer_group_heartbeat,
 };
 
 }  // namespace
@@ -148,6 +149,8 @@ Task<Answer> Cluster::Insides::dispatch(Asked& asked) {
       co_return alter_partition_reassignments(asked);
     case ApiKey::list_partition_reassignments:
       co_return list_partition_reassignments(asked);
+    case ApiKey::consumer_group_heartbeat:
+      co_return consumer_group_heartbeat(asked);
     default:
       co_return administer(asked);
   }

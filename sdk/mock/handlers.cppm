@@ -122,6 +122,9 @@ struct Spoken {
 [[nodiscard]] Task<Answer> list_groups(Asked& asked);
 [[nodiscard]] Task<Answer> delete_groups(Asked& asked);
 
+// --- managing.cpp ---
+[[nodiscard]] Answer consumer_group_heartbeat(Asked& asked);
+
 // --- committing.cpp ---
 [[nodiscard]] Task<Answer> offset_commit(Asked& asked);
 [[nodiscard]] Task<Answer> offset_fetch(Asked& asked);

@@ -20,6 +20,7 @@ import millrace.runtime.streams;
 import millrace.storage.producers;
 import :administration;
 import :faults;
+import :managed_groups;
 import :options;
 import :partition_log;
 import :topic_settings;
@@ -114,6 +115,7 @@ class State {
 
   std::size_t stored_bytes = 0;
   Administration administration;
+  ManagedGroups managed_groups;
 
  private:
   void elect(Partition& partition);

@@ -55,14 +55,24 @@ ConsumerClient::ConsumerClient(const ConsumerSettings& settings, Executor& execu
   metadata_.on_change([this](const auto&) { cluster_changed(); });
   if (!settings_.group_id.empty()) {
     coordinator_.emplace(executor_, brokers_, settings_, meters_);
-    driver_.emplace(executor_, brokers_, metadata_, *coordinator_, settings_, meters_,
-                    Random(random_.next()), logger_);
+    driver_ = make_driver();
     driver_->on_event([this] { fetcher_.arrivals().wake_all(); });
     tasks_.start(driver_->run());
   }
   commit_due_ = now() + settings_.auto_commit_interval;
   tasks_.start(find_positions());
   tasks_.start(watch());
+}
+
+std::unique_ptr<GroupDriver> ConsumerClient::make_driver() {
+  const Random random(random_.next());
+  if (settings_.group_protocol == GroupProtocol::classic) {
+    return std::make_unique<ClassicDriver>(executor_, brokers_, metadata_, *coordinator_, settings_,
+                                           meters_, random, logger_);
+  }
+  coordinator_->ask_as([this] { return membership(); });
+  return std::make_unique<ManagedDriver>(executor_, brokers_, metadata_, *coordinator_, settings_,
+                                         meters_, random, logger_);
 }
 
 ConsumerClient::~ConsumerClient() {
@@ -112,6 +122,20 @@ ClientResult<void> ConsumerClient::subscribe_pattern(const std::string& pattern,
   metadata_.invalidate();
   topics_ = matching_topics();
   driver_->member().subscribe(topics_, now());
+  driver_->wake();
+  return {};
+}
+
+ClientResult<void> ConsumerClient::subscribe_broker_pattern(const std::string& pattern,
+                                                            RebalanceListener* listener) {
+  if (pattern.empty()) return failure(bad_argument("the pattern is empty"));
+  if (settings_.group_protocol != GroupProtocol::consumer) {
+    return failure(bad_argument("brokers match patterns with group.protocol=consumer only"));
+  }
+  if (auto begun = begin_subscription(Subscription::broker_pattern, listener); !begun) return begun;
+  // The broker names what it found by ids.
+  metadata_.want_all(true);
+  check(driver_->member().subscribe_to_matching(pattern, now()), "this protocol has patterns");
   driver_->wake();
   return {};
 }
@@ -300,12 +324,12 @@ Task<ClientResult<CommittedOffsets>> ConsumerClient::committed(std::vector<Topic
 
 Membership ConsumerClient::membership() const {
   if (!driver_ || subscription_ == Subscription::partitions) return {};
-  auto& member = const_cast<GroupDriver&>(*driver_).member();
-  return {member.generation(), member.member_id()};
+  const GroupMember& member = driver_->member();
+  return {member.generation(), std::string(member.member_id())};
 }
 
 MemberPhase ConsumerClient::phase() const {
-  return driver_ ? const_cast<GroupDriver&>(*driver_).member().phase() : MemberPhase::out;
+  return driver_ ? driver_->member().phase() : MemberPhase::out;
 }
 
 // --- The end. ---

@@ -77,6 +77,10 @@ class ConsumerClient {
   // All topics whose whole name matches, those to come too (an ECMAScript expression).
   [[nodiscard]] ClientResult<void> subscribe_pattern(const std::string& pattern,
                                                      RebalanceListener* listener = nullptr);
+  // The same, found by the broker, by its own kind of expression; with group.protocol=consumer
+  // only.
+  [[nodiscard]] ClientResult<void> subscribe_broker_pattern(const std::string& pattern,
+                                                            RebalanceListener* listener = nullptr);
   [[nodiscard]] ClientResult<void> assign(const Partitions& partitions);
   // Commits as auto commit does, leaves the group, reads nothing.
   [[nodiscard]] Task<void> unsubscribe(MonotonicTime deadline);
@@ -136,9 +140,10 @@ class ConsumerClient {
   [[nodiscard]] Task<void> close(MonotonicTime deadline);
 
  private:
-  enum class Subscription : std::uint8_t { none, topics, pattern, partitions };
+  enum class Subscription : std::uint8_t { none, topics, pattern, broker_pattern, partitions };
 
   [[nodiscard]] MonotonicTime now() const { return executor_.clock().now(); }
+  [[nodiscard]] std::unique_ptr<GroupDriver> make_driver();
   [[nodiscard]] ClientResult<void> begin_subscription(Subscription kind,
                                                       RebalanceListener* listener);
   [[nodiscard]] std::vector<std::string> matching_topics() const;
@@ -191,7 +196,7 @@ class ConsumerClient {
   Fetcher fetcher_;
   OffsetLookup lookup_;
   std::optional<GroupCoordinator> coordinator_;
-  std::optional<GroupDriver> driver_;
+  std::unique_ptr<GroupDriver> driver_;  // none without a group
   Watchdog watchdog_;
   AsyncSignal need_;
   WaitList ended_;  // wakes what waits for time when the consumer ends

@@ -2,6 +2,7 @@
 // and what it reads.
 //   consumer_probe BOOTSTRAP read TOPIC RECORDS [NAME=VALUE ...]     so many, from the beginning
 //   consumer_probe BOOTSTRAP group TOPIC [NAME=VALUE ...]            until SIGTERM
+//   consumer_probe BOOTSTRAP matching PATTERN [NAME=VALUE ...]       the same; the broker matches
 #include <charconv>
 #include <chrono>
 #include <coroutine>
@@ -66,7 +67,7 @@ std::optional<Arguments> arguments_from(const std::vector<std::string>& words) {
     const auto [end, error] =
         std::from_chars(number.data(), number.data() + number.size(), arguments.records);
     if (error != std::errc() || end != number.data() + number.size()) return std::nullopt;
-  } else if (arguments.mode != "group") {
+  } else if (arguments.mode != "group" && arguments.mode != "matching") {
     return std::nullopt;
   }
   arguments.properties = {{"bootstrap.servers", arguments.bootstrap},
@@ -117,7 +118,10 @@ Task<bool> read(ConsumerClient& client, Executor& executor, Arguments arguments)
 
 Task<bool> consume(ConsumerClient& client, Executor& executor, Arguments arguments) {
   SayingListener listener;
-  if (const auto subscribed = client.subscribe({arguments.topic}, &listener); !subscribed) {
+  const auto subscribed = arguments.mode == "group"
+                              ? client.subscribe({arguments.topic}, &listener)
+                              : client.subscribe_broker_pattern(arguments.topic, &listener);
+  if (!subscribed) {
     say("error " + to_string(subscribed.error()));
     co_return false;
   }
@@ -177,7 +181,8 @@ int main(int count, char** words) {
       millrace::client::arguments_from(std::vector<std::string>(words, words + count));
   if (!arguments) {
     millrace::client::say(
-        "usage: consumer_probe BOOTSTRAP read TOPIC RECORDS | group TOPIC [NAME=VALUE ...]");
+        "usage: consumer_probe BOOTSTRAP read TOPIC RECORDS | group TOPIC | matching PATTERN "
+        "[NAME=VALUE ...]");
     return 2;
   }
   return millrace::client::run(*arguments);

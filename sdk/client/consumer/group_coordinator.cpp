@@ -36,6 +36,14 @@ constexpr std::int16_t offset_commit_version_max = 9;
 // The first one that can say who a static member is.
 constexpr std::int16_t offset_commit_version_static = 7;
 
+// Commits and fetches of offsets by members with epochs.
+constexpr std::int16_t epoch_version_min = 9;
+
+// The member has a newer one, or is about to hear of it.
+bool is_of_earlier_epoch(ErrorCode error) {
+  return error == ErrorCode::stale_member_epoch || error == ErrorCode::fenced_member_epoch;
+}
+
 bool is_about_coordinator(ErrorCode error) {
   return error == ErrorCode::not_coordinator || error == ErrorCode::coordinator_not_available;
 }
@@ -120,12 +128,21 @@ Task<ClientResult<void>> GroupCoordinator::commit(CommittedOffsets offsets, Memb
   for (;;) {
     const auto broker = co_await find(deadline);
     if (!broker) co_return failure(broker.error());
+    const bool was_member = !membership.member_id.empty();
+    if (current_) membership = current_();
+    if (was_member && membership.member_id.empty()) {
+      co_return failure(client_error(Failure::not_in_group,
+                                     formatted("group {}: this consumer is no member any more; "
+                                               "nothing was committed",
+                                               settings_.group_id)));
+    }
     auto committed = co_await commit_once(*broker, offsets, membership, deadline);
     if (committed) co_return committed;
     note(committed.error());
+    const bool was_overtaken = current_ && is_of_earlier_epoch(committed.error().code);
     const MonotonicTime next = executor_.clock().now() + backoff.next();
     // During a rebalance nothing is taken, however often it is tried.
-    if (!committed.error().retriable || next >= deadline ||
+    if ((!committed.error().retriable && !was_overtaken) || next >= deadline ||
         committed.error().code == ErrorCode::rebalance_in_progress) {
       co_return committed;
     }
@@ -150,6 +167,7 @@ Task<ClientResult<void>> GroupCoordinator::commit_once(BrokerId broker,
     asked.message.group_instance_id = settings_.group_instance_id;
     options.version_min = offset_commit_version_static;
   }
+  if (current_ && !membership.member_id.empty()) options.version_min = epoch_version_min;
   const MonotonicTime begun = executor_.clock().now();
   auto reply = co_await brokers_.call(broker, asked.message, options);
   if (!reply) co_return failure(std::move(reply.error()));
@@ -182,7 +200,10 @@ Task<ClientResult<CommittedOffsets>> GroupCoordinator::committed(std::vector<Top
     if (fetched) co_return fetched;
     note(fetched.error());
     const MonotonicTime next = executor_.clock().now() + backoff.next();
-    if (!fetched.error().retriable || next >= deadline) co_return fetched;
+    // A member that is not known any more asks as nobody, until it has joined again.
+    const bool was_overtaken = current_ && (is_of_earlier_epoch(fetched.error().code) ||
+                                            fetched.error().code == ErrorCode::unknown_member_id);
+    if ((!fetched.error().retriable && !was_overtaken) || next >= deadline) co_return fetched;
     co_await sleep_until(executor_, next);
   }
 }
@@ -200,12 +221,17 @@ Task<ClientResult<CommittedOffsets>> GroupCoordinator::fetch_once(
   OffsetFetchRequest::OffsetFetchRequestGroup group;
   group.group_id = settings_.group_id;
   group.topics = std::span(std::as_const(items));
+  const Membership as = current_ ? current_() : Membership();
+  if (!as.member_id.empty()) {
+    group.member_id = as.member_id;
+    group.member_epoch = as.generation.value();
+  }
   OffsetFetchRequest request;
   request.groups = {&group, 1};
   request.require_stable = settings_.isolation_level == IsolationLevel::read_committed;
   CallOptions options;
   options.deadline = deadline;
-  options.version_min = offset_fetch_version_min;
+  options.version_min = as.member_id.empty() ? offset_fetch_version_min : epoch_version_min;
   options.version_max = offset_fetch_version_max;
   options.lane = Lane::coordination;
   auto reply = co_await brokers_.call(broker, request, options);

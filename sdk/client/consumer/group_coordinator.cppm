@@ -2,6 +2,7 @@
 module;
 #include <coroutine>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -48,6 +49,8 @@ class GroupCoordinator {
   void lose() { known_.reset(); }
   [[nodiscard]] std::optional<BrokerId> known() const { return known_; }
 
+  // Of a group whose broker assigns: as whom each attempt is made, as epochs go on meanwhile.
+  void ask_as(std::function<Membership()> current) { current_ = std::move(current); }
   // Tries again after failures that may pass, until the deadline. What the answer says about the
   // membership is the code of the error.
   [[nodiscard]] Task<ClientResult<void>> commit(CommittedOffsets offsets, Membership membership,
@@ -71,6 +74,7 @@ class GroupCoordinator {
   const ConsumerSettings& settings_;
   ConsumerMeters& meters_;
   std::optional<BrokerId> known_;
+  std::function<Membership()> current_;
 };
 
 }  // namespace millrace::client

@@ -24,11 +24,11 @@ QUICK = ["session.timeout.ms=6000", "heartbeat.interval.ms=500"]
 class Member:
     """One consumer process; what it holds and has read, by what it says."""
 
-    def __init__(self, bootstrap, *properties):
+    def __init__(self, bootstrap, *properties, quick=QUICK):
         self.held, self.seen, self.errors = set(), collections.Counter(), []
         self.revoked = 0
         self.process = subprocess.Popen(
-            [PROBE, bootstrap, "group", "orders", "group.id=live", *QUICK, *properties],
+            [PROBE, bootstrap, "group", "orders", "group.id=live", *quick, *properties],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
@@ -139,6 +139,13 @@ class LiveTest(unittest.TestCase):
         self.join()
         self.expect_all_read()
         self.assertEqual(set(self.seen().values()), {1})
+
+    def test_brokers_without_the_protocol_are_named(self):
+        self.write(1)
+        member = Member(self.bootstrap, "group.protocol=consumer", quick=())
+        self.assertEqual(member.process.wait(60), 0, "it ended in order")
+        member.reader.join(60)
+        self.assertIn("the broker does not offer group.protocol=consumer", member.errors[0])
 
     def test_kill_of_broker_and_coordinator(self):
         self.write(100)

@@ -85,6 +85,9 @@ std::optional<ClientError> ConsumerClient::problem() {
       error.fatal = found->is_fatal;
       if (found->code == ErrorCode::fenced_instance_id) error.failure = Failure::fenced;
       if (found->code == ErrorCode::unknown_member_id) error.failure = Failure::not_in_group;
+      if (found->code == ErrorCode::unsupported_version) {
+        error.failure = Failure::unsupported_version;
+      }
       return error;
     }
   }

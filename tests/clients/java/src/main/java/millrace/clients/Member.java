@@ -17,7 +17,10 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
-/** BOOTSTRAP GROUP TOPIC STRATEGY INSTANCE: a member of a group until SIGTERM. */
+/**
+ * BOOTSTRAP GROUP TOPIC STRATEGY INSTANCE: a member of a group until SIGTERM. With the strategy
+ * "consumer" the broker assigns.
+ */
 final class Member implements ConsumerRebalanceListener {
   private static final Map<String, Class<?>> STRATEGIES =
       Map.of(
@@ -40,10 +43,14 @@ final class Member implements ConsumerRebalanceListener {
     settings.put("group.id", group);
     settings.put("auto.offset.reset", "earliest");
     settings.put("enable.auto.commit", false);
-    settings.put("heartbeat.interval.ms", 500);
     settings.put("metadata.max.age.ms", 1000);
-    settings.put("session.timeout.ms", instance.isEmpty() ? 6000 : 30000);
-    settings.put("partition.assignment.strategy", List.of(STRATEGIES.get(strategy)));
+    if (strategy.equals("consumer")) {
+      settings.put("group.protocol", "consumer");
+    } else {
+      settings.put("heartbeat.interval.ms", 500);
+      settings.put("session.timeout.ms", instance.isEmpty() ? 6000 : 30000);
+      settings.put("partition.assignment.strategy", List.of(STRATEGIES.get(strategy)));
+    }
     if (!instance.isEmpty()) {
       settings.put("group.instance.id", instance);
     }

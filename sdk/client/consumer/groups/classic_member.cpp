@@ -17,39 +17,8 @@ import millrace.client.core;
 import millrace.runtime;
 
 namespace millrace::client {
-namespace {
 
-Partitions without(const Partitions& all, const Partitions& some) {
-  Partitions rest;
-  std::ranges::set_difference(all, some, std::back_inserter(rest));
-  return rest;
-}
-
-}  // namespace
-
-std::string_view name_of(MemberPhase phase) {
-  switch (phase) {
-    case MemberPhase::out:
-      return "out";
-    case MemberPhase::unjoined:
-      return "unjoined";
-    case MemberPhase::joining:
-      return "joining";
-    case MemberPhase::sharing:
-      return "sharing out";
-    case MemberPhase::syncing:
-      return "syncing";
-    case MemberPhase::stable:
-      return "stable";
-    case MemberPhase::too_slow:
-      return "too slow";
-    case MemberPhase::failed:
-      return "failed";
-  }
-  return "?";
-}
-
-GroupMember::GroupMember(MemberOptions options, Random random)
+ClassicMember::ClassicMember(MemberOptions options, Random random)
     : options_(std::move(options)),
       backoff_(options_.backoff, random),
       cooperative_(std::ranges::all_of(options_.strategies, is_cooperative)) {
@@ -58,7 +27,7 @@ GroupMember::GroupMember(MemberOptions options, Random random)
 
 // --- From the application. ---
 
-void GroupMember::subscribe(std::vector<std::string> topics, MonotonicTime now) {
+void ClassicMember::subscribe(std::vector<std::string> topics, MonotonicTime now) {
   std::ranges::sort(topics);
   const auto repeated = std::ranges::unique(topics);
   topics.erase(repeated.begin(), repeated.end());
@@ -72,7 +41,7 @@ void GroupMember::subscribe(std::vector<std::string> topics, MonotonicTime now) 
   request_rejoin("it joins for the first time");
 }
 
-std::optional<Leave> GroupMember::leave(std::string_view reason) {
+std::optional<Leave> ClassicMember::leave(std::string_view reason) {
   std::optional<Leave> request;
   // A static member may come back; it is out when its session ends.
   if (!member_id_.empty() && !options_.instance_id) {
@@ -89,7 +58,7 @@ std::optional<Leave> GroupMember::leave(std::string_view reason) {
   return request;
 }
 
-bool GroupMember::polled(MonotonicTime now) {
+bool ClassicMember::polled(MonotonicTime now) {
   last_poll_ = now;
   if (phase_ != MemberPhase::too_slow) return false;
   phase_ = MemberPhase::unjoined;
@@ -97,7 +66,7 @@ bool GroupMember::polled(MonotonicTime now) {
   return true;
 }
 
-Partitions GroupMember::to_give_up_before_joining() const {
+Partitions ClassicMember::to_give_up_before_joining() const {
   if (!wants_join()) return {};
   if (!cooperative_) return owned_;
   Partitions unwanted;
@@ -107,7 +76,7 @@ Partitions GroupMember::to_give_up_before_joining() const {
   return unwanted;
 }
 
-std::optional<MembershipChange> GroupMember::change() const {
+std::optional<MembershipChange> ClassicMember::change() const {
   using Kind = MembershipChange::Kind;
   if (is_telling_) return std::nullopt;
   if (is_lost_ && !owned_.empty()) return MembershipChange{Kind::lost, owned_};
@@ -123,7 +92,7 @@ std::optional<MembershipChange> GroupMember::change() const {
   return std::nullopt;
 }
 
-void GroupMember::told(const MembershipChange& change, MonotonicTime now) {
+void ClassicMember::told(const MembershipChange& change, MonotonicTime now) {
   is_telling_ = false;
   last_poll_ = now;
   if (phase_ == MemberPhase::out) return;
@@ -140,14 +109,14 @@ void GroupMember::told(const MembershipChange& change, MonotonicTime now) {
   is_lost_ = is_lost_ && !owned_.empty();
 }
 
-std::optional<MemberProblem> GroupMember::take_problem(MonotonicTime now) {
+std::optional<MemberProblem> ClassicMember::take_problem(MonotonicTime now) {
   if (!problem_) return std::nullopt;
   if (problem_->is_fatal) return problem_;
   not_before_ = now + options_.backoff.longest;
   return std::exchange(problem_, std::nullopt);
 }
 
-void GroupMember::request_rejoin(std::string_view reason) {
+void ClassicMember::request_rejoin(std::string_view reason) {
   if (phase_ == MemberPhase::out || phase_ == MemberPhase::failed) return;
   rejoin_ = true;
   rejoin_reason_ = reason;
@@ -155,15 +124,15 @@ void GroupMember::request_rejoin(std::string_view reason) {
 
 // --- What to do next. ---
 
-bool GroupMember::wants_join() const {
+bool ClassicMember::wants_join() const {
   return phase_ == MemberPhase::unjoined || (phase_ == MemberPhase::stable && rejoin_);
 }
 
-bool GroupMember::has_poll_expired(MonotonicTime now) const {
+bool ClassicMember::has_poll_expired(MonotonicTime now) const {
   return now - last_poll_ > options_.max_poll_interval;
 }
 
-MemberStep GroupMember::next(MonotonicTime now) {
+MemberStep ClassicMember::next(MonotonicTime now) {
   check(!under_way_, "a member asks one thing at a time");
   if (phase_ == MemberPhase::out || phase_ == MemberPhase::failed ||
       phase_ == MemberPhase::too_slow || problem_) {
@@ -176,14 +145,7 @@ MemberStep GroupMember::next(MonotonicTime now) {
     }
     lose_membership();
     phase_ = MemberPhase::too_slow;
-    problem_ = MemberProblem{
-        ErrorCode::unknown_member_id, false,
-        formatted("group {}: the application did not poll for longer than max.poll.interval.ms "
-                  "({} ms), so this member has left the group; poll more often, take fewer records "
-                  "at once (max.poll.records), or allow more time",
-                  options_.group_id,
-                  std::chrono::duration_cast<std::chrono::milliseconds>(options_.max_poll_interval)
-                      .count())};
+    problem_ = polled_too_late(options_.group_id, options_.max_poll_interval);
     if (!left) return Rest{no_deadline};
     under_way_ = true;
     return *left;
@@ -205,7 +167,7 @@ MemberStep GroupMember::next(MonotonicTime now) {
   return phase_ == MemberPhase::stable ? while_stable(now) : Rest{poll_end};
 }
 
-MemberStep GroupMember::join(MonotonicTime now) {
+MemberStep ClassicMember::join(MonotonicTime now) {
   Join request;
   request.member_id = member_id_;
   request.reason = rejoin_reason_;
@@ -232,7 +194,7 @@ MemberStep GroupMember::join(MonotonicTime now) {
   return request;
 }
 
-MemberStep GroupMember::while_stable(MonotonicTime now) {
+MemberStep ClassicMember::while_stable(MonotonicTime now) {
   const MonotonicTime poll_end = last_poll_ + options_.max_poll_interval + Duration{1};
   if (now - heard_ > options_.session_timeout) {
     // Perhaps it is another one by now.

@@ -11,13 +11,14 @@ module;
 #include <variant>
 #include <vector>
 
-export module millrace.client.consumer.groups:member;
+export module millrace.client.consumer.groups:classic_member;
 
 import millrace.base;
 import millrace.client.core;
 import millrace.runtime;
 import :assignor;
 import :consumer_protocol;
+import :group_member;
 import :types;
 
 export namespace millrace::client {
@@ -35,11 +36,6 @@ struct MemberOptions {
 
 // --- What is to be done next. ---
 
-// Nothing before that time, unless something happens.
-struct Rest {
-  MonotonicTime until{};
-};
-struct FindCoordinator {};
 struct Join {
   std::string member_id;  // empty: it has none yet
   std::vector<std::pair<AssignorKind, OwnedBytes>> protocols;
@@ -59,10 +55,6 @@ struct Sync {
 struct Heartbeat {
   Generation generation = no_generation;
   std::string member_id;
-};
-struct Leave {
-  std::string member_id;
-  std::string reason;
 };
 using MemberStep = std::variant<Rest, FindCoordinator, Join, ShareOut, Sync, Heartbeat, Leave>;
 
@@ -87,63 +79,26 @@ struct SyncAnswer {
   OwnedBytes assignment;
 };
 
-// --- What the application is told, one after the other. ---
-
-struct MembershipChange {
-  enum class Kind : std::uint8_t {
-    revoked,   // it still holds them: what was done can be committed
-    lost,      // others may hold them already
-    assigned,  // it holds them from the end of this call on
-  };
-  Kind kind = Kind::assigned;
-  Partitions partitions;
-
-  friend bool operator==(const MembershipChange&, const MembershipChange&) = default;
-};
-
-struct MemberProblem {
-  ErrorCode code = ErrorCode::none;
-  bool is_fatal = false;  // it stays out until it subscribes anew
-  std::string sentence;
-};
-
-enum class MemberPhase : std::uint8_t {
-  out,       // subscribes to nothing
-  unjoined,  // about to join
-  joining,   // asked, not answered
-  sharing,   // leads, and has not shared out yet
-  syncing,   // has the generation, not the assignment
-  stable,    // has both
-  too_slow,  // left because the application did not poll
-  failed,    // a problem that only subscribing anew can end
-};
-[[nodiscard]] std::string_view name_of(MemberPhase phase);
-
 // Owned by whoever sends its requests: asks next(), does it, tells the answer, and asks again; one
-// request at a time. The application's side calls polled(), and then change() and told() until
-// there is no change. What is told takes effect with told(). One thread, no clock, no I/O.
+// request at a time. One thread, no clock, no I/O.
 //
 // It claims, joins and gives up as its strategies ask: with cooperative ones only, members keep
 // what they hold while they join; else all is revoked before. No partition that it held goes on
 // being held after the coordinator could have given it to another: when the membership ends without
 // its doing, everything is lost.
-class GroupMember {
+class ClassicMember final : public GroupMember {
  public:
-  GroupMember(MemberOptions options, Random random);
+  ClassicMember(MemberOptions options, Random random);
 
   // --- From the application. ---
-  // Takes part, or goes on with other topics. Sorted or not; each once.
-  void subscribe(std::vector<std::string> topics, MonotonicTime now);
-  // Out of the group: gives what to send, if anything. What it held is to be revoked before.
-  [[nodiscard]] std::optional<Leave> leave(std::string_view reason);
-  // True: there is something to do that was not there before.
-  bool polled(MonotonicTime now);
-  // What must be told next; null while one is being told.
-  [[nodiscard]] std::optional<MembershipChange> change() const;
-  void telling() { is_telling_ = true; }
-  void told(const MembershipChange& change, MonotonicTime now);
-  // What went wrong since the last call. It tries again after that, if that can help.
-  [[nodiscard]] std::optional<MemberProblem> take_problem(MonotonicTime now);
+  void subscribe(std::vector<std::string> topics, MonotonicTime now) override;
+  [[nodiscard]] std::optional<Leave> leave(std::string_view reason) override;
+  bool polled(MonotonicTime now) override;
+  [[nodiscard]] std::optional<MembershipChange> change() const override;
+  void telling() override { is_telling_ = true; }
+  void told(const MembershipChange& change, MonotonicTime now) override;
+  [[nodiscard]] std::optional<MemberProblem> take_problem(MonotonicTime now) override;
+  void commit_answered(ErrorCode error, Generation generation, MonotonicTime now) override;
   // Another rebalance is wanted: topics have more partitions, say.
   void request_rejoin(std::string_view reason);
 
@@ -157,21 +112,18 @@ class GroupMember {
   void synced(const SyncAnswer& answer, MonotonicTime now);
   void heartbeat_answered(ErrorCode error, MonotonicTime now);
   void left();
-  // What a commit that was sent in that generation says about the membership.
-  void commit_answered(ErrorCode error, Generation generation, MonotonicTime now);
   // The request that is under way got no answer, for a reason that lies between.
   void unanswered(MonotonicTime now);
 
   // --- What is known. ---
-  [[nodiscard]] bool has_problem() const { return problem_.has_value(); }
-  [[nodiscard]] MemberPhase phase() const { return phase_; }
+  [[nodiscard]] bool has_problem() const override { return problem_.has_value(); }
+  [[nodiscard]] MemberPhase phase() const override { return phase_; }
   [[nodiscard]] bool is_stable() const { return phase_ == MemberPhase::stable && !rejoin_; }
   [[nodiscard]] bool is_leader() const { return is_leader_; }
   [[nodiscard]] bool needs_coordinator() const { return !coordinator_known_; }
-  [[nodiscard]] Generation generation() const { return generation_; }
-  [[nodiscard]] const std::string& member_id() const { return member_id_; }
-  // What the application was told to hold. Sorted.
-  [[nodiscard]] const Partitions& owned() const { return owned_; }
+  [[nodiscard]] Generation generation() const override { return generation_; }
+  [[nodiscard]] std::string_view member_id() const override { return member_id_; }
+  [[nodiscard]] const Partitions& owned() const override { return owned_; }
   [[nodiscard]] const std::vector<std::string>& topics() const { return topics_; }
   [[nodiscard]] const MemberOptions& options() const { return options_; }
 

@@ -1,4 +1,4 @@
-// Also proves member_answers.cpp.
+// Also proves classic_answers.cpp.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -38,7 +38,7 @@ class MemberBench : public testing::Test {
     options.group_id = "g";
     options.strategies = std::move(strategies);
     options.instance_id = std::move(instance);
-    member = std::make_unique<GroupMember>(options, Random(1));
+    member = std::make_unique<ClassicMember>(options, Random(1));
     member->subscribe({"orders"}, now);
   }
   // The next step must be this one; time passes as it asks, up to an hour.
@@ -96,7 +96,7 @@ class MemberBench : public testing::Test {
   }
 
   MonotonicTime now{1h};
-  std::unique_ptr<GroupMember> member;
+  std::unique_ptr<ClassicMember> member;
 };
 
 TEST_F(MemberBench, joins_with_the_id_that_it_is_given_syncs_and_holds_what_it_is_told) {

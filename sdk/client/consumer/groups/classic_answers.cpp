@@ -15,22 +15,22 @@ import millrace.runtime;
 namespace millrace::client {
 
 // False: whoever asked has left since.
-bool GroupMember::take_answer() {
+bool ClassicMember::take_answer() {
   under_way_ = false;
   return !std::exchange(ignore_answer_, false);
 }
 
-void GroupMember::back_off(MonotonicTime now) {
+void ClassicMember::back_off(MonotonicTime now) {
   not_before_ = now + backoff_.next();
 }
 
-void GroupMember::coordinator_lost(MonotonicTime now) {
+void ClassicMember::coordinator_lost(MonotonicTime now) {
   coordinator_known_ = false;
   back_off(now);
 }
 
 // It is nobody any more; what it holds is lost.
-void GroupMember::lose_membership() {
+void ClassicMember::lose_membership() {
   member_id_.clear();
   generation_ = no_generation;
   is_leader_ = false;
@@ -41,12 +41,12 @@ void GroupMember::lose_membership() {
   is_lost_ = is_telling_ || !owned_.empty();
 }
 
-void GroupMember::fail(ErrorCode code, std::string sentence) {
+void ClassicMember::fail(ErrorCode code, std::string sentence) {
   phase_ = MemberPhase::failed;
   problem_ = MemberProblem{code, true, std::move(sentence)};
 }
 
-void GroupMember::found_coordinator(ErrorCode error, MonotonicTime now) {
+void ClassicMember::found_coordinator(ErrorCode error, MonotonicTime now) {
   if (!take_answer()) return;
   if (error == ErrorCode::none) {
     coordinator_known_ = true;
@@ -56,7 +56,7 @@ void GroupMember::found_coordinator(ErrorCode error, MonotonicTime now) {
   if (!traits_of(error).retriable) membership_error(error, now);
 }
 
-void GroupMember::unanswered(MonotonicTime now) {
+void ClassicMember::unanswered(MonotonicTime now) {
   if (!take_answer()) return;
   coordinator_lost(now);
   // Whether it was done is not known. Asking again finds out: the coordinator knows the member.
@@ -67,7 +67,7 @@ void GroupMember::unanswered(MonotonicTime now) {
 }
 
 // What an answer says about the membership, whatever was asked.
-void GroupMember::membership_error(ErrorCode error, MonotonicTime now) {
+void ClassicMember::membership_error(ErrorCode error, MonotonicTime now) {
   switch (error) {
     case ErrorCode::none:
       return;
@@ -100,7 +100,7 @@ void GroupMember::membership_error(ErrorCode error, MonotonicTime now) {
   }
 }
 
-void GroupMember::joined(const JoinAnswer& answer, MonotonicTime now) {
+void ClassicMember::joined(const JoinAnswer& answer, MonotonicTime now) {
   if (!take_answer()) return;
   if (answer.error != ErrorCode::none) {
     phase_ = MemberPhase::unjoined;
@@ -131,7 +131,7 @@ void GroupMember::joined(const JoinAnswer& answer, MonotonicTime now) {
   if (is_leader_ && !answer.skip_assignment) lead(answer, strategy_);
 }
 
-void GroupMember::lead(const JoinAnswer& answer, AssignorKind strategy) {
+void ClassicMember::lead(const JoinAnswer& answer, AssignorKind strategy) {
   ShareOut task{strategy, {}};
   for (const JoinAnswer::Member& member : answer.members) {
     auto subscriber = decode_subscription(member.metadata, strategy);
@@ -152,7 +152,7 @@ void GroupMember::lead(const JoinAnswer& answer, AssignorKind strategy) {
   phase_ = MemberPhase::sharing;
 }
 
-void GroupMember::shared(const Assignments& assignments) {
+void ClassicMember::shared(const Assignments& assignments) {
   if (phase_ != MemberPhase::sharing) return;
   for (const auto& [member, partitions] : assignments) {
     auto encoded = encode_assignment(partitions);
@@ -163,7 +163,7 @@ void GroupMember::shared(const Assignments& assignments) {
   phase_ = MemberPhase::syncing;
 }
 
-void GroupMember::sharing_failed(std::string_view why, MonotonicTime now) {
+void ClassicMember::sharing_failed(std::string_view why, MonotonicTime now) {
   if (phase_ != MemberPhase::sharing) return;
   share_out_.reset();
   phase_ = MemberPhase::unjoined;
@@ -171,7 +171,7 @@ void GroupMember::sharing_failed(std::string_view why, MonotonicTime now) {
   back_off(now);
 }
 
-void GroupMember::synced(const SyncAnswer& answer, MonotonicTime now) {
+void ClassicMember::synced(const SyncAnswer& answer, MonotonicTime now) {
   if (!take_answer()) return;
   if (answer.error != ErrorCode::none) {
     phase_ = MemberPhase::unjoined;
@@ -190,7 +190,7 @@ void GroupMember::synced(const SyncAnswer& answer, MonotonicTime now) {
   adopt(std::move(*assignment), now);
 }
 
-void GroupMember::adopt(Partitions assignment, MonotonicTime now) {
+void ClassicMember::adopt(Partitions assignment, MonotonicTime now) {
   phase_ = MemberPhase::stable;
   heard_ = now;
   heartbeat_due_ = now + options_.heartbeat_interval;
@@ -204,7 +204,7 @@ void GroupMember::adopt(Partitions assignment, MonotonicTime now) {
   target_ = std::move(assignment);
 }
 
-void GroupMember::heartbeat_answered(ErrorCode error, MonotonicTime now) {
+void ClassicMember::heartbeat_answered(ErrorCode error, MonotonicTime now) {
   if (!take_answer()) return;
   heartbeat_due_ = now + options_.heartbeat_interval;
   if (error == ErrorCode::none || error == ErrorCode::rebalance_in_progress) {
@@ -214,11 +214,11 @@ void GroupMember::heartbeat_answered(ErrorCode error, MonotonicTime now) {
   membership_error(error, now);
 }
 
-void GroupMember::left() {
+void ClassicMember::left() {
   static_cast<void>(take_answer());
 }
 
-void GroupMember::commit_answered(ErrorCode error, Generation generation, MonotonicTime now) {
+void ClassicMember::commit_answered(ErrorCode error, Generation generation, MonotonicTime now) {
   // What is said of an older membership is true of that only.
   if (phase_ != MemberPhase::stable || generation != generation_) return;
   switch (error) {

@@ -1,4 +1,4 @@
-// Consumers of one group.
+// Consumers of a classic group. Also proves group_driver.cpp.
 #include "consumer_machine.hpp"
 
 namespace millrace::client {
