@@ -47,15 +47,12 @@ constexpr std::array apis = {
     ApiKey::txn_offset_commit,
     ApiKey::delete_groups,
     ApiKey::offset_delete,
-    ApiKey::describe_cluster,
-    ApiKey::describe_producers,
     ApiKey::create_topics,
     ApiKey::delete_topics,
     ApiKey::delete_records,
     ApiKey::create_partitions,
     ApiKey::describe_configs,
     ApiKey::incremental_alter_configs,
-    ApiKey::describe_log_dirs,
     ApiKey::elect_leaders,
     ApiKey::alter_partition_reassignments,
     ApiKey::list_partition_reassignments,
@@ -125,12 +122,6 @@ Task<Answer> Cluster::Insides::dispatch(Asked& asked) {
       co_return co_await offset_fetch(asked);
     case ApiKey::offset_delete:
       co_return co_await offset_delete(asked);
-    case ApiKey::describe_cluster:
-      co_return describe_cluster(asked);
-    case ApiKey::describe_log_dirs:
-      co_return describe_log_dirs(asked);
-    case ApiKey::describe_producers:
-      co_return describe_producers(asked);
     case ApiKey::create_topics:
       co_return create_topics(asked);
     case ApiKey::delete_topics:
