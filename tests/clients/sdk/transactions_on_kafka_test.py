@@ -79,13 +79,18 @@ class TransactionsOnKafka(unittest.TestCase):
         self.run_tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server",
                       self.node.bootstrap, "--create", "--topic", topic, "--partitions", partitions)
 
-    def values(self, topic, isolation="read_committed", silence_ms=5000):
-        """What Java's consumer sees until nothing comes any more."""
-        read = self.run_tool("org.apache.kafka.tools.consumer.ConsoleConsumer",
-                             "--bootstrap-server", self.node.bootstrap, "--topic", topic,
-                             "--from-beginning", "--isolation-level", isolation,
-                             "--timeout-ms", silence_ms)
-        return read.splitlines()
+    def values(self, topic, count, isolation="read_committed", silence_ms=5000):
+        """What Java's consumer sees until nothing comes any more; again where it gave up before
+        there were so many."""
+        for _ in range(PATIENCE_S * 1000 // silence_ms):
+            read = self.run_tool("org.apache.kafka.tools.consumer.ConsoleConsumer",
+                                 "--bootstrap-server", self.node.bootstrap, "--topic", topic,
+                                 "--from-beginning", "--isolation-level", isolation,
+                                 "--timeout-ms", silence_ms)
+            lines = read.splitlines()
+            if len(lines) >= count:
+                break
+        return lines
 
     def test_commit_abort_offsets_and_fencing(self):
         self.create("check-from")
@@ -94,8 +99,8 @@ class TransactionsOnKafka(unittest.TestCase):
                                "check-from", "check-to"], capture_output=True, text=True,
                               timeout=3 * PATIENCE_S, check=False)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertEqual(self.values("check-to"), [f"committed {i}" for i in range(10)])
-        everything = self.values("check-to", "read_uncommitted")
+        self.assertEqual(self.values("check-to", 10), [f"committed {i}" for i in range(10)])
+        everything = self.values("check-to", 40, "read_uncommitted")
         self.assertIn("aborted 9", everything)
         self.assertIn("zombie 9", everything)
 
@@ -131,7 +136,7 @@ class TransactionsOnKafka(unittest.TestCase):
             return sum(int(row[5]) for row in rows) if len(rows) == 3 else None
         local_cluster.wait_until(lambda: lag() == 0, "not all is copied")
         last.kill()
-        self.assertEqual(sorted(self.values("copied-to")), wanted, f"seed {seed}")
+        self.assertEqual(sorted(self.values("copied-to", RECORDS)), wanted, f"seed {seed}")
         self.assertEqual(killed, KILLS)
 
 
