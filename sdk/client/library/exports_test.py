@@ -15,8 +15,8 @@ PUBLIC = re.compile(r"(?:(?:vtable|typeinfo|typeinfo name) for |auto )?millrace:
                     r"|_ZNK?8millrace2v1")
 STANDARD = set("""
 array atomic bit chrono compare concepts condition_variable charconv coroutine cstddef cstdint
-deque functional initializer_list map iosfwd iterator memory mutex new optional span stdexcept string
-string_view system_error type_traits utility variant vector
+deque functional initializer_list map iosfwd iterator memory mutex new optional span stdexcept
+string string_view system_error type_traits utility variant vector
 """.split())
 
 
