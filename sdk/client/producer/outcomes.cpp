@@ -140,7 +140,8 @@ void Sender::renumber(Partition& partition) {
 std::string Sender::cause_of_delay(const Partition& partition) const {
   const auto leader = metadata_.known_leader(partition.topic.name(), partition.index);
   if (!leader) return "; the partition has no leader";
-  if (transactor_ == nullptr && is_idempotent() && producer_id_ == no_producer_id) return "; no producer id: " + id_error_;
+  if (transactor_ == nullptr && is_idempotent() && producer_id_ == no_producer_id)
+    return "; no producer id: " + id_error_;
   const auto node = nodes_.find(leader->broker);
   if (node == nodes_.end() || node->second.last_error.empty()) return "";
   return "; " + node->second.last_error;

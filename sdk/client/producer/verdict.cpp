@@ -23,8 +23,7 @@ Verdict verdict_of(ErrorCode code, const BatchFacts& batch) {
   if (batch.is_transactional) {
     const Consequence consequence = consequence_of(TransactionStep::produce, code);
     if (is_passing(consequence)) return Verdict::retry;
-    const bool breaks_all =
-        consequence == Consequence::fatal || consequence == Consequence::fenced;
+    const bool breaks_all = consequence == Consequence::fatal || consequence == Consequence::fenced;
     return breaks_all ? Verdict::failed_fatal : Verdict::failed;
   }
   switch (code) {
