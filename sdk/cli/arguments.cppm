@@ -1,20 +1,15 @@
-// What is asked of the program `millrace`.
+// What is asked of `millrace local`.
 module;
 #include <cstdint>
-#include <span>
 #include <string>
-#include <string_view>
 #include <variant>
 #include <vector>
 
 export module millrace.cli:arguments;
 
-import millrace.base;
-import millrace.runtime.process;
+import millrace.cli.frame;
 
 export namespace millrace::cli {
-
-inline constexpr std::string_view version = "0.1.0";
 
 // How many processes of one kind run on one machine. Their numbers must not meet: see cluster_plan.
 inline constexpr std::uint32_t local_brokers_max = 100;
@@ -34,9 +29,8 @@ struct LocalOptions {
   bool status = false;
 };
 
-using Invocation = std::variant<LocalOptions, PrintAndExit>;
-
-// Help and version are answers too, as is what is wrong with the arguments.
-[[nodiscard]] Invocation parse_arguments(std::span<const std::string> arguments);
+// Its description, without what does it.
+[[nodiscard]] Command local_description();
+[[nodiscard]] std::variant<LocalOptions, Failure> local_options(const Arguments& arguments);
 
 }  // namespace millrace::cli

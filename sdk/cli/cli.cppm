@@ -8,5 +8,6 @@ export import :cluster_plan;
 export import :data_directory;
 export import :kafka_probe;
 export import :local;
+export import :log_commands;
 export import :log_lines;
 export import :supervisor;

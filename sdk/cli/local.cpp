@@ -5,10 +5,13 @@ module;
 #include <memory>
 #include <string>
 #include <system_error>
+#include <utility>
+#include <variant>
 
 module millrace.cli;
 
 import millrace.base;
+import millrace.cli.frame;
 import millrace.runtime;
 import millrace.runtime.process;
 import millrace.runtime.shard;
@@ -68,6 +71,17 @@ int run_local(const LocalOptions& options, const std::string& programs) {
                          .programs = programs,
                          .shows_status = options.status});
   return (*loop)->run(supervisor.run());
+}
+
+Command local_command() {
+  Command command = local_description();
+  command.run = [](const Call& call) {
+    auto options = local_options(call.arguments);
+    if (auto* wrong = std::get_if<Failure>(&options)) return failed(std::move(*wrong));
+    return Answer{.is_printed = true,
+                  .exit_code = run_local(std::get<LocalOptions>(options), own_directory())};
+  };
+  return command;
 }
 
 }  // namespace millrace::cli

@@ -5,6 +5,7 @@ module;
 export module millrace.cli:local;
 
 import millrace.base;
+import millrace.cli.frame;
 import :arguments;
 
 export namespace millrace::cli {
@@ -12,6 +13,9 @@ export namespace millrace::cli {
 // Gives what main returns. For the main thread of a process without others. `programs` is the
 // directory with the programs of the services.
 [[nodiscard]] int run_local(const LocalOptions& options, const std::string& programs);
+
+// The command, with the programs beside the running one.
+[[nodiscard]] Command local_command();
 
 // The directory of the running program; empty if it cannot be told.
 [[nodiscard]] std::string own_directory();

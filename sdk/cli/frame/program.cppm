@@ -1,0 +1,38 @@
+// From the words of a command line to an exit code.
+module;
+#include <cstdio>
+#include <string>
+#include <vector>
+
+export module millrace.cli.frame:program;
+
+import :answer;
+import :command;
+import :completion;
+
+export namespace millrace::cli {
+
+// The commands, with those that tell of them: man, completion, and what completion scripts ask.
+// Owned by main, or by a test.
+class Program {
+ public:
+  Program(std::vector<Command> commands, Lookup lookup);
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  [[nodiscard]] const std::vector<Command>& commands() const { return commands_; }
+
+  // Does what the words after the program's name say. Gives what main returns.
+  [[nodiscard]] int run(const std::vector<std::string>& words, std::FILE* output,
+                        std::FILE* errors) const;
+
+ private:
+  [[nodiscard]] Answer man(const std::vector<std::string>& names) const;
+  [[nodiscard]] int help(const std::vector<std::string>& words, std::FILE* output,
+                         std::FILE* errors) const;
+
+  std::vector<Command> commands_;
+  Lookup lookup_;
+};
+
+}  // namespace millrace::cli

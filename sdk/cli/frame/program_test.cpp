@@ -1,0 +1,94 @@
+// Also proves help.cpp, man.cpp.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "sample_commands.hpp"
+
+namespace millrace::cli {
+namespace {
+
+using testing::HasSubstr;
+
+struct Outcome {
+  int code = 0;
+  std::string output;
+  std::string errors;
+};
+
+std::string contents(std::FILE* file) {
+  std::rewind(file);
+  std::string text;
+  for (int letter = std::fgetc(file); letter != EOF; letter = std::fgetc(file))
+    text += static_cast<char>(letter);
+  std::fclose(file);
+  return text;
+}
+
+Outcome run(const std::vector<std::string>& words) {
+  const Program program(sample_commands(), [](Completes, const Arguments&) {
+    return std::vector<std::string>{"orders"};
+  });
+  std::FILE* output = std::tmpfile();
+  std::FILE* errors = std::tmpfile();
+  const int code = program.run(words, output, errors);
+  return {code, contents(output), contents(errors)};
+}
+
+TEST(Program, runs_a_command_and_prints_its_answer) {
+  const Outcome text = run({"topic", "create", "orders"});
+  EXPECT_EQ(text.code, 0);
+  EXPECT_EQ(text.output, "created orders\n");
+  EXPECT_EQ(run({"topic", "create", "orders", "-o", "json"}).output, "{\"topic\":\"orders\"}\n");
+}
+
+TEST(Program, tells_failures_by_exit_code) {
+  const Outcome text = run({"topic", "create", "broken"});
+  EXPECT_EQ(text.code, 1);
+  EXPECT_EQ(text.output, "");
+  EXPECT_EQ(text.errors, "error: topic broken exists (TOPIC_ALREADY_EXISTS)\n");
+  const Outcome json = run({"topic", "create", "-o", "json"});
+  EXPECT_EQ(json.code, 2);
+  EXPECT_THAT(json.output, HasSubstr(R"({"error":{"code":"USAGE","message":"TOPIC is missing")"));
+}
+
+TEST(Program, knows_which_command_was_meant) {
+  EXPECT_EQ(run({"topic", "craete"}).errors,
+            "error: there is no command topic craete; did you mean topic create?\n");
+  EXPECT_EQ(run({"locla"}).errors, "error: there is no command locla; did you mean local?\n");
+  EXPECT_THAT(run({"topic"}).errors, HasSubstr("`millrace topic --help` shows them"));
+  EXPECT_EQ(run({"topic", "craete"}).code, 2);
+  EXPECT_EQ(run({}).code, 2);
+}
+
+TEST(Program, helps) {
+  EXPECT_THAT(run({"--help"}).output, HasSubstr("topic create"));
+  EXPECT_THAT(run({"topic", "--help"}).output, HasSubstr("Create topics"));
+  const Outcome help = run({"topic", "create", "orders", "--help"});
+  EXPECT_EQ(help.code, 0);
+  EXPECT_THAT(help.output, HasSubstr("Usage: millrace topic create TOPIC [OPTION]..."));
+  EXPECT_THAT(help.output, HasSubstr("-p, --partitions N"));
+  EXPECT_THAT(help.output, HasSubstr("Examples:\n  millrace topic create orders --partitions 6"));
+  EXPECT_EQ(run({"nonsense", "--help"}).code, 2);
+  EXPECT_EQ(run({"--version"}).output, "millrace 0.1.0\n");
+}
+
+TEST(Program, has_man_pages) {
+  const Outcome page = run({"man", "topic-create"});
+  EXPECT_THAT(page.output, HasSubstr(".TH \"MILLRACE\\-TOPIC\\-CREATE\" \"1\""));
+  EXPECT_THAT(page.output, HasSubstr("\\fB\\-p, \\-\\-partitions N\\fR"));
+  EXPECT_EQ(run({"man", "topic", "create"}).output, page.output);
+  EXPECT_THAT(run({"man"}).output, HasSubstr("millrace\\-topic\\-create(1)"));
+  EXPECT_EQ(run({"man", "nonsense"}).code, 2);
+}
+
+TEST(Program, completes) {
+  EXPECT_EQ(run({"__complete", "o", "topic", "create"}).output, "orders\t\n");
+  EXPECT_EQ(run({"__complete", "", "local", "--data"}).output, ":directories\n");
+}
+
+}  // namespace
+}  // namespace millrace::cli

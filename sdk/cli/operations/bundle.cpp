@@ -1,0 +1,146 @@
+module;
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "millrace/admin.hpp"
+
+module millrace.cli.operations;
+
+import millrace.cli.frame;
+import millrace.cli.session;
+
+namespace millrace::cli {
+namespace {
+
+// The parts of a bundle: answers of commands as JSON, each in a file of its own.
+class Bundle {
+ public:
+  Bundle(const Call& call, std::int64_t seconds) : call_(call), tar_(seconds) {}
+
+  void add(const std::string& name, const std::function<Answer(const Call&)>& command,
+           const std::vector<std::string>& operands = {}, bool has_all = false) {
+    if (Interrupt::is_asked()) return;
+    progress_.show(name);
+    Arguments arguments;
+    for (const char* option : {"bootstrap", "profile", "setting", "timeout"})
+      for (const std::string& value : call_.arguments.all(option)) arguments.add(option, value);
+    for (const std::string& operand : operands) arguments.add_operand(operand);
+    if (has_all) {
+      arguments.add("all", "");
+      arguments.add("internal", "");
+    }
+    const Answer answer = command({.arguments = arguments, .format = Format::json});
+    if (!answer.failures.empty()) failed_.push_back(name);
+    add_text(name, text_of(answer, Format::json));
+  }
+  void add_text(const std::string& name, const std::string& text) {
+    tar_.add(name, text);
+    files_.push_back(name);
+  }
+  void add_failed(const std::string& name) { failed_.push_back(name); }
+
+  const Texts& files() const { return files_; }
+  const Texts& failed_parts() const { return failed_; }
+  std::string finish() && { return std::move(tar_).finish(); }
+
+ private:
+  const Call& call_;
+  TarFile tar_;
+  Progress progress_;
+  Texts files_;
+  Texts failed_;
+};
+
+// Names of topics and groups may have what names of files should not.
+std::string file_name(std::string name) {
+  for (char& letter : name) {
+    const bool is_plain = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+                          (letter >= '0' && letter <= '9') || letter == '-' || letter == '_' ||
+                          letter == '.';
+    if (!is_plain) letter = '_';
+  }
+  return name;
+}
+
+void add_configs(Bundle& bundle, const Call& call, Failures& failures) {
+  auto session = ClientSession::open(call, failures);
+  v1::Admin* admin = session ? session->admin(failures) : nullptr;
+  if (admin == nullptr) return;
+  const auto cluster = admin->describe_cluster(session->admin_options()).get();
+  if (!cluster) return;  // told of by the parts before
+  for (const v1::DescribedBroker& broker : cluster->brokers)
+    bundle.add(joined("configs/broker-", broker.id, ".json"), list_configs,
+               {"broker", std::to_string(broker.id)}, true);
+  Failures of_listing;
+  for (const std::string& topic : session->topic_names(of_listing)) {
+    bundle.add(joined("topics/", file_name(topic), ".json"), describe_topic, {topic});
+    bundle.add(joined("configs/topic-", file_name(topic), ".json"), list_configs, {"topic", topic});
+  }
+  for (const std::string& group : session->group_names(of_listing))
+    bundle.add(joined("groups/", file_name(group), ".json"), describe_group, {group});
+  failures.insert(failures.end(), of_listing.begin(), of_listing.end());
+}
+
+Answer debug_bundle(const Call& call) {
+  const auto now = current_time();
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch());
+  std::string path = call.arguments.operand(0);
+  if (path.empty()) path = joined("millrace-debug-", seconds.count(), ".tar");
+  const Interrupt interrupt;
+  Answer answer;
+  Bundle bundle(call, seconds.count());
+  bundle.add_text("about.json",
+                  joined("{\"version\":\"", version, "\",\"time\":\"", iso_text(now), "\"}\n"));
+  bundle.add("health.json", cluster_health);
+  bundle.add("brokers.json", list_brokers);
+  bundle.add("quorum.json", describe_quorum);
+  bundle.add("leaders.json", list_leaders);
+  bundle.add("topics.json", list_topics, {}, true);
+  bundle.add("groups.json", list_groups);
+  // Nothing more can be asked where nobody answered so far.
+  if (bundle.failed_parts().size() < 6) add_configs(bundle, call, answer.failures);
+  for (const std::string& address : call.arguments.all("metrics")) {
+    bool is_good = false;
+    const std::string name = joined("metrics/", file_name(address), ".txt");
+    bundle.add_text(name, metrics_page_of(address, is_good));
+    if (!is_good) bundle.add_failed(name);
+  }
+  answer.fields = {{"file", path}, {"parts", bundle.files()}, {"failed", bundle.failed_parts()}};
+  const auto parts = static_cast<std::int64_t>(bundle.files().size());
+  for (const std::string& part : bundle.failed_parts())
+    answer.failures.push_back({.code = "INCOMPLETE",
+                               .message = joined(part, " tells of a failure"),
+                               .hint = "the rest is there"});
+  if (auto failure = write_private_file(path, std::move(bundle).finish()))
+    return failed(*std::move(failure));
+  answer.sentences = {joined("wrote ", path, ": ", counted(parts, "file"),
+                             "; look through it before you give it away")};
+  return answer;
+}
+
+}  // namespace
+
+std::vector<Command> debug_commands() {
+  return {
+      {.name = "debug bundle",
+       .summary = "Write a tar file of what one wants to know of a cluster in trouble",
+       .description = "Collects health, brokers, controllers, topics, groups, settings and, with "
+                      "--metrics, metrics pages. Values of secret settings are left out. It has "
+                      "no records.",
+       .operands = {{.name = "FILE",
+                     .help = "Where to; else millrace-debug-SECONDS.tar",
+                     .completes = Completes::files,
+                     .is_required = false}},
+       .options = with_cluster_options({{.name = "metrics",
+                                         .value = "HOST:PORT",
+                                         .help = "Where a process of the cluster tells its metrics",
+                                         .is_repeated = true}}),
+       .examples = {{"millrace debug bundle trouble.tar --metrics broker-1:9100", ""}},
+       .run = debug_bundle}};
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,149 @@
+// Commands against a cluster of the process, which has three brokers and does wrong what it is
+// told.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+import millrace.cli.frame;
+import millrace.cli.operations;
+import millrace.mock;
+
+namespace millrace::cli {
+namespace {
+
+using testing::HasSubstr;
+
+struct Said {
+  int code = 0;
+  std::string output;
+  std::string errors;
+};
+
+std::string contents(std::FILE* file) {
+  std::rewind(file);
+  std::string text;
+  for (int letter = std::fgetc(file); letter != EOF; letter = std::fgetc(file))
+    text += static_cast<char>(letter);
+  std::fclose(file);
+  return text;
+}
+
+class ClusterCommands : public testing::Test {
+ protected:
+  ClusterCommands() {
+    auto started =
+        mock::LiveCluster::start({.brokers = 3}, Logger(std::make_shared<MemoryLogSink>(), "mock"));
+    check(started.has_value(), "the mock listens");
+    cluster_ = *std::move(started);
+    std::vector<Command> commands = cluster_commands();
+    for (auto& more : {topic_commands(), group_commands(), config_commands()})
+      commands.insert(commands.end(), more.begin(), more.end());
+    program_ = std::make_unique<Program>(std::move(commands), [](Completes, const Arguments&) {
+      return std::vector<std::string>();
+    });
+  }
+
+  void create(std::string_view topic, int partitions, int replicas) {
+    check(cluster_->run([&](mock::Cluster& cluster) {
+      return cluster
+          .create_topic(topic, {.partitions = partitions,
+                                .replication_factor = static_cast<std::int16_t>(replicas)})
+          .has_value();
+    }),
+          "the mock takes a topic");
+  }
+  // The line is apart by blanks.
+  Said run(std::string_view line) {
+    std::vector<std::string> words = split(line, ' ');
+    words.insert(words.end(), {"-b", cluster_->bootstrap(), "--timeout", "20"});
+    std::FILE* output = std::tmpfile();
+    std::FILE* errors = std::tmpfile();
+    const int code = program_->run(words, output, errors);
+    return {code, contents(output), contents(errors)};
+  }
+
+  std::unique_ptr<mock::LiveCluster> cluster_;
+  std::unique_ptr<Program> program_;
+};
+
+TEST_F(ClusterCommands, tell_that_all_is_well_and_what_is_not) {
+  create("orders", 3, 1);
+  create("paid", 1, 3);
+  const Said well = run("cluster health");
+  EXPECT_EQ(well.code, 0) << well.errors;
+  EXPECT_THAT(well.output, HasSubstr("healthy: 3 brokers, "));
+  EXPECT_THAT(well.output, HasSubstr("0 partitions without leader, 0 under-replicated\n"));
+  ASSERT_TRUE(cluster_->run([](mock::Cluster& cluster) { return cluster.kill(BrokerId(3)); }));
+  const Said unwell = run("cluster health -o json");
+  EXPECT_EQ(unwell.code, 1);
+  EXPECT_THAT(unwell.output, HasSubstr("\"healthy\":false,\"brokers\":2,"));
+  EXPECT_THAT(unwell.output, HasSubstr("\"without_leader\":1,"));
+  EXPECT_THAT(run("cluster health").output, HasSubstr("not healthy: 2 brokers, "));
+}
+
+TEST_F(ClusterCommands, drain_a_broker) {
+  create("orders", 6, 2);
+  const Said shown = run("cluster drain 3");
+  EXPECT_EQ(shown.code, 0) << shown.errors;
+  EXPECT_THAT(shown.output, HasSubstr("nothing was changed; with --execute this will be:\n"));
+  const Said done = run("cluster drain 3 --execute --wait");
+  EXPECT_EQ(done.code, 0) << done.errors;
+  EXPECT_EQ(run("cluster drain 3").output, "nothing to move\n");
+  EXPECT_EQ(run("cluster reassign").output, "nothing is being moved\n");
+}
+
+TEST_F(ClusterCommands, put_partitions_where_they_are_wanted) {
+  create("orders", 2, 1);
+  const Said done = run("cluster reassign orders:1 --to 2,3 -r 2 --execute -o json");
+  EXPECT_EQ(done.code, 0) << done.output;
+  EXPECT_THAT(done.output, HasSubstr("{\"changed\":true,\"partitions\":[{\"topic\":\"orders\","
+                                     "\"partition\":1,"));
+  EXPECT_EQ(run("cluster reassign orders --to 9").code, 2);
+  EXPECT_THAT(run("cluster reassign orders --to 1 -r 2").errors,
+              HasSubstr("orders-0 needs 2 replicas, and there is 1 broker for that"));
+  EXPECT_THAT(run("cluster reassign orders:7 --to 1").errors,
+              HasSubstr("topic orders has no partition 7"));
+}
+
+TEST_F(ClusterCommands, let_preferred_brokers_lead_again) {
+  create("orders", 1, 3);
+  const auto preferred = cluster_->run(
+      [](mock::Cluster& cluster) { return *cluster.leader("orders", PartitionIndex(0)); });
+  const BrokerId other(preferred == BrokerId(1) ? 2 : 1);
+  ASSERT_TRUE(cluster_->run([&](mock::Cluster& cluster) {
+    return cluster.move_leader("orders", PartitionIndex(0), other);
+  }));
+  EXPECT_THAT(run("cluster leaders").output,
+              HasSubstr("not led by the preferred broker: 1 of 1 partition;"));
+  EXPECT_EQ(run("cluster elect").output, "orders-0 has a new leader\n");
+  EXPECT_EQ(run("cluster elect orders").output, "all are led as they should be\n");
+  EXPECT_EQ(run("cluster elect --unclean").code, 2);
+}
+
+TEST_F(ClusterCommands, have_an_outcome_for_each_topic) {
+  create("orders", 2, 1);
+  const Said said = run("topic delete orders orderz");
+  EXPECT_EQ(said.code, 1);
+  EXPECT_EQ(said.output, "deleted orders\n");
+  EXPECT_EQ(said.errors, "error: no topic orderz; did you mean orders?\n");
+}
+
+TEST_F(ClusterCommands, say_what_the_brokers_refused) {
+  cluster_->run([](mock::Cluster& cluster) {
+    cluster.fail_next(protocol::ApiKey::create_topics,
+                      protocol::ErrorCode::topic_authorization_failed, mock::always);
+  });
+  const Said said = run("topic create orders");
+  EXPECT_EQ(said.code, 1);
+  EXPECT_THAT(said.errors, HasSubstr("error: topic orders: "));
+  EXPECT_THAT(said.errors, HasSubstr("(TOPIC_AUTHORIZATION_FAILED)\n"));
+}
+
+}  // namespace
+}  // namespace millrace::cli

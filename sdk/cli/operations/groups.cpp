@@ -1,0 +1,304 @@
+module;
+#include <algorithm>
+#include <cctype>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "millrace/admin.hpp"
+#include "millrace/consumer.hpp"
+
+module millrace.cli.operations;
+
+import millrace.cli.frame;
+import millrace.cli.session;
+
+namespace millrace::cli {
+namespace {
+
+std::string lower(std::string text) {
+  std::ranges::transform(text, text.begin(), [](unsigned char letter) {
+    return static_cast<char>(std::tolower(letter));
+  });
+  return text;
+}
+
+// Brokers write addresses as Java does: /10.0.0.5.
+std::string host_of(const v1::GroupMember& member) {
+  return member.host.starts_with('/') ? member.host.substr(1) : member.host;
+}
+
+std::string name_of_member(const v1::GroupMember& member) {
+  return joined(member.client_id, " (", host_of(member), ")");
+}
+
+// A group that does not exist fails, with the nearest that does.
+std::optional<v1::DescribedGroup> described(ClientSession& session, const std::string& name,
+                                            Failures& failures) {
+  v1::Admin* admin = session.admin(failures);
+  if (admin == nullptr) return std::nullopt;
+  auto outcomes = admin->describe_groups({name}, session.admin_options()).get();
+  auto& outcome = outcomes.front().second;
+  const bool is_missing = outcome ? lower(outcome->state) == "dead"
+                                  : outcome.error().code() == v1::ErrorCode::group_id_not_found;
+  if (is_missing) {
+    Failures of_listing;  // without the names there is no nearest one, that is all
+    failures.push_back(no_group(name, session.group_names(of_listing)));
+    return std::nullopt;
+  }
+  if (!outcome) {
+    failures.push_back(group_failure(outcome.error(), name));
+    return std::nullopt;
+  }
+  return *std::move(outcome);
+}
+
+// What the group has committed; partitions that failed are failures.
+std::optional<v1::Offsets> committed(ClientSession& session, const std::string& group,
+                                     Failures& failures) {
+  const auto listed =
+      session.admin(failures)->list_group_offsets(group, {}, session.admin_options()).get();
+  if (!listed) {
+    failures.push_back(group_failure(listed.error(), group));
+    return std::nullopt;
+  }
+  v1::Offsets offsets;
+  for (const auto& [partition, outcome] : *listed) {
+    if (!outcome)
+      failures.push_back(
+          failure_of(outcome.error(), joined(partition.topic, "-", partition.partition)));
+    else if (*outcome >= 0)
+      offsets[partition] = *outcome;
+  }
+  return offsets;
+}
+
+// Which partitions are reset: those of --topic, else those that have been committed.
+std::optional<std::vector<v1::TopicPartition>> partitions_to_reset(ClientSession& session,
+                                                                   const Arguments& arguments,
+                                                                   const v1::Offsets& committed,
+                                                                   Failures& failures) {
+  std::set<v1::TopicPartition> chosen;
+  for (const std::string& text : arguments.all("topic")) {
+    const auto partitions = named_partitions(session, text, failures);
+    if (!partitions) return std::nullopt;
+    chosen.insert(partitions->begin(), partitions->end());
+  }
+  if (!arguments.has("topic"))
+    for (const auto& [partition, offset] : committed) chosen.insert(partition);
+  if (chosen.empty()) {
+    failures.push_back({.code = "NOTHING_COMMITTED",
+                        .message = joined("group ", arguments.operand(0), " has committed nothing"),
+                        .hint = "--topic names what is to be read",
+                        .is_usage = false});
+    return std::nullopt;
+  }
+  return std::vector<v1::TopicPartition>(chosen.begin(), chosen.end());
+}
+
+// Where they read on then.
+std::optional<v1::Offsets> new_offsets(ClientSession& session, const Arguments& arguments,
+                                       const std::vector<v1::TopicPartition>& partitions,
+                                       const v1::Offsets& before, Failures& failures) {
+  std::optional<Place> place;
+  if (const auto to = arguments.text("to")) {
+    place = place_of("--to", *to, failures);
+    if (!place) return std::nullopt;
+  }
+  const auto reader = session.offsets_reader(failures);
+  const auto bounds =
+      reader ? bounds_of(*reader, partitions, session.timeout(), failures) : std::nullopt;
+  if (!bounds) return std::nullopt;
+  if (place) return offsets_at(*reader, *bounds, *place, session.timeout(), failures);
+  v1::Offsets offsets;
+  for (const auto& [partition, within] : *bounds) {
+    const auto found = before.find(partition);
+    const std::int64_t from = found == before.end() ? within.start : found->second;
+    const std::int64_t to = from + arguments.number_or("shift", 0);
+    offsets[partition] = std::clamp(to, within.start, std::max(within.start, within.end));
+  }
+  return offsets;
+}
+
+}  // namespace
+
+std::optional<std::vector<v1::TopicPartition>> named_partitions(ClientSession& session,
+                                                                const std::string& text,
+                                                                Failures& failures) {
+  const std::size_t colon = text.find(':');
+  const auto topic = session.topic(text.substr(0, colon), failures);
+  if (!topic) return std::nullopt;
+  Arguments chosen;
+  if (colon != std::string::npos) chosen.add("partitions", text.substr(colon + 1));
+  return chosen_partitions(*topic, chosen, failures);
+}
+
+Answer list_groups(const Call& call) {
+  Answer answer{.rows_name = "groups", .columns = {{"group"}, {"state"}, {"type"}}};
+  auto session = ClientSession::open(call, answer.failures);
+  v1::Admin* admin = session ? session->admin(answer.failures) : nullptr;
+  if (admin == nullptr) return answer;
+  auto listed = admin->list_groups(session->admin_options()).get();
+  if (!listed) {
+    answer.failures.push_back(failure_of(listed.error()));
+    return answer;
+  }
+  for (const v1::Error& error : listed->errors)
+    answer.failures.push_back(failure_of(error, "groups of a broker are missing"));
+  std::ranges::sort(listed->groups, {}, &v1::ListedGroup::id);
+  const auto states = call.arguments.all("state");
+  for (const v1::ListedGroup& group : listed->groups) {
+    const bool is_wanted = states.empty() || std::ranges::any_of(states, [&](const auto& state) {
+                             return lower(state) == lower(group.state);
+                           });
+    if (is_wanted) answer.rows.push_back({group.id, lower(group.state), group.protocol_type});
+  }
+  if (answer.rows.empty()) {
+    answer.sentences = {"no groups"};
+    answer.is_table_needless = true;
+  }
+  return answer;
+}
+
+Answer describe_group(const Call& call) {
+  Answer answer{.rows_name = "partitions",
+                .columns = {{"group"},
+                            {"state"},
+                            {"topic"},
+                            {"partition"},
+                            {"committed"},
+                            {"end"},
+                            {"lag"},
+                            {"member"}}};
+  const std::string name = call.arguments.operand(0);
+  auto session = ClientSession::open(call, answer.failures);
+  const auto group = session ? described(*session, name, answer.failures) : std::nullopt;
+  const auto offsets = group ? committed(*session, name, answer.failures) : std::nullopt;
+  if (!offsets) return answer;
+  std::map<v1::TopicPartition, std::string> readers;
+  for (const v1::GroupMember& member : group->members)
+    for (const v1::TopicPartition& partition : member.assignment)
+      readers[partition] = name_of_member(member);
+  std::set<v1::TopicPartition> all;
+  for (const auto& [partition, offset] : *offsets) all.insert(partition);
+  for (const auto& [partition, reader] : readers) all.insert(partition);
+
+  const std::vector<v1::TopicPartition> partitions(all.begin(), all.end());
+  const auto reader = session->offsets_reader(answer.failures);
+  const auto bounds =
+      reader ? bounds_of(*reader, partitions, session->timeout(), answer.failures) : std::nullopt;
+  std::int64_t sum = 0;
+  for (const v1::TopicPartition& partition : partitions) {
+    Cell committed_cell;
+    Cell end_cell;
+    Cell lag_cell;
+    const auto offset = offsets->find(partition);
+    if (offset != offsets->end()) committed_cell = offset->second;
+    if (bounds && bounds->contains(partition)) {
+      const Bounds& within = bounds->at(partition);
+      const std::int64_t from = offset != offsets->end() ? offset->second : within.start;
+      const std::int64_t lag = std::max<std::int64_t>(0, within.end - from);
+      end_cell = within.end;
+      lag_cell = lag;
+      sum += lag;
+    }
+    const auto member = readers.find(partition);
+    const Cell member_cell = member != readers.end() ? Cell(member->second) : Cell();
+    answer.rows.push_back({name, lower(group->state), partition.topic,
+                           std::int64_t{partition.partition}, committed_cell, end_cell, lag_cell,
+                           member_cell});
+  }
+  answer.fields = {{"group", name},
+                   {"state", lower(group->state)},
+                   {"assignor", group->protocol},
+                   {"coordinator", std::int64_t{group->coordinator}},
+                   {"members", static_cast<std::int64_t>(group->members.size())},
+                   {"lag", bounds ? Cell(sum) : Cell()}};
+  if (answer.rows.empty()) {
+    answer.is_table_needless = true;
+    answer.sentences = {joined("group ", name, " is ", lower(group->state), " with ",
+                               counted(static_cast<std::int64_t>(group->members.size()), "member"),
+                               ", and has committed nothing")};
+  }
+  return answer;
+}
+
+Answer reset_offsets(const Call& call) {
+  Answer answer{.rows_name = "partitions", .columns = {{"topic"}, {"partition"}, {"from"}, {"to"}}};
+  const bool has_to = call.arguments.has("to");
+  if (has_to == call.arguments.has("shift"))
+    return failed(usage_failure("one of --to and --shift says where the group reads on"));
+  const bool is_dry = !call.arguments.has("execute");
+  if (!is_dry && call.arguments.has("dry-run"))
+    return failed(usage_failure("--dry-run and --execute exclude each other"));
+  const std::string group = call.arguments.operand(0);
+  auto session = ClientSession::open(call, answer.failures);
+  const auto before = session && session->admin(answer.failures) != nullptr
+                          ? committed(*session, group, answer.failures)
+                          : std::nullopt;
+  const auto partitions =
+      before ? partitions_to_reset(*session, call.arguments, *before, answer.failures)
+             : std::nullopt;
+  const auto after =
+      partitions ? new_offsets(*session, call.arguments, *partitions, *before, answer.failures)
+                 : std::nullopt;
+  if (!after || !answer.failures.empty()) return answer;
+  answer.fields = {{"group", group}, {"changed", !is_dry}};
+  const auto add = [&](const v1::TopicPartition& partition) {
+    const auto from = before->find(partition);
+    answer.rows.push_back({partition.topic, std::int64_t{partition.partition},
+                           from != before->end() ? Cell(from->second) : Cell(),
+                           after->at(partition)});
+  };
+  if (is_dry) {
+    for (const auto& [partition, offset] : *after) add(partition);
+    answer.sentences = {"nothing was changed; with --execute this will be:"};
+    return answer;
+  }
+  const std::vector<std::pair<v1::TopicPartition, std::int64_t>> changes(after->begin(),
+                                                                         after->end());
+  for (const auto& [partition, outcome] :
+       session->admin(answer.failures)
+           ->alter_group_offsets(group, changes, session->admin_options())
+           .get()) {
+    if (outcome)
+      add(partition);
+    else if (outcome.error().code() == v1::ErrorCode::unknown_member_id)
+      answer.failures.push_back(
+          {.code = std::string(name_of(outcome.error().code())),
+           .message = joined("group ", group, " has members"),
+           .hint = joined("`millrace group describe ", group, "` shows them; stop them first")});
+    else
+      answer.failures.push_back(group_failure(outcome.error(), group));
+  }
+  return answer;
+}
+
+Answer delete_groups(const Call& call) {
+  Answer answer{
+      .rows_name = "groups", .columns = {{"group"}, {"deleted"}}, .is_table_needless = true};
+  auto session = ClientSession::open(call, answer.failures);
+  v1::Admin* admin = session ? session->admin(answer.failures) : nullptr;
+  if (admin == nullptr) return answer;
+  for (const auto& [group, outcome] :
+       admin->delete_groups(call.arguments.operands(), session->admin_options()).get()) {
+    if (outcome) {
+      answer.rows.push_back({group, true});
+      answer.sentences.push_back(joined("deleted ", group));
+    } else if (outcome.error().code() == v1::ErrorCode::group_id_not_found) {
+      Failures of_listing;
+      answer.failures.push_back(no_group(group, session->group_names(of_listing)));
+    } else {
+      answer.failures.push_back(group_failure(outcome.error(), group));
+    }
+  }
+  return answer;
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,35 @@
+// Archives of small files.
+module;
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+export module millrace.cli.operations:tar_file;
+
+import millrace.cli.frame;
+
+export namespace millrace::cli {
+
+// In memory, in the format ustar; for the user alone to read.
+class TarFile {
+ public:
+  explicit TarFile(std::int64_t seconds_since_1970) : time_(seconds_since_1970) {}
+
+  // Names are at most 100 bytes; longer ones are cut.
+  void add(std::string_view name, std::string_view contents);
+  [[nodiscard]] std::string finish() &&;
+
+ private:
+  std::int64_t time_;
+  std::string bytes_;
+};
+
+// Whole or not at all; for the user's eyes only. A failure, or nothing.
+[[nodiscard]] std::optional<Failure> write_private_file(const std::string& path,
+                                                        std::string_view contents);
+
+// The body of http://ADDRESS/metrics; a failure is told in its place, as a comment of that format.
+[[nodiscard]] std::string metrics_page_of(const std::string& address, bool& is_good);
+
+}  // namespace millrace::cli

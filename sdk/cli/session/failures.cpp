@@ -1,0 +1,87 @@
+module;
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/error_code.hpp"
+#include "millrace/result.hpp"
+
+module millrace.cli.session;
+
+import millrace.cli.frame;
+
+namespace millrace::cli {
+namespace {
+
+// "TOPIC_ALREADY_EXISTS (broker 1): Topic 'orders' already exists." without what stands before the
+// sentence: the code is told at the end of a line.
+std::string sentence_of(const v1::Error& error) {
+  std::string_view text = error.message();
+  const std::string_view code = name_of(error.code());
+  if (!text.starts_with(code)) return std::string(text);
+  text.remove_prefix(code.size());
+  if (text.starts_with(" (broker ")) {
+    const std::size_t end = text.find(')');
+    if (end != std::string_view::npos) text.remove_prefix(end + 1);
+  }
+  if (text.starts_with(": ")) text.remove_prefix(2);
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  if (text.ends_with('.')) text.remove_suffix(1);
+  return std::string(text);
+}
+
+Failure coded(v1::ErrorCode code, std::string message, std::string hint = {}) {
+  return {
+      .code = std::string(name_of(code)), .message = std::move(message), .hint = std::move(hint)};
+}
+
+Failure missing(v1::ErrorCode code, std::string_view what, const std::string& name,
+                const std::vector<std::string>& known) {
+  const auto nearest = nearest_word(name, known);
+  Failure failure = coded(code, joined("no ", what, " ", name),
+                          nearest ? joined("did you mean ", *nearest, "?") : std::string());
+  failure.is_code_plain = true;
+  return failure;
+}
+
+}  // namespace
+
+Failure failure_of(const v1::Error& error, std::string_view about) {
+  std::string message(about);
+  const std::string sentence = sentence_of(error);
+  if (!message.empty() && !sentence.empty()) message += ": ";
+  message += sentence;
+  if (message.empty()) message = "the cluster refused";
+  std::string hint;
+  const bool is_reached = error.code() == v1::ErrorCode::unsupported_version;
+  const bool is_of_way =
+      error.origin() == v1::Origin::network || error.origin() == v1::Origin::timeout;
+  if (is_of_way && !is_reached) hint = "-b HOST:PORT names the brokers, --timeout how long to wait";
+  if (error.origin() == v1::Origin::configuration) return usage_failure(std::move(message));
+  return coded(error.code(), std::move(message), std::move(hint));
+}
+
+Failure topic_failure(const v1::Error& error, const std::string& topic) {
+  if (error.code() == v1::ErrorCode::topic_already_exists)
+    return coded(error.code(), joined("topic ", topic, " exists"),
+                 joined("`millrace topic describe ", topic, "` shows it"));
+  return failure_of(error, joined("topic ", topic));
+}
+
+Failure group_failure(const v1::Error& error, const std::string& group) {
+  if (error.code() == v1::ErrorCode::non_empty_group)
+    return coded(error.code(), joined("group ", group, " has members"),
+                 joined("`millrace group describe ", group, "` shows them; stop them first"));
+  if (error.code() == v1::ErrorCode::group_id_not_found) return no_group(group, {});
+  return failure_of(error, joined("group ", group));
+}
+
+Failure no_topic(const std::string& topic, const std::vector<std::string>& known) {
+  return missing(v1::ErrorCode::unknown_topic_or_partition, "topic", topic, known);
+}
+
+Failure no_group(const std::string& group, const std::vector<std::string>& known) {
+  return missing(v1::ErrorCode::group_id_not_found, "group", group, known);
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,26 @@
+// Errors of the client as failures of commands.
+module;
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/result.hpp"
+
+export module millrace.cli.session:failures;
+
+import millrace.cli.frame;
+
+export namespace millrace::cli {
+
+using Failures = std::vector<Failure>;
+
+// `about` is what it happened to, as "topic orders"; may be empty.
+[[nodiscard]] Failure failure_of(const v1::Error& error, std::string_view about = {});
+[[nodiscard]] Failure topic_failure(const v1::Error& error, const std::string& topic);
+[[nodiscard]] Failure group_failure(const v1::Error& error, const std::string& group);
+
+// "no topic orderz; did you mean orders?"
+[[nodiscard]] Failure no_topic(const std::string& topic, const std::vector<std::string>& known);
+[[nodiscard]] Failure no_group(const std::string& group, const std::vector<std::string>& known);
+
+}  // namespace millrace::cli

@@ -1,0 +1,113 @@
+module;
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+
+module millrace.cli.session;
+
+import millrace.cli.frame;
+
+namespace millrace::cli {
+namespace {
+
+constinit std::atomic<bool> interrupted = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may use it");
+
+void take_signal(int) {
+  interrupted = true;
+}
+
+// The handler counts once: the second signal does what it does to any program.
+void handle(int signal, void (*handler)(int)) {
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  action.sa_flags = static_cast<int>(handler == SIG_DFL ? 0U : SA_RESETHAND);
+  ::sigaction(signal, &action, nullptr);
+}
+
+// An error output that cannot be written to has nobody who would miss the line.
+void write_error_output(std::string_view text) {
+  static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size()));
+}
+
+}  // namespace
+
+Output::Output() {
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+Output::~Output() {
+  flush();
+}
+
+void Output::write(std::string_view text) {
+  if (is_broken()) return;
+  block_ += text;
+  if (block_.size() >= block_bytes) flush();
+}
+
+void Output::flush() {
+  std::string_view left = block_;
+  while (!left.empty() && !is_broken()) {
+    const ssize_t written = ::write(STDOUT_FILENO, left.data(), left.size());
+    if (written > 0) {
+      left.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno != EINTR) {
+      problem_ = errno;
+    } else if (Interrupt::is_asked()) {
+      problem_ = EPIPE;  // a reader that stands still does not keep us from ending
+    }
+  }
+  block_.clear();
+}
+
+std::optional<Failure> Output::failure() const {
+  if (problem_ == 0 || problem_ == EPIPE) return std::nullopt;
+  return Failure{.code = "OUTPUT",
+                 .message = joined("standard output cannot be written: ", std::strerror(problem_))};
+}
+
+Interrupt::Interrupt() {
+  interrupted = false;
+  handle(SIGINT, take_signal);
+  handle(SIGTERM, take_signal);
+}
+
+Interrupt::~Interrupt() {
+  handle(SIGINT, SIG_DFL);
+  handle(SIGTERM, SIG_DFL);
+}
+
+bool Interrupt::is_asked() {
+  return interrupted;
+}
+
+Progress::Progress() : is_terminal_(::isatty(STDERR_FILENO) == 1) {}
+
+Progress::~Progress() {
+  if (is_shown_) write_error_output("\r\x1b[K");
+}
+
+bool Progress::is_due() {
+  if (!is_terminal_) return false;
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_) return false;
+  next_ = now + interval;
+  return true;
+}
+
+void Progress::show(std::string_view line) {
+  if (!is_terminal_) return;
+  is_shown_ = true;
+  write_error_output(joined("\r\x1b[K", line));
+}
+
+}  // namespace millrace::cli
