@@ -47,8 +47,9 @@ Failure missing(v1::ErrorCode code, std::string_view what, const std::string& na
 }  // namespace
 
 Failure failure_of(const v1::Error& error, std::string_view about) {
-  std::string message(about);
   const std::string sentence = sentence_of(error);
+  // Some sentences of the client say themselves what they are about.
+  std::string message(sentence.starts_with(joined(about, ":")) ? "" : about);
   if (!message.empty() && !sentence.empty()) message += ": ";
   message += sentence;
   if (message.empty()) message = "the cluster refused";

@@ -19,6 +19,10 @@ TEST(Failures, tell_the_sentence_first_and_the_code_at_the_end) {
                                      "INVALID_PARTITIONS (broker 1): There are too few."),
                                "topic orders")),
             "topic orders: There are too few (INVALID_PARTITIONS)");
+  EXPECT_EQ(line_of(failure_of(error(v1::ErrorCode::invalid_partitions,
+                                     "INVALID_PARTITIONS: topic orders: There are too few."),
+                               "topic orders")),
+            "topic orders: There are too few (INVALID_PARTITIONS)");
   EXPECT_EQ(line_of(failure_of(error(v1::ErrorCode::invalid_config, "INVALID_CONFIG"))),
             "the cluster refused (INVALID_CONFIG)");
 }
