@@ -1,7 +1,7 @@
 # Static libraries of the client, usable by themselves: the objects of the public layer and of all
-# internal modules that it needs are linked into one, in which only the public names are left global.
-# Nothing in it can clash with names of a program or of the other library, not even with another
-# version of a library that only headers are used of.
+# internal modules that it needs are linked into one, in which only the public names are left
+# global. Nothing in it can clash with names of a program or of the other library, not even with
+# another version of a library that only headers are used of.
 #
 # Not built with sanitizers, whose tables such a link would tear apart, nor with ThinLTO, where the
 # objects are not machine code yet.
@@ -32,8 +32,8 @@ function(millrace_static_closure result)
   set(${result} ${found} PARENT_SCOPE)
 endfunction()
 
-# millrace_merged_library(TARGET millrace_static NAME millrace OBJECTS objects MODULES internal ones)
-# makes lib/lib<NAME>.a.
+# millrace_merged_library(TARGET millrace_static NAME millrace OBJECTS objects
+#                         MODULES internal ones) makes lib/lib<NAME>.a.
 function(millrace_merged_library)
   cmake_parse_arguments(ARG "" "TARGET;NAME;OBJECTS" "MODULES" ${ARGN})
   millrace_static_closure(static_modules ${ARG_MODULES})

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <string>
 #include <utility>
+#include <vector>
 
 import millrace.protocol.api;
 
@@ -72,6 +73,13 @@ TEST(Result, gives_up_what_it_holds) {
   Result<std::unique_ptr<int>> result = std::make_unique<int>(5);
   const std::unique_ptr<int> taken = *std::move(result);
   EXPECT_EQ(*taken, 5);
+}
+
+TEST(Result, can_be_gone_over_while_it_is_a_temporary) {
+  const std::string name(100, 'n');  // on the heap
+  const auto made = [&] { return Result<std::vector<std::string>>(std::vector{name}); };
+  for (const std::string& each : made().value()) EXPECT_EQ(each, name);
+  for (const std::string& each : *made()) EXPECT_EQ(each, name);
 }
 
 TEST(Result, throws_its_error_where_a_value_is_demanded) {

@@ -90,14 +90,15 @@ class [[nodiscard]] Result {
   [[nodiscard]] bool has_value() const noexcept { return held_.index() == 0; }
   [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
 
-  // Throws Failed when there is none.
+  // Throws Failed when there is none. What a temporary holds is given away by value: a loop over
+  // `*admin.list_topics().get()` has something to go over.
   T& value() & { return (need_value(), *std::get_if<0>(&held_)); }
   const T& value() const& { return (need_value(), *std::get_if<0>(&held_)); }
-  T&& value() && { return (need_value(), std::move(*std::get_if<0>(&held_))); }
+  T value() && { return (need_value(), std::move(*std::get_if<0>(&held_))); }
 
   [[nodiscard]] T& operator*() & noexcept { return *std::get_if<0>(&held_); }
   [[nodiscard]] const T& operator*() const& noexcept { return *std::get_if<0>(&held_); }
-  [[nodiscard]] T&& operator*() && noexcept { return std::move(*std::get_if<0>(&held_)); }
+  [[nodiscard]] T operator*() && { return std::move(*std::get_if<0>(&held_)); }
   [[nodiscard]] T* operator->() noexcept { return std::get_if<0>(&held_); }
   [[nodiscard]] const T* operator->() const noexcept { return std::get_if<0>(&held_); }
 
