@@ -16,7 +16,7 @@ import :state;
 
 export namespace millrace::storage {
 
-// How many producers one partition and all partitions of a shard may remember. A client's batch of
+// How many producers one partition and all partitions of a server may remember. A client's batch of
 // a producer that is not known yet is refused beyond it; what the leader has accepted never is.
 inline constexpr std::size_t partition_producers_max_default = 50'000;
 inline constexpr std::size_t broker_producers_max_default = 500'000;
@@ -26,7 +26,8 @@ static_assert(partition_producers_max_default < broker_producers_max_default);
 // taken together, and the last stable offset waits for both.
 inline constexpr std::size_t unreplicated_transactions_max = 10'000;
 
-// Counts the producers of all partitions of a shard. Owned by the shard; outlives its partitions.
+// Counts the producers of all partitions of a shard, up to its part of the server's limit. Owned by
+// the shard; outlives its partitions.
 class ProducerBudget {
  public:
   explicit ProducerBudget(std::size_t shard_max = broker_producers_max_default,
