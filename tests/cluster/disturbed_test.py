@@ -46,6 +46,35 @@ class Load:
         self.thread.join()
 
 
+class Worker:
+    """A member that commits and sends heartbeats until it is told to stop."""
+
+    def __init__(self, member, topic, partition):
+        self.member, self.topic, self.partition = member, topic, partition
+        self.tried = self.confirmed = 0
+        self.errors = set()
+        self.failure = None
+        self.is_stopped = False
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        try:
+            while not self.is_stopped:
+                self.tried += 1
+                error = self.member.commit(self.topic, self.tried, self.partition)
+                if error == 0:
+                    self.confirmed = self.tried
+                self.errors |= {error, self.member.heartbeat()} - {0}
+                time.sleep(0.01)
+        except OSError as error:
+            self.failure = error
+
+    def stop(self):
+        self.is_stopped = True
+        self.thread.join()
+
+
 class DisturbedTest(unittest.TestCase):
 
     def start(self, *arguments):
@@ -58,9 +87,9 @@ class DisturbedTest(unittest.TestCase):
         self.addCleanup(connection.socket.close)
         return connection
 
-    def create(self, cluster, topic):
+    def create(self, cluster, topic, partitions=1):
         connection = self.connect(cluster)
-        self.assertEqual(connection.create_topic(topic), 0, cluster.explanation())
+        self.assertEqual(connection.create_topic(topic, partitions), 0, cluster.explanation())
         wait_until(lambda: connection.fetch(topic, 0, 0)[0] == 0,
                    f"{topic} does not come to life\n" + cluster.explanation())
 
@@ -116,23 +145,57 @@ class DisturbedTest(unittest.TestCase):
             pass  # the broker stops
 
     def test_a_coordinator_that_stands_still_costs_no_group_its_members_or_commits(self):
+        def stand_still(cluster):
+            process = cluster.process_of("coordinator")
+            os.kill(process, signal.SIGSTOP)
+            time.sleep(STANDSTILL_SECONDS)
+            os.kill(process, signal.SIGCONT)
+            self.assertEqual(cluster.process_of("coordinator"), process)
+        told = self.disturb_a_group(stand_still)
+        self.assertIn(kafka.COORDINATOR_NOT_AVAILABLE, told, "nobody noticed that it stood still")
+
+    def test_a_coordinator_that_is_killed_costs_no_group_its_members_or_commits(self):
+        def kill(cluster):
+            for _ in range(3):
+                before = cluster.process_of("coordinator")
+                cluster.kill("coordinator")
+                self.assertNotEqual(cluster.process_of("coordinator"), before)
+        self.disturb_a_group(kill)
+
+    def disturb_a_group(self, disturb):
+        """Ten members work, each with a partition of its own, while that is done to the cluster.
+        Gives all the errors that they were told."""
         cluster = self.start()
-        self.create(cluster, "followed")
+        self.create(cluster, "followed", MEMBERS)
         members = [self.member_of(cluster, "steady") for _ in range(MEMBERS)]
         self.gather(members)
         generations = {member.generation for member in members}
         self.assertEqual(len(generations), 1)
-        for offset, member in enumerate(members):
-            self.assertEqual(member.commit("followed", offset), 0)
-        process = cluster.process_of("coordinator")
-        os.kill(process, signal.SIGSTOP)
-        time.sleep(STANDSTILL_SECONDS)
-        os.kill(process, signal.SIGCONT)
-        wait_until(lambda: members[0].heartbeat() == 0, cluster.explanation())
-        for member in members:
+        workers = [Worker(member, "followed", number) for number, member in enumerate(members)]
+        self.addCleanup(lambda: [worker.stop() for worker in workers])
+        self.wait_for_commits(cluster, workers)
+        disturb(cluster)
+        self.wait_for_commits(cluster, workers)
+        for worker in workers:
+            worker.stop()
+        told = set().union(*(worker.errors for worker in workers))
+        self.assertLessEqual(told, kafka.COORDINATOR_NOT_READY, cluster.explanation())
+        for number, (member, worker) in enumerate(zip(members, workers)):
             self.assertEqual(member.heartbeat(), 0, "a rebalance\n" + cluster.explanation())
-        self.assertEqual(members[0].committed("followed"), (0, MEMBERS - 1))
-        self.assertEqual(cluster.process_of("coordinator"), process)
+            error, offset = member.committed("followed", number)
+            self.assertEqual(error, 0, cluster.explanation())
+            self.assertGreaterEqual(offset, worker.confirmed, cluster.explanation())
+            self.assertLessEqual(offset, worker.tried, cluster.explanation())
+        return told
+
+    def wait_for_commits(self, cluster, workers):
+        """Each has some more of them confirmed, and no member has come to an end."""
+        before = [worker.confirmed for worker in workers]
+        wait_until(lambda: all(worker.failure or worker.confirmed > count + 10
+                               for worker, count in zip(workers, before)),
+                   "a member does not get on\n" + cluster.explanation())
+        self.assertEqual([worker.failure for worker in workers if worker.failure], [],
+                         cluster.explanation())
 
     def gather(self, members):
         """All members in one generation: each joins again until nobody is told to."""

@@ -8,6 +8,8 @@ OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR = 8, 9, 10
 JOIN_GROUP, HEARTBEAT, SYNC_GROUP, INCREMENTAL_ALTER_CONFIGS = 11, 12, 14, 44
 TOPIC, BROKER = 2, 4  # kinds of resources with settings
 NOT_READY = {3, 5, 6}  # unknown topic, no leader, not the leader: metadata is under way
+COORDINATOR_NOT_AVAILABLE = 15
+COORDINATOR_NOT_READY = {14, COORDINATOR_NOT_AVAILABLE, 16}  # it loads, or is another one
 
 
 def crc32c(data):
@@ -281,19 +283,20 @@ class GroupMember:
     def heartbeat(self):
         return self.connection.ask(HEARTBEAT, 0, self.of_generation()).take("h")
 
-    def commit(self, topic, offset):
+    def commit(self, topic, offset, partition=0):
+        """The error code."""
         answer = self.connection.ask(
             OFFSET_COMMIT, 2, self.of_generation() + struct.pack(">qi", -1, 1) + text(topic) +
-            struct.pack(">iiq", 1, 0, offset) + text(""))
+            struct.pack(">iiq", 1, partition, offset) + text(""))
         answer.take("i")
         answer.text()
         return answer.take("iih")[2]
 
-    def committed(self, topic):
+    def committed(self, topic, partition=0):
         """(error code, offset)."""
         answer = self.connection.ask(
             OFFSET_FETCH, 1, self.group + struct.pack(">i", 1) + text(topic) +
-            struct.pack(">ii", 1, 0))
+            struct.pack(">ii", 1, partition))
         answer.take("i")
         answer.text()
         _, _, offset = answer.take("iiq")

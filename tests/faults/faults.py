@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Kills processes of a running cluster at drawn moments, and checks that nothing was lost.
 
-In each round a process and a moment are drawn from a seed, which is printed. A producer with
+In each round a process and a moment are drawn from a seed, which is printed; as from a deck of
+cards, so that a few rounds have them all. A producer with
 acks=all writes before, during and after the kill; a round counts only if at least 500 records were
 acknowledged before the kill and 500 after it within 10 s, and if the kill hit a living process.
 Then every acknowledged record must be at its offset with its bytes, once, and every confirmed
@@ -49,15 +50,15 @@ def wait_for_records(history, count, seconds):
 class Round:
     """One kill, with what goes on around it."""
 
-    def __init__(self, cluster, history, draw, number):
+    def __init__(self, cluster, history, draw, number, process, moment):
         self._cluster = cluster
         self._bootstrap = address_of(cluster)
         self._history = history
         self._draw = draw
         self._number = number
         self._killed = None  # the time, and what was acknowledged by then
-        self.process = draw.choice(PROCESSES)
-        self.moment = draw.choice(MOMENTS)
+        self.process = process
+        self.moment = moment
 
     def run(self):
         before = self._history.count()
@@ -169,12 +170,21 @@ def address_of(cluster):
     return ",".join(f"{host}:{port}" for host, port in cluster.bootstrap)
 
 
-def run_round(cluster, history, draw, round_number, first_value):
+def drawn(choices, seed, round_number):
+    """What a round gets of the choices: each comes once before any of them comes again."""
+    deck, place = divmod(round_number, len(choices))
+    cards = list(choices)
+    random.Random(f"{seed} {deck} {choices}").shuffle(cards)
+    return cards[place]
+
+
+def run_round(cluster, history, seed, round_number, first_value):
     """Gives the number of the first value that the next round may use."""
     bootstrap = address_of(cluster)
     producing = Producing(bootstrap, history, first_value)
     producing.start()
-    one = Round(cluster, history, draw, round_number)
+    one = Round(cluster, history, random.Random(seed * 1_000_003 + round_number), round_number,
+                drawn(PROCESSES, seed, round_number), drawn(MOMENTS, seed, round_number))
     begin = time.monotonic()
     try:
         one.run()
@@ -199,8 +209,7 @@ def run(cluster, seed, rounds):
     make_topics(address_of(cluster))
     value = 0
     for round_number in range(rounds):
-        draw = random.Random(seed * 1_000_003 + round_number)
-        value = run_round(cluster, history, draw, round_number, value)
+        value = run_round(cluster, history, seed, round_number, value)
     status = cluster.stop()
     if status != 0:
         raise RuntimeError(f"the cluster ended with {status}")
