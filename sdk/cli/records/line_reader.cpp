@@ -27,7 +27,7 @@ std::optional<std::string_view> LineReader::next() {
     }
     searched_ = held_.size();
     if (read_more()) continue;
-    if (begin_ == held_.size() || failure_) return std::nullopt;
+    if (begin_ == held_.size() || failure_ || Interrupt::is_asked()) return std::nullopt;
     const std::string_view line = std::string_view(held_).substr(begin_);
     begin_ = held_.size();
     return line;
@@ -37,7 +37,7 @@ std::optional<std::string_view> LineReader::next() {
 std::optional<std::string> LineReader::rest() {
   while (read_more()) {
   }
-  if (failure_) return std::nullopt;
+  if (failure_ || Interrupt::is_asked()) return std::nullopt;
   std::string left = held_.substr(begin_);
   begin_ = held_.size();
   return left;
@@ -51,7 +51,7 @@ bool LineReader::would_wait() const {
 }
 
 bool LineReader::read_more() {
-  if (is_at_end_) return false;
+  if (is_at_end_ || Interrupt::is_asked()) return false;
   if (begin_ > 0) {
     held_.erase(0, begin_);
     searched_ -= std::min(searched_, begin_);

@@ -11,7 +11,8 @@ import millrace.cli.frame;
 
 export namespace millrace::cli {
 
-// For one thread. A signal that asks for an end is the end of the input.
+// For one thread. A signal that asks for an end is the end of the input; a line of which the end
+// was not read by then is not given.
 class LineReader {
  public:
   static constexpr std::size_t block_bytes = std::size_t{256} * 1024;
@@ -21,7 +22,7 @@ class LineReader {
 
   // Without its end; valid until the next call. None at the end of the input, or after a failure.
   [[nodiscard]] std::optional<std::string_view> next();
-  // Everything that is left.
+  // Everything that is left; none after a signal, for more was to come.
   [[nodiscard]] std::optional<std::string> rest();
   // next() would have to wait.
   [[nodiscard]] bool would_wait() const;
