@@ -32,12 +32,23 @@ std::string name_of(const v1::TopicPartition& partition) {
   return joined(partition.topic, "-", partition.partition);
 }
 
-Placement placement_of(const std::vector<v1::DescribedTopic>& topics) {
+// Where all partitions are, or are going.
+std::optional<Placement> current_placement(ClientSession& session, Failures& failures) {
+  v1::Admin* admin = session.admin(failures);
+  if (admin == nullptr) return std::nullopt;
+  // Asked before: of a move that ends meanwhile the topics tell the end.
+  const auto ongoing = admin->list_reassignments({}, session.admin_options()).get();
+  if (!ongoing) {
+    failures.push_back(failure_of(ongoing.error()));
+    return std::nullopt;
+  }
+  const auto topics = all_topics(session, failures);
+  if (!topics) return std::nullopt;
   Placement placement;
-  for (const v1::DescribedTopic& topic : topics)
+  for (const v1::DescribedTopic& topic : *topics)
     for (const v1::DescribedPartition& partition : topic.partitions)
       placement[{topic.name, partition.partition}] = partition.replicas;
-  return placement;
+  return after_moves(std::move(placement), *ongoing);
 }
 
 std::optional<std::set<std::int32_t>> live_brokers(ClientSession& session, Failures& failures) {
@@ -174,9 +185,9 @@ Answer reassign(const Call& call) {
   if (call.arguments.operands().empty()) return list_ongoing(*session);
   if (call.arguments.has("cancel")) return cancel_moves(call, *session);
   const auto brokers = live_brokers(*session, answer.failures);
-  const auto topics = brokers ? all_topics(*session, answer.failures) : std::nullopt;
+  const auto now = brokers ? current_placement(*session, answer.failures) : std::nullopt;
   const auto which =
-      topics ? named(*session, call.arguments.operands(), answer.failures) : std::nullopt;
+      now ? named(*session, call.arguments.operands(), answer.failures) : std::nullopt;
   if (!which) return answer;
   std::vector<std::int32_t> targets(brokers->begin(), brokers->end());
   if (const auto to = call.arguments.text("to")) {
@@ -191,10 +202,9 @@ Answer reassign(const Call& call) {
   std::optional<std::size_t> factor;
   if (const auto given = call.arguments.number("replication-factor"))
     factor = static_cast<std::size_t>(*given);
-  const Placement now = placement_of(*topics);
-  const auto plan = plan_spread(now, *which, targets, factor);
+  const auto plan = plan_spread(*now, *which, targets, factor);
   if (const auto* wrong = std::get_if<Failure>(&plan)) return failed(*wrong);
-  return carry_out(call, *session, now, std::get<Placement>(plan));
+  return carry_out(call, *session, *now, std::get<Placement>(plan));
 }
 
 Answer drain(const Call& call) {
@@ -202,12 +212,11 @@ Answer drain(const Call& call) {
   const auto leaving = numbers_of("BROKER", call.arguments.operand(0), answer.failures);
   auto session = leaving ? ClientSession::open(call, answer.failures) : std::nullopt;
   const auto brokers = session ? live_brokers(*session, answer.failures) : std::nullopt;
-  const auto topics = brokers ? all_topics(*session, answer.failures) : std::nullopt;
-  if (!topics) return answer;
-  const Placement now = placement_of(*topics);
-  const auto plan = plan_drain(now, *brokers, leaving->front());
+  const auto now = brokers ? current_placement(*session, answer.failures) : std::nullopt;
+  if (!now) return answer;
+  const auto plan = plan_drain(*now, *brokers, leaving->front());
   if (const auto* wrong = std::get_if<Failure>(&plan)) return failed(*wrong);
-  return carry_out(call, *session, now, std::get<Placement>(plan));
+  return carry_out(call, *session, *now, std::get<Placement>(plan));
 }
 
 Answer elect(const Call& call) {

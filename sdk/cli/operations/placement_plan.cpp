@@ -10,6 +10,7 @@ module;
 #include <variant>
 #include <vector>
 
+#include "millrace/admin_topics.hpp"
 #include "millrace/records.hpp"
 
 module millrace.cli.operations;
@@ -64,6 +65,13 @@ std::string name_of_partition(const v1::TopicPartition& partition) {
   return joined(partition.topic, "-", partition.partition);
 }
 
+// The placement was asked for before the partitions.
+Failure just_created(const v1::TopicPartition& partition) {
+  return {.code = "PARTITION_IS_NEW",
+          .message = joined(name_of_partition(partition), " has only just been created"),
+          .hint = "the same command again will know it"};
+}
+
 Failure too_few(const v1::TopicPartition& partition, std::size_t wanted, std::size_t brokers) {
   return {.code = "TOO_FEW_BROKERS",
           .message = joined(name_of_partition(partition), " needs ",
@@ -73,6 +81,18 @@ Failure too_few(const v1::TopicPartition& partition, std::size_t wanted, std::si
 }
 
 }  // namespace
+
+Placement after_moves(Placement placement, const std::vector<v1::OngoingReassignment>& ongoing) {
+  for (const v1::OngoingReassignment& move : ongoing) {
+    const auto found = placement.find(move.partition);
+    if (found == placement.end()) continue;
+    found->second = move.replicas;
+    std::erase_if(found->second, [&](std::int32_t broker) {
+      return std::ranges::find(move.removing, broker) != move.removing.end();
+    });
+  }
+  return placement;
+}
 
 std::variant<Placement, Failure> plan_drain(const Placement& now,
                                             const std::set<std::int32_t>& brokers,
@@ -102,6 +122,8 @@ std::variant<Placement, Failure> plan_spread(const Placement& now,
                                              const std::vector<std::int32_t>& targets,
                                              std::optional<std::size_t> factor) {
   const std::set<std::int32_t> brokers(targets.begin(), targets.end());
+  for (const v1::TopicPartition& partition : which)
+    if (!now.contains(partition)) return just_created(partition);
   Load load = load_of(now);
   for (const v1::TopicPartition& partition : which) load.add(now.at(partition), -1);
   Placement changes;

@@ -4,8 +4,10 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 #include <variant>
 
+#include "millrace/admin_topics.hpp"
 #include "millrace/records.hpp"
 
 import millrace.cli.frame;
@@ -74,6 +76,37 @@ TEST(PlacementPlan, changes_the_number_of_replicas) {
   EXPECT_EQ(std::get<Placement>(more).at({"orders", 0}).size(), 3U);
   EXPECT_TRUE(
       std::holds_alternative<Failure>(plan_spread(three_by_two(), {{"orders", 0}}, {1, 2}, 3)));
+}
+
+// Partition 0 is on 1 and 2, and 2 is being replaced by 3: until that has ended it is on all three.
+Placement during_a_move() {
+  Placement placement = three_by_two();
+  placement[{"orders", 0}] = {1, 3, 2};
+  return after_moves(
+      std::move(placement),
+      {{.partition = {"orders", 0}, .replicas = {1, 3, 2}, .adding = {3}, .removing = {2}},
+       {.partition = {"gone", 0}, .replicas = {1, 2}, .adding = {}, .removing = {2}}});
+}
+
+TEST(PlacementPlan, keeps_the_number_of_replicas_of_a_partition_that_is_being_moved) {
+  const auto plan = plan_spread(during_a_move(), {{"orders", 0}}, {4, 5, 6}, std::nullopt);
+  ASSERT_TRUE(std::holds_alternative<Placement>(plan));
+  EXPECT_EQ(std::get<Placement>(plan).at({"orders", 0}).size(), 2U);
+  const auto drained = plan_drain(during_a_move(), {1, 2, 3, 4}, 1);
+  ASSERT_TRUE(std::holds_alternative<Placement>(drained));
+  EXPECT_EQ(std::get<Placement>(drained).at({"orders", 0}).size(), 2U);
+}
+
+TEST(PlacementPlan, need_not_drain_what_is_already_leaving) {
+  const auto plan = plan_drain(during_a_move(), {1, 2, 3, 4}, 2);
+  ASSERT_TRUE(std::holds_alternative<Placement>(plan));
+  EXPECT_FALSE(std::get<Placement>(plan).contains({"orders", 0}));
+}
+
+TEST(PlacementPlan, names_a_partition_that_is_newer_than_the_placement) {
+  const auto plan = plan_spread(three_by_two(), {{"paid", 0}}, {1, 2}, std::nullopt);
+  ASSERT_TRUE(std::holds_alternative<Failure>(plan));
+  EXPECT_EQ(std::get<Failure>(plan).message, "paid-0 has only just been created");
 }
 
 }  // namespace
