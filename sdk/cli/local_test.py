@@ -1,13 +1,18 @@
 """`millrace local` with stand-ins for the services: start, restart, stop, and what goes wrong."""
 
+import fcntl
 import os
 import pathlib
+import pty
+import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -42,11 +47,11 @@ class LocalTest(unittest.TestCase):
         self.data = self.directory / "data"
         self.port = free_port()
 
-    def start(self, *arguments):
+    def start(self, *arguments, errors_to=subprocess.PIPE):
         process = subprocess.Popen(
             [self.programs / "millrace", "local", "--data", self.data, "--port", str(self.port),
              *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            stdout=subprocess.PIPE, stderr=errors_to, text=True)
         self.addCleanup(self.end, process)
         return process
 
@@ -242,6 +247,25 @@ class LocalTest(unittest.TestCase):
                         "no broker was started")
         errors = self.stop(process)
         self.assertIn("stopping", errors)
+
+    def test_shows_its_status_in_one_row_of_a_narrow_terminal(self):
+        main, terminal = pty.openpty()
+        self.addCleanup(os.close, main)
+        columns = 20
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        process = self.start("--status", errors_to=terminal)
+        os.close(terminal)
+        shown, end = b"", time.monotonic() + PATIENCE_SECONDS
+        while shown.count(b"up ") < 3 and time.monotonic() < end:
+            if select.select([main], [], [], 0.1)[0]:
+                shown += os.read(main, 4096)
+        rows = [row for row in shown.replace(b"\n", b"\r").replace(b"\x1b[K", b"").split(b"\r")
+                if row.startswith(b"up ")]
+        self.assertTrue(rows, shown)
+        for row in rows:
+            self.assertLess(len(row), columns)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(PATIENCE_SECONDS), 0)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 module;
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -112,7 +113,19 @@ void write_at_once(std::string_view text) {
 
 constexpr std::string_view clear_line = "\r\x1b[K";
 
+// It may change at any time.
+std::size_t terminal_columns() {
+  constexpr std::size_t usual_columns = 80;
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return usual_columns;
+  return size.ws_col;
+}
+
 }  // namespace
+
+std::string_view cut_to_columns(std::string_view line, std::size_t columns) {
+  return line.substr(0, std::max<std::size_t>(columns, 1) - 1);
+}
 
 Console::Console() : is_terminal_(::isatty(STDERR_FILENO) == 1) {}
 
@@ -127,7 +140,7 @@ void Console::say(std::string_view line) {
 
 void Console::show_status(std::string_view status) {
   if (!is_terminal_ || (status.empty() && status_.empty())) return;
-  status_ = status;
+  status_ = cut_to_columns(status, terminal_columns());
   write_at_once(std::string(clear_line) + status_);
 }
 

@@ -58,6 +58,10 @@ class LogFile {
   ipc::Descriptor file_;
 };
 
+// What of a line fits on a terminal: one that were to go on in the next row could not be cleared.
+// One column stays free for the cursor.
+[[nodiscard]] std::string_view cut_to_columns(std::string_view line, std::size_t columns);
+
 // Standard error, shared with a status line where it is a terminal. It never waits for whoever
 // reads: lines that find no room are lost, because children wait for us.
 class Console {

@@ -60,6 +60,14 @@ TEST(LineSplitter, cuts_a_line_that_never_ends) {
               ElementsAre(std::string(log_line_bytes_max, 'x')));
 }
 
+TEST(StatusLine, is_cut_to_the_width_of_the_terminal) {
+  EXPECT_EQ(cut_to_columns("up 5 s | starting", 80), "up 5 s | starting");
+  EXPECT_EQ(cut_to_columns("up 5 s | starting", 18), "up 5 s | starting");
+  EXPECT_EQ(cut_to_columns("up 5 s | starting", 17), "up 5 s | startin");
+  EXPECT_EQ(cut_to_columns("up 5 s | starting", 1), "");
+  EXPECT_EQ(cut_to_columns("up 5 s | starting", 0), "");
+}
+
 class LogFileTest : public testing::Test {
  protected:
   LogFileTest() {

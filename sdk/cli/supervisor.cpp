@@ -306,9 +306,10 @@ std::string Supervisor::status_line(MonotonicTime began) const {
     ++running;
     memory += resident_bytes(member->child->process());
   }
-  return formatted("{} | up {} s | {} of {} processes run, {} restarts | {} MiB resident",
-                   is_ready_ ? "serving " + parts_.plan.bootstrap() : "starting", up, running,
-                   members_.size(), restarts_, memory / mebibyte);
+  // What is cut off on a narrow terminal comes last.
+  return formatted("up {} s | {} of {} processes, {} restarts | {} MiB | {}", up, running,
+                   members_.size(), restarts_, memory / mebibyte,
+                   is_ready_ ? "serving " + parts_.plan.bootstrap() : "starting");
 }
 
 }  // namespace millrace::cli
