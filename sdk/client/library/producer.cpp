@@ -202,7 +202,10 @@ client::ClientResult<void> Producer::Implementation::add_as_it_is(const Record& 
                                                                   WhenFull when_full) {
   if (auto refused = host_.cannot_ask()) return failure(*std::move(refused));
   if (hooks_.events() != nullptr) [[unlikely]] {
-    if (auto refused = hooks_.refusal()) return failure(*std::move(refused));
+    if (auto refused = hooks_.refusal()) {
+      client_->refused(*refused);
+      return failure(*std::move(refused));
+    }
   }
   const HeadersToSend headers(record.headers);
   client::RecordToSend to_send{.topic = record.topic,

@@ -6,11 +6,13 @@
 #include <chrono>
 #include <cstdint>
 #include <future>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "millrace/event_queue.hpp"
 #include "mock_cluster.hpp"
 
 namespace {
@@ -147,6 +149,31 @@ TEST_F(TransactionTest, says_that_it_can_only_be_aborted) {
   auto next = producer.begin();
   next.send({.topic = "paid", .value = "good"}).get().value();
   ASSERT_TRUE(next.commit());
+}
+
+TEST_F(TransactionTest, lacks_a_record_that_was_refused_because_outcomes_wait) {
+  const auto events = std::make_shared<EventQueue>();
+  ClientOptions options = quiet_;
+  options.events = events;
+  Producer producer(config(), options);
+  auto transaction = producer.begin();
+  ASSERT_TRUE(transaction.begun()) << transaction.begun().error().message();
+  transaction.add({.topic = "paid", .value = "one"});
+  ASSERT_TRUE(producer.flush(10s));
+  // Nobody dispatches.
+  while (events->waiting() < EventQueue::waiting_max) {
+    detail::Promise<char> ended;
+    ended.complete_on(events);
+    ended.future().then([](char) {});
+    ended.set(0);
+  }
+  transaction.add({.topic = "paid", .value = "two"});
+  events->dispatch();
+  const auto done = transaction.commit();
+  ASSERT_FALSE(done);
+  EXPECT_TRUE(done.error().needs_abort());
+  ASSERT_TRUE(transaction.abort());
+  EXPECT_EQ(committed("paid"), nothing);
 }
 
 TEST_F(TransactionTest, of_a_producer_that_was_replaced_is_fatal) {

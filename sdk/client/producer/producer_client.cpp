@@ -84,6 +84,13 @@ ClientResult<void> ProducerClient::send(const RecordToSend& record, DeliverySink
   return accumulator_.add(record, sink, token, when_full);
 }
 
+void ProducerClient::refused(const ClientError& why) {
+  Transactor* const transactor = sender_.transactor();
+  if (transactor == nullptr || transactor->enter()) return;
+  transactor->refused(why);
+  transactor->leave();
+}
+
 std::int32_t ProducerClient::partition_count(std::string_view topic) const {
   return accumulator_.partition_count(topic);
 }

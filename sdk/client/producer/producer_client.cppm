@@ -51,6 +51,8 @@ class ProducerClient {
   // Takes nothing from the heap once the topic is known.
   [[nodiscard]] ClientResult<void> send(const RecordToSend& record, DeliverySink* sink,
                                         std::uint64_t token, FullBuffer when_full);
+  // Any thread. Whoever stands before send() did not take a record: the open transaction lacks it.
+  void refused(const ClientError& why);
   // Before the first record; the chooser outlives the last one. Null: none.
   void set_chooser(PartitionChooser* chooser) { accumulator_.set_chooser(chooser); }
   // Any thread; 0 while it is not known.
