@@ -77,6 +77,7 @@ ClientResult<void> TransactionState::begin(TransactionProtocol protocol) {
   protocol_ = protocol;
   is_started_ = false;
   error_.reset();
+  untold_end_.reset();
   ++number_;
   return {};
 }
@@ -98,7 +99,18 @@ ClientResult<void> TransactionState::begin_abort() {
 }
 
 void TransactionState::ended() {
-  if (is_ending()) phase_ = TransactionPhase::ready;
+  if (!is_ending()) return;
+  untold_end_ = phase_;
+  phase_ = TransactionPhase::ready;
+}
+
+std::optional<ClientResult<void>> TransactionState::tell_end(TransactionPhase wished) {
+  const auto end = std::exchange(untold_end_, std::nullopt);
+  if (!end) return std::nullopt;
+  if (*end == wished) return ClientResult<void>();
+  return failure(client_error(Failure::bad_argument, *end == TransactionPhase::committing
+                                                         ? "the transaction was committed"
+                                                         : "the transaction was aborted"));
 }
 
 void TransactionState::ended(ProducerId id, ProducerEpoch epoch) {

@@ -49,6 +49,10 @@ class TransactionState {
   // By the coordinator, or because nothing of it had left.
   void ended();
   void ended(ProducerId id, ProducerEpoch epoch);
+  // What became of the transaction that ended last, for who asked for `wished` before and was not
+  // told in time; once, until the next begins. Nothing: there is nothing to tell.
+  [[nodiscard]] std::optional<ClientResult<void>> tell_end(TransactionPhase wished);
+  void told_end() { untold_end_.reset(); }
 
   // Something failed. What is told first counts; only what breaks all counts more.
   void failed(Consequence consequence, ClientError error);
@@ -87,6 +91,7 @@ class TransactionState {
   std::uint64_t number_ = 0;
   bool is_started_ = false;
   bool needs_renewal_ = false;
+  std::optional<TransactionPhase> untold_end_;  // committing or aborting, which it was
   std::optional<ClientError> error_;
 };
 

@@ -81,6 +81,33 @@ TEST(TransactionState, what_fails_within_a_transaction_leaves_only_the_abort) {
   }
 }
 
+TEST(TransactionState, an_end_that_was_not_told_is_kept_until_it_is_or_the_next_begins) {
+  constexpr auto committing = TransactionPhase::committing;
+  constexpr auto aborting = TransactionPhase::aborting;
+  TransactionState state = with_id();
+  EXPECT_FALSE(state.tell_end(committing).has_value());
+  ASSERT_TRUE(state.begin(implicit));
+  ASSERT_TRUE(state.begin_commit());
+  EXPECT_FALSE(state.tell_end(committing).has_value());
+  state.ended();
+  const auto told = state.tell_end(committing);
+  ASSERT_TRUE(told.has_value());
+  EXPECT_TRUE(told->has_value());
+  EXPECT_FALSE(state.tell_end(committing).has_value());
+  ASSERT_TRUE(state.begin(implicit));
+  ASSERT_TRUE(state.begin_abort());
+  state.ended();
+  const auto other = state.tell_end(committing);
+  ASSERT_TRUE(other.has_value());
+  ASSERT_FALSE(other->has_value());
+  EXPECT_EQ(other->error().message, "the transaction was aborted");
+  ASSERT_TRUE(state.begin(implicit));
+  ASSERT_TRUE(state.begin_commit());
+  state.ended();
+  ASSERT_TRUE(state.begin(implicit));
+  EXPECT_FALSE(state.tell_end(aborting).has_value());
+}
+
 TEST(TransactionState, who_is_fenced_does_nothing_more) {
   TransactionState state = with_id();
   ASSERT_TRUE(state.begin(implicit));

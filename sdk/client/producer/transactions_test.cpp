@@ -40,6 +40,12 @@ class TransactionMachine : public ProducerMachine {
         [&](Transactor& t) { return t.send_offsets(std::move(offsets), now() + long_time); });
   }
 
+  void pass(Duration time) {
+    run([](SimulatedExecutor& on, Duration wait) -> Task<void> {
+      co_await sleep_until(on, on.clock().now() + wait);
+    }(executor, time));
+  }
+
   // What a reader of committed records sees.
   [[nodiscard]] Tokens committed(std::int32_t partition = 0) const {
     Tokens tokens;
@@ -272,6 +278,31 @@ TEST_P(Transactions, a_commit_without_an_answer_is_asked_about_again) {
   EXPECT_EQ(machine.begin(1s).error().failure, Failure::timed_out);
   ASSERT_TRUE(machine.commit());
   EXPECT_EQ(machine.committed(), machine.range(0, 5));
+}
+
+TEST_P(Transactions, an_end_that_came_after_the_deadline_is_told_when_asked_again) {
+  TransactionMachine machine(GetParam());
+  machine.begin_work();
+  const mock::Fault slow{.api = ApiKey::end_txn, .kind = FaultKind::delay, .delay = 3s};
+  ASSERT_TRUE(machine.begin());
+  machine.send_all(0, 5);
+  machine.cluster->inject(slow);
+  EXPECT_EQ(machine.commit(1s).error().failure, Failure::timed_out);
+  machine.pass(10s);
+  const auto committed = machine.commit();
+  EXPECT_TRUE(committed) << committed.error().message;
+  EXPECT_EQ(machine.committed(), machine.range(0, 5));
+  // It was told.
+  EXPECT_EQ(machine.commit().error().failure, Failure::bad_argument);
+  ASSERT_TRUE(machine.begin());
+  machine.send_all(5, 10);
+  ASSERT_TRUE(machine.flush());
+  machine.cluster->inject(slow);
+  EXPECT_EQ(machine.abort(1s).error().failure, Failure::timed_out);
+  machine.pass(10s);
+  const auto aborted = machine.abort();
+  EXPECT_TRUE(aborted) << aborted.error().message;
+  EXPECT_EQ(machine.abort().error().failure, Failure::bad_argument);
 }
 
 TEST_P(Transactions, closing_aborts_what_is_open) {

@@ -136,6 +136,7 @@ Task<ClientResult<void>> Transactor::begin(MonotonicTime deadline) {
 }
 
 Task<ClientResult<void>> Transactor::commit(MonotonicTime deadline) {
+  if (auto told = state_.tell_end(TransactionPhase::committing)) co_return *std::move(told);
   if (is_stopped_) co_return failure(closed());
   auto begun = state_.begin_commit();
   if (!begun) co_return begun;
@@ -150,11 +151,14 @@ Task<ClientResult<void>> Transactor::commit(MonotonicTime deadline) {
           Persistence::unknown));
     }
   }
-  if (state_.number() == number && state_.error()) co_return failure(*state_.error());
+  if (state_.number() != number) co_return ClientResult<void>();
+  if (state_.error()) co_return failure(*state_.error());
+  state_.told_end();
   co_return ClientResult<void>();
 }
 
 Task<ClientResult<void>> Transactor::abort(MonotonicTime deadline) {
+  if (auto told = state_.tell_end(TransactionPhase::aborting)) co_return *std::move(told);
   if (is_stopped_) co_return failure(closed());
   auto begun = state_.begin_abort();
   if (!begun) co_return begun;
@@ -167,6 +171,7 @@ Task<ClientResult<void>> Transactor::abort(MonotonicTime deadline) {
     }
   }
   if (state_.phase() == TransactionPhase::broken) co_return failure(*state_.error());
+  if (state_.number() == number) state_.told_end();
   co_return ClientResult<void>();
 }
 
