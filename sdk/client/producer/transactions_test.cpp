@@ -305,6 +305,40 @@ TEST_P(Transactions, an_end_that_came_after_the_deadline_is_told_when_asked_agai
   EXPECT_EQ(machine.abort().error().failure, Failure::bad_argument);
 }
 
+TEST_P(Transactions, a_commit_that_a_coordinator_may_have_begun_is_not_said_to_have_failed) {
+  constexpr std::array opening = {ErrorCode::coordinator_not_available, ErrorCode::not_coordinator,
+                                  ErrorCode::request_timed_out};
+  constexpr std::array closing = {ErrorCode::producer_fenced, ErrorCode::invalid_producer_epoch,
+                                  ErrorCode::transaction_abortable};
+  const auto commit_with = [&](ErrorCode first, ErrorCode then) {
+    TransactionMachine machine(GetParam());
+    machine.begin_work();
+    EXPECT_TRUE(machine.begin());
+    machine.send_all(0, 5);
+    machine.cluster->fail_next(ApiKey::end_txn, first);
+    machine.cluster->fail_next(ApiKey::end_txn, then);
+    return machine.commit();
+  };
+  for (const ErrorCode then : closing) {
+    for (const ErrorCode first : opening) {
+      SCOPED_TRACE(std::string(protocol::name_of(first)) + ", " +
+                   std::string(protocol::name_of(then)));
+      const auto done = commit_with(first, then);
+      ASSERT_FALSE(done);
+      EXPECT_TRUE(done.error().fatal);
+      EXPECT_EQ(done.error().persistence, Persistence::unknown);
+    }
+    // Nothing was begun by these.
+    for (const ErrorCode first :
+         {ErrorCode::coordinator_load_in_progress, ErrorCode::concurrent_transactions}) {
+      const auto done = commit_with(first, then);
+      ASSERT_FALSE(done);
+      EXPECT_EQ(done.error().persistence, Persistence::not_persisted);
+      EXPECT_EQ(done.error().fatal, then != ErrorCode::transaction_abortable);
+    }
+  }
+}
+
 TEST_P(Transactions, closing_aborts_what_is_open) {
   TransactionMachine machine(GetParam());
   machine.begin_work();

@@ -148,7 +148,7 @@ class Transactor {
   bool has_joined_ = false;  // the coordinator knows something of this transaction
   std::size_t offsets_asked_ = 0;
   bool is_finishing_ = false;
-  bool may_have_ended_ = false;  // it was asked for, and an answer was lost
+  bool may_have_ended_ = false;  // it was asked for, and no answer said whether it was done
   bool is_stopped_ = false;
 
   // The gate: any thread.

@@ -93,6 +93,12 @@ ErrorCode code_of(TransactionStep step, const protocol::TxnOffsetCommitResponse&
   return heaviest.code();
 }
 
+// Whether it may be done nevertheless: the coordinator began it, and cannot tell how it went on.
+bool leaves_open(ErrorCode code) {
+  return code == ErrorCode::coordinator_not_available || code == ErrorCode::not_coordinator ||
+         code == ErrorCode::request_timed_out;
+}
+
 // How many partitions an answer tells of.
 template <class Response>
 std::optional<std::size_t> told_by(const Response& answer) {
@@ -169,6 +175,7 @@ Task<ClientResult<Reply<AnswerOf<Request>>>> Transactor::ask(TransactionStep ste
       if (reply) {
         const ErrorCode code = code_of(step, reply->message);
         consequence = consequence_of(step, code);
+        if (step == TransactionStep::end && leaves_open(code)) may_have_ended_ = true;
         if (consequence == Consequence::abort && state_.phase() == TransactionPhase::aborting) {
           consequence = Consequence::retry;  // that is what is asked for
         }
