@@ -21,13 +21,6 @@ bool has_outcome(const Batch& batch) {
   return batch.state == BatchState::succeeded || batch.state == BatchState::failed;
 }
 
-// Whether nothing before it waits for an outcome.
-bool is_head(const Partition& partition, const Batch& batch) {
-  const Batch* at = partition.batches.first();
-  while (at != &batch && has_outcome(*at)) at = at->next;
-  return at == &batch;
-}
-
 }  // namespace
 
 // "orders-3: NOT_ENOUGH_REPLICAS after 3 tries in 30.0 s; not persisted; broker 2: ..."
@@ -114,6 +107,12 @@ void Sender::split(Partition& partition, Batch& batch) {
   before.append(parts);
   before.append(partition.batches);
   partition.batches = before;
+}
+
+bool Sender::is_head(const Partition& partition, const Batch& batch) {
+  const Batch* at = partition.batches.first();
+  while (at != &batch && has_outcome(*at)) at = at->next;
+  return at == &batch;
 }
 
 void Sender::gap(Partition& partition, Batch& batch, const ClientError& why) {

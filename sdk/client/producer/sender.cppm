@@ -129,6 +129,8 @@ class Sender {
   void split(Partition& partition, Batch& batch);
   void gap(Partition& partition, Batch& batch, const ClientError& why);
   void renumber(Partition& partition);
+  // Whether nothing before it waits for an outcome.
+  [[nodiscard]] static bool is_head(const Partition& partition, const Batch& batch);
   void expire(Partition& partition, MonotonicTime now);
   // Tells the outcomes of the first batches that have one.
   void report(Partition& partition);

@@ -84,9 +84,11 @@ void Sender::answered(const OutgoingProduce::Item& item, BrokerId broker,
     return;
   }
   const ErrorCode code = protocol::error_code_from(answer.error_code);
-  const Verdict verdict = verdict_of(code, {.record_count = batch.record_count(),
-                                            .is_idempotent = is_idempotent(),
-                                            .is_transactional = transactor_ != nullptr});
+  const Verdict verdict =
+      verdict_of(code, {.record_count = batch.record_count(),
+                        .is_idempotent = is_idempotent(),
+                        .is_transactional = transactor_ != nullptr,
+                        .is_head = code == ErrorCode::none || is_head(partition, batch)});
   const auto error = [&] { return broker_error(code, broker, std::string(answer.error_message)); };
   if (verdict != Verdict::delivered && traits_of(code).refresh_metadata) metadata_.invalidate();
   switch (verdict) {

@@ -76,6 +76,12 @@ TEST(Verdict, of_an_answer_says_what_becomes_of_the_batch) {
     EXPECT_EQ(verdict_of(code, one), Verdict::gap);
     EXPECT_EQ(verdict_of(code, plain), Verdict::failed);
   }
+  // In a transaction it is the end only where nothing before it waits for a retry.
+  BatchFacts of_transaction{.record_count = 1, .is_idempotent = true, .is_transactional = true};
+  EXPECT_EQ(verdict_of(ErrorCode::out_of_order_sequence_number, of_transaction), Verdict::failed);
+  of_transaction.is_head = false;
+  EXPECT_EQ(verdict_of(ErrorCode::out_of_order_sequence_number, of_transaction), Verdict::retry);
+  EXPECT_EQ(verdict_of(ErrorCode::invalid_producer_epoch, of_transaction), Verdict::failed);
   for (const ErrorCode code :
        {ErrorCode::not_leader_or_follower, ErrorCode::leader_not_available,
         ErrorCode::unknown_topic_or_partition, ErrorCode::request_timed_out,

@@ -339,6 +339,32 @@ TEST_P(Transactions, a_commit_that_a_coordinator_may_have_begun_is_not_said_to_h
   }
 }
 
+TEST_P(Transactions, a_batch_behind_one_that_is_tried_again_waits_for_it) {
+  TransactionMachine machine(GetParam());
+  machine.begin_work();
+  ASSERT_TRUE(machine.begin());
+  machine.send_all(0, 5);
+  ASSERT_TRUE(machine.flush());
+  // The broker refuses what was sent behind it: numbers are missing.
+  machine.cluster->fail_next(ApiKey::produce, ErrorCode::not_enough_replicas);
+  for (std::uint64_t token = 5; token < 30; ++token) {
+    ASSERT_TRUE(machine.send(token, 0, 150));
+  }
+  const auto committed = machine.commit();
+  ASSERT_TRUE(committed) << committed.error().message;
+  EXPECT_EQ(machine.committed(), machine.range(0, 30));
+}
+
+TEST_P(Transactions, numbers_that_are_missing_at_the_head_leave_only_the_abort) {
+  TransactionMachine machine(GetParam());
+  machine.begin_work();
+  ASSERT_TRUE(machine.begin());
+  machine.cluster->fail_next(ApiKey::produce, ErrorCode::out_of_order_sequence_number);
+  machine.send_all(0, 5);
+  EXPECT_TRUE(machine.commit().error().needs_abort);
+  ASSERT_TRUE(machine.abort());
+}
+
 TEST_P(Transactions, closing_aborts_what_is_open) {
   TransactionMachine machine(GetParam());
   machine.begin_work();

@@ -21,6 +21,8 @@ Verdict verdict_of(ErrorCode code, const BatchFacts& batch) {
       break;
   }
   if (batch.is_transactional) {
+    // What is missing waits for its own retry, and whether that fails is not known yet.
+    if (code == ErrorCode::out_of_order_sequence_number && !batch.is_head) return Verdict::retry;
     const Consequence consequence = consequence_of(TransactionStep::produce, code);
     if (is_passing(consequence)) return Verdict::retry;
     const bool breaks_all = consequence == Consequence::fatal || consequence == Consequence::fenced;

@@ -23,6 +23,7 @@ struct BatchFacts {
   std::int32_t record_count = 0;
   bool is_idempotent = false;
   bool is_transactional = false;
+  bool is_head = true;  // nothing before it waits for an outcome
 };
 
 [[nodiscard]] Verdict verdict_of(ErrorCode code, const BatchFacts& batch);
