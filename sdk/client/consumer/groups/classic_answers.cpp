@@ -31,6 +31,7 @@ void ClassicMember::coordinator_lost(MonotonicTime now) {
 
 // It is nobody any more; what it holds is lost.
 void ClassicMember::lose_membership() {
+  ++times_ended_;
   member_id_.clear();
   generation_ = no_generation;
   is_leader_ = false;

@@ -48,6 +48,7 @@ std::optional<Leave> ClassicMember::leave(std::string_view reason) {
     request = Leave{member_id_, std::string(reason)};
   }
   ignore_answer_ = under_way_;
+  is_void_ = is_telling_;
   phase_ = MemberPhase::out;
   topics_.clear();
   owned_.clear();
@@ -95,7 +96,10 @@ std::optional<MembershipChange> ClassicMember::change() const {
 void ClassicMember::told(const MembershipChange& change, MonotonicTime now) {
   is_telling_ = false;
   last_poll_ = now;
-  if (phase_ == MemberPhase::out) return;
+  if (std::exchange(is_void_, false)) {
+    is_lost_ = false;
+    return;
+  }
   if (change.kind != MembershipChange::Kind::assigned) {
     owned_ = without(owned_, change.partitions);
     is_lost_ = is_lost_ && !owned_.empty();

@@ -122,6 +122,7 @@ class ClassicMember final : public GroupMember {
   [[nodiscard]] bool is_leader() const { return is_leader_; }
   [[nodiscard]] bool needs_coordinator() const { return !coordinator_known_; }
   [[nodiscard]] Generation generation() const override { return generation_; }
+  [[nodiscard]] std::uint64_t times_ended() const override { return times_ended_; }
   [[nodiscard]] std::string_view member_id() const override { return member_id_; }
   [[nodiscard]] const Partitions& owned() const override { return owned_; }
   [[nodiscard]] const std::vector<std::string>& topics() const { return topics_; }
@@ -150,6 +151,7 @@ class ClassicMember final : public GroupMember {
 
   std::string member_id_;
   Generation generation_ = no_generation;
+  std::uint64_t times_ended_ = 0;
   AssignorKind strategy_ = AssignorKind::range;
   bool is_leader_ = false;
   bool coordinator_known_ = false;
@@ -164,6 +166,7 @@ class ClassicMember final : public GroupMember {
   std::optional<Partitions> target_;  // assigned, and not told yet
   bool is_lost_ = false;              // what it owns, others may own
   bool is_telling_ = false;
+  bool is_void_ = false;  // what is being told: it has left since
   // For strategies that forget nothing: what it had, in which generation.
   Partitions remembered_;
   Generation remembered_generation_ = no_generation;

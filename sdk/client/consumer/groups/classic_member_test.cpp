@@ -305,6 +305,26 @@ TEST_F(MemberBench, forgets_the_answer_to_what_it_asked_before_it_left) {
   EXPECT_EQ(expect<Join>().member_id, "");
 }
 
+TEST_F(MemberBench, what_was_being_told_when_it_left_is_void) {
+  make({AssignorKind::cooperative_sticky});
+  find_coordinator();
+  join();
+  sync(first_two);
+  const auto change = member->change();
+  ASSERT_TRUE(change.has_value());
+  member->telling();
+  static_cast<void>(member->leave("the consumer unsubscribes"));
+  member->subscribe({"orders"}, now);
+  expect_rest();
+  member->told(*change, now);
+  EXPECT_TRUE(member->owned().empty()) << "it was of an earlier membership";
+  join(2);
+  sync(first_two);
+  tell(Kind::assigned, first_two);
+  EXPECT_EQ(member->owned(), first_two);
+  EXPECT_FALSE(member->change().has_value());
+}
+
 TEST_F(MemberBench, does_not_take_an_assignment_of_topics_that_it_gave_up) {
   find_coordinator();
   join();

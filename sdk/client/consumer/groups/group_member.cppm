@@ -85,6 +85,8 @@ class GroupMember {
   [[nodiscard]] virtual bool has_problem() const = 0;
   [[nodiscard]] virtual MemberPhase phase() const = 0;
   [[nodiscard]] virtual Generation generation() const = 0;
+  // How many memberships have ended; a commit goes on in none but its own.
+  [[nodiscard]] virtual std::uint64_t times_ended() const = 0;
   // Empty while it is nobody.
   [[nodiscard]] virtual std::string_view member_id() const = 0;
   // What the application was told to hold. Sorted.

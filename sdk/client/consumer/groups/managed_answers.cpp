@@ -33,6 +33,7 @@ void ManagedMember::coordinator_lost(MonotonicTime now) {
 
 // It is nobody any more; what it holds is lost.
 void ManagedMember::lose_membership() {
+  ++times_ended_;
   epoch_ = no_generation;
   may_be_known_ = false;
   tells_all_ = true;

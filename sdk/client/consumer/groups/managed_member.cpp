@@ -77,6 +77,7 @@ std::optional<Leave> ManagedMember::leave(std::string_view reason) {
   std::optional<Leave> request;
   if (may_be_known_) request = Leave{id_, std::string(reason)};
   ignore_answer_ = under_way_;
+  is_void_ = is_telling_;
   phase_ = MemberPhase::out;
   topics_.clear();
   pattern_.reset();
@@ -125,7 +126,10 @@ void ManagedMember::telling() {
 void ManagedMember::told(const MembershipChange& change, MonotonicTime now) {
   is_telling_ = false;
   last_poll_ = now;
-  if (phase_ == MemberPhase::out) return;
+  if (std::exchange(is_void_, false)) {
+    is_lost_ = false;
+    return;
+  }
   if (change.kind != MembershipChange::Kind::assigned) {
     owned_ = without(owned_, change.partitions);
     std::erase_if(owned_topics_, [&](const auto& topic) {

@@ -108,6 +108,7 @@ class ManagedMember final : public GroupMember {
   [[nodiscard]] MemberPhase phase() const override { return phase_; }
   // The epoch.
   [[nodiscard]] Generation generation() const override { return epoch_; }
+  [[nodiscard]] std::uint64_t times_ended() const override { return times_ended_; }
   [[nodiscard]] std::string_view member_id() const override;
   [[nodiscard]] const Partitions& owned() const override { return owned_; }
   // It holds what it was assigned, and the broker knows.
@@ -142,6 +143,7 @@ class ManagedMember final : public GroupMember {
 
   std::string id_;
   Generation epoch_ = no_generation;
+  std::uint64_t times_ended_ = 0;
   bool coordinator_known_ = false;
   bool under_way_ = false;
   bool ignore_answer_ = false;  // it was asked by who left since
@@ -161,6 +163,7 @@ class ManagedMember final : public GroupMember {
   std::map<std::string, Uuid> owned_topics_;
   bool is_lost_ = false;  // what it owns, others may own
   bool is_telling_ = false;
+  bool is_void_ = false;  // what is being told: it has left since
 
   MonotonicTime not_before_{};
   MonotonicTime names_due_{};

@@ -191,6 +191,26 @@ TEST_F(ManagedBench, an_assignment_that_it_has_is_not_told_again) {
   EXPECT_TRUE(member->is_settled());
 }
 
+TEST_F(ManagedBench, what_was_being_told_when_it_left_is_void) {
+  find_coordinator();
+  static_cast<void>(expect<GroupHeartbeat>());
+  answer(1, by_id(1, {0, 1}));
+  const auto change = member->change();
+  ASSERT_TRUE(change.has_value());
+  member->telling();
+  static_cast<void>(member->leave("the consumer unsubscribes"));
+  member->subscribe({"orders"}, now);
+  expect_rest();
+  member->told(*change, now);
+  EXPECT_TRUE(member->owned().empty()) << "it was of an earlier membership";
+  const GroupHeartbeat join = expect<GroupHeartbeat>();
+  EXPECT_EQ(join.epoch, joining_epoch);
+  EXPECT_EQ(join.owned, PartitionsById()) << "brokers refuse who joins with partitions";
+  answer(2, by_id(1, {0, 1}));
+  tell(Kind::assigned, first_two);
+  EXPECT_EQ(expect<GroupHeartbeat>().owned, by_id(1, {0, 1}));
+}
+
 TEST_F(ManagedBench, topics_without_a_name_wait_for_it) {
   become_settled();
   static_cast<void>(expect<GroupHeartbeat>());
