@@ -3,12 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "millrace/admin.hpp"
+#include "millrace/config.hpp"
 
 import millrace.cli.frame;
 import millrace.cli.operations;
@@ -124,6 +129,23 @@ TEST_F(ClusterCommands, let_preferred_brokers_lead_again) {
   EXPECT_EQ(run("cluster elect").output, "orders-0 has a new leader\n");
   EXPECT_EQ(run("cluster elect orders").output, "all are led as they should be\n");
   EXPECT_EQ(run("cluster elect --unclean").code, 2);
+}
+
+TEST_F(ClusterCommands, move_a_group_no_further_than_the_end) {
+  create("orders", 1, 1);
+  const std::vector<mock::StoredRecord> records(2);
+  ASSERT_TRUE(cluster_->run([&](mock::Cluster& cluster) {
+    return cluster.append("orders", PartitionIndex(0), records).has_value();
+  }));
+  v1::Admin admin(v1::Config{{"bootstrap.servers", cluster_->bootstrap()}});
+  const auto last = std::numeric_limits<std::int64_t>::max();
+  for (const auto& [partition, outcome] :
+       admin.alter_group_offsets("readers", {{{"orders", 0}, last}}).get())
+    ASSERT_TRUE(outcome) << outcome.error().message();
+  for (const char* shift : {"1", "1000000000000000000"}) {
+    const Said said = run(joined("group reset-offsets readers -o json --shift ", shift));
+    EXPECT_THAT(said.output, HasSubstr("\"from\":9223372036854775807,\"to\":2}")) << said.errors;
+  }
 }
 
 TEST_F(ClusterCommands, have_an_outcome_for_each_topic) {

@@ -120,8 +120,11 @@ std::optional<v1::Offsets> new_offsets(ClientSession& session, const Arguments& 
   for (const auto& [partition, within] : *bounds) {
     const auto found = before.find(partition);
     const std::int64_t from = found == before.end() ? within.start : found->second;
-    const std::int64_t to = from + arguments.number_or("shift", 0);
-    offsets[partition] = std::clamp(to, within.start, std::max(within.start, within.end));
+    const std::int64_t end = std::max(within.start, within.end);
+    // No further than to both ends: then nothing overflows.
+    const std::int64_t shift =
+        std::clamp(arguments.number_or("shift", 0), within.start - from, end - from);
+    offsets[partition] = from + shift;
   }
   return offsets;
 }

@@ -38,7 +38,8 @@ std::optional<Placement> current_placement(ClientSession& session, Failures& fai
   if (admin == nullptr) return std::nullopt;
   // Asked before: of a move that ends meanwhile the topics tell the end.
   const auto ongoing = admin->list_reassignments({}, session.admin_options()).get();
-  if (!ongoing) {
+  // A cluster that does not know the request moves nothing.
+  if (!ongoing && ongoing.error().code() != v1::ErrorCode::unsupported_version) {
     failures.push_back(failure_of(ongoing.error()));
     return std::nullopt;
   }
@@ -48,7 +49,7 @@ std::optional<Placement> current_placement(ClientSession& session, Failures& fai
   for (const v1::DescribedTopic& topic : *topics)
     for (const v1::DescribedPartition& partition : topic.partitions)
       placement[{topic.name, partition.partition}] = partition.replicas;
-  return after_moves(std::move(placement), *ongoing);
+  return ongoing ? after_moves(std::move(placement), *ongoing) : placement;
 }
 
 std::optional<std::set<std::int32_t>> live_brokers(ClientSession& session, Failures& failures) {
