@@ -48,10 +48,12 @@ ConsumerClient::ConsumerClient(const ConsumerSettings& settings, Executor& execu
       fetcher_(executor, brokers_, metadata_, positions_, settings_, meters_, logger_),
       lookup_(executor, brokers_, metadata_, settings_),
       watchdog_(positions_, metadata_, logger_),
-      need_(executor),
+      committed_needed_(executor),
+      reset_needed_(executor),
+      proof_needed_(executor),
       ended_(executor),
       positions_found_(executor) {
-  fetcher_.on_need([this] { need_.set(); });
+  fetcher_.on_need([this] { note_needs(); });
   metadata_.on_change([this](const auto&) { cluster_changed(); });
   if (!settings_.group_id.empty()) {
     coordinator_.emplace(executor_, brokers_, settings_, meters_);
@@ -60,7 +62,10 @@ ConsumerClient::ConsumerClient(const ConsumerSettings& settings, Executor& execu
     tasks_.start(driver_->run());
   }
   commit_due_ = now() + settings_.auto_commit_interval;
-  tasks_.start(find_positions());
+  tasks_.start(
+      find_positions(PositionNeed::committed, committed_needed_, &ConsumerClient::find_committed));
+  tasks_.start(find_positions(PositionNeed::reset, reset_needed_, &ConsumerClient::find_resets));
+  tasks_.start(find_positions(PositionNeed::proof, proof_needed_, &ConsumerClient::find_proofs));
   tasks_.start(watch());
 }
 
@@ -174,7 +179,7 @@ ClientResult<void> ConsumerClient::assign(const Partitions& partitions) {
     metadata_.want(name.topic);
     add_position(name);
   }
-  need_.set();
+  note_needs();
   return {};
 }
 
@@ -269,7 +274,7 @@ ClientResult<void> ConsumerClient::seek_to_time(const TopicPartition& partition,
   const auto found = assigned(partition);
   if (!found) return failure(found.error());
   positions_.seek(**found, PositionNeed::reset, time);
-  need_.set();
+  note_needs();
   return {};
 }
 
@@ -325,7 +330,7 @@ Task<ClientResult<CommittedOffsets>> ConsumerClient::committed(std::vector<Topic
 Membership ConsumerClient::membership() const {
   if (!driver_ || subscription_ == Subscription::partitions) return {};
   const GroupMember& member = driver_->member();
-  return {member.generation(), std::string(member.member_id())};
+  return {member.generation(), std::string(member.member_id()), member.times_ended()};
 }
 
 MemberPhase ConsumerClient::phase() const {
@@ -354,7 +359,7 @@ Task<void> ConsumerClient::close(MonotonicTime deadline) {
   if (late.armed()) executor_.cancel(late);
   co_await late.closing.wait();
   if (driver_) driver_->stop();
-  need_.set();
+  note_needs();
   ended_.wake_all();
   co_await metadata_.close();
   co_await brokers_.close();

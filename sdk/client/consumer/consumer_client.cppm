@@ -171,7 +171,10 @@ class ConsumerClient {
   [[nodiscard]] Task<void> commit_before_revoking(const Partitions& partitions);
 
   // --- Finding positions. ---
-  [[nodiscard]] Task<void> find_positions();
+  // Each kind of need by itself: one that cannot be met now keeps none of the others waiting.
+  using Find = Task<ClientResult<void>> (ConsumerClient::*)();
+  [[nodiscard]] Task<void> find_positions(PositionNeed need, AsyncSignal& noted, Find find);
+  void note_needs();
   [[nodiscard]] Task<ClientResult<void>> find_committed();
   [[nodiscard]] Task<ClientResult<void>> find_resets();
   // What a new leader says about positions: truncation.cpp.
@@ -198,7 +201,9 @@ class ConsumerClient {
   std::optional<GroupCoordinator> coordinator_;
   std::unique_ptr<GroupDriver> driver_;  // none without a group
   Watchdog watchdog_;
-  AsyncSignal need_;
+  AsyncSignal committed_needed_;
+  AsyncSignal reset_needed_;
+  AsyncSignal proof_needed_;
   WaitList ended_;  // wakes what waits for time when the consumer ends
 
   Subscription subscription_ = Subscription::none;

@@ -73,6 +73,25 @@ TEST(Consumer, goes_on_where_its_group_has_committed) {
   EXPECT_EQ(committed->at(place("orders", 1)).offset, Offset(20));
 }
 
+TEST(Consumer, reads_on_from_new_leaders_while_committed_offsets_are_not_found) {
+  ConsumerMachine machine({.brokers = 2});
+  machine.create("orders", 2);
+  machine.append("orders", 0, 20);
+  Application& one = machine.start();
+  ASSERT_TRUE(one.client.assign({place("orders", 0)}).has_value());
+  machine.poll(one, 20);
+  machine.cluster->fail_next(mock::ApiKey::offset_fetch, mock::ErrorCode::unstable_offset_commit,
+                             100'000);
+  ASSERT_TRUE(one.client.assign({place("orders", 0), place("orders", 1)}).has_value());
+  machine.run(one.poll_until([] { return false; }, 1s));
+  for (std::int32_t broker = 1; broker <= 2; ++broker) {
+    ASSERT_TRUE(machine.cluster->move_leader("orders", PartitionIndex(0), BrokerId(broker)));
+    machine.append("orders", 0, 10);
+    machine.poll(one, 20 + 10 * static_cast<std::size_t>(broker), 20s);
+  }
+  machine.cluster->clear_faults();
+}
+
 TEST(Consumer, commits_by_itself_what_polls_gave) {
   ConsumerMachine machine;
   machine.create("orders", 1);
@@ -85,6 +104,41 @@ TEST(Consumer, commits_by_itself_what_polls_gave) {
       machine.await(one.client.committed({place("orders", 0)}, machine.now() + 5s));
   ASSERT_TRUE(committed.has_value());
   EXPECT_EQ(committed->at(place("orders", 0)).offset, Offset(20));
+}
+
+// The earlier one waits to be tried again while the later one is made.
+TEST(Consumer, never_commits_an_earlier_place_over_a_later_one) {
+  for (const GroupProtocol protocol : {GroupProtocol::classic, GroupProtocol::consumer}) {
+    ConsumerMachine machine;
+    machine.create("orders", 2);
+    machine.settings.group_protocol = protocol;
+    machine.settings.enable_auto_commit = false;
+    Application& one = machine.subscribe();
+    machine.poll_all([&] { return one.client.assignment().size() == 2; });
+    machine.cluster->fail_next(mock::ApiKey::offset_commit,
+                               mock::ErrorCode::coordinator_load_in_progress, 100'000);
+    std::optional<ClientResult<void>> earlier;
+    TaskGroup committing;
+    committing.start([](Application& by, MonotonicTime until,
+                        std::optional<ClientResult<void>>& outcome) -> Task<void> {
+      outcome = co_await by.client.commit({{place("orders", 0), {Offset(5), no_leader_epoch, ""}},
+                                           {place("orders", 1), {Offset(6), no_leader_epoch, ""}}},
+                                          until);
+    }(one, machine.now() + 10s, earlier));
+    machine.run(one.poll_until([] { return false; }, 1s));
+    ASSERT_FALSE(earlier.has_value());
+    machine.cluster->clear_faults();
+    const auto later = machine.await(one.client.commit(
+        {{place("orders", 0), {Offset(9), no_leader_epoch, ""}}}, machine.now() + 10s));
+    EXPECT_TRUE(later.has_value()) << to_string(later.error());
+    machine.run([](TaskGroup& all) -> Task<void> { co_await all.wait(); }(committing));
+    const auto committed = machine.await(
+        one.client.committed({place("orders", 0), place("orders", 1)}, machine.now() + 5s));
+    ASSERT_TRUE(committed.has_value()) << to_string(committed.error());
+    EXPECT_EQ(committed->at(place("orders", 0)).offset, Offset(9));
+    EXPECT_EQ(committed->at(place("orders", 1)).offset, Offset(6)) << "of this one it is the last";
+    EXPECT_FALSE(earlier->has_value()) << "not all of it was committed";
+  }
 }
 
 TEST(Consumer, commits_when_it_closes) {

@@ -22,16 +22,20 @@ import millrace.runtime.streams;
 
 namespace millrace::client {
 
-Task<void> ConsumerClient::find_positions() {
+void ConsumerClient::note_needs() {
+  committed_needed_.set();
+  reset_needed_.set();
+  proof_needed_.set();
+}
+
+Task<void> ConsumerClient::find_positions(PositionNeed need, AsyncSignal& noted, Find find) {
   Backoff backoff(settings_.common.retry_range(), Random(random_.next()));
   while (!is_closed_) {
-    static_cast<void>(co_await need_.wait());
-    while (!is_closed_ && (positions_.any_needs(PositionNeed::committed) ||
-                           positions_.any_needs(PositionNeed::reset) ||
-                           positions_.any_needs(PositionNeed::proof))) {
-      auto found = co_await find_committed();
-      if (found) found = co_await find_resets();
-      if (found) found = co_await find_proofs();
+    static_cast<void>(co_await noted.wait());
+    while (!is_closed_ && positions_.any_needs(need)) {
+      auto found = co_await (this->*find)();
+      // What was found may have to be looked for elsewhere.
+      note_needs();
       positions_found_.wake_all();
       fetcher_.arrivals().wake_all();
       fetcher_.pump();

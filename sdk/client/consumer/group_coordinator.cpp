@@ -1,6 +1,7 @@
 module;
 #include <algorithm>
 #include <coroutine>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -124,19 +125,58 @@ void GroupCoordinator::note(const ClientError& error) {
 Task<ClientResult<void>> GroupCoordinator::commit(CommittedOffsets offsets, Membership membership,
                                                   MonotonicTime deadline) {
   if (offsets.empty()) co_return ClientResult<void>();
+  const std::uint64_t number = ++commits_;
+  for (const auto& [name, committed] : offsets) last_commits_[name] = number;
+  ++commits_under_way_;
+  auto committed =
+      co_await commit_numbered(number, std::move(offsets), std::move(membership), deadline);
+  if (--commits_under_way_ == 0) last_commits_.clear();
+  co_return committed;
+}
+
+void GroupCoordinator::release(const std::vector<TopicPartition>& partitions) {
+  if (commits_under_way_ == 0) return;
+  ++commits_;
+  for (const TopicPartition& name : partitions) last_commits_[name] = commits_;
+}
+
+ClientResult<Membership> GroupCoordinator::still(const Membership& begun) const {
+  if (!current_) return begun;
+  Membership now = current_();
+  if (!begun.member_id.empty() && (now.member_id.empty() || now.times_ended != begun.times_ended)) {
+    return failure(client_error(Failure::not_in_group,
+                                formatted("group {}: this consumer is no member any more; "
+                                          "nothing was committed",
+                                          settings_.group_id)));
+  }
+  return now;
+}
+
+Task<ClientResult<void>> GroupCoordinator::commit_numbered(std::uint64_t number,
+                                                           CommittedOffsets offsets,
+                                                           Membership membership,
+                                                           MonotonicTime deadline) {
   Backoff backoff(settings_.common.retry_range(), Random(2));
+  std::size_t left_out = 0;
   for (;;) {
     const auto broker = co_await find(deadline);
     if (!broker) co_return failure(broker.error());
-    const bool was_member = !membership.member_id.empty();
-    if (current_) membership = current_();
-    if (was_member && membership.member_id.empty()) {
-      co_return failure(client_error(Failure::not_in_group,
-                                     formatted("group {}: this consumer is no member any more; "
-                                               "nothing was committed",
-                                               settings_.group_id)));
+    const auto as = still(membership);
+    if (!as) co_return failure(as.error());
+    // An earlier place does not come after a later one.
+    left_out += std::erase_if(
+        offsets, [&](const auto& entry) { return last_commits_.at(entry.first) != number; });
+    auto committed = ClientResult<void>();
+    if (!offsets.empty()) committed = co_await commit_once(*broker, offsets, *as, deadline);
+    if (committed && left_out > 0) {
+      ClientError error = client_error(
+          Failure::aborted,
+          formatted("group {}: the offsets of {} partitions were not committed: they were "
+                    "committed anew or taken away meanwhile",
+                    settings_.group_id, left_out));
+      error.code = ErrorCode::none;
+      co_return failure(std::move(error));
     }
-    auto committed = co_await commit_once(*broker, offsets, membership, deadline);
     if (committed) co_return committed;
     note(committed.error());
     const bool was_overtaken = current_ && is_of_earlier_epoch(committed.error().code);

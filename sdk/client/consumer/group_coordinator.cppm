@@ -1,6 +1,7 @@
 // The broker that coordinates a group: finding it, and the offsets that it keeps.
 module;
 #include <coroutine>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -33,6 +34,7 @@ using CommittedOffsets = std::map<TopicPartition, CommittedOffset>;
 struct Membership {
   Generation generation = no_generation;
   std::string member_id;
+  std::uint64_t times_ended = 0;  // of memberships before it
 };
 
 // One per consumer with a group, on its thread. What it is given outlives it.
@@ -52,14 +54,23 @@ class GroupCoordinator {
   // Of a group whose broker assigns: as whom each attempt is made, as epochs go on meanwhile.
   void ask_as(std::function<Membership()> current) { current_ = std::move(current); }
   // Tries again after failures that may pass, until the deadline. What the answer says about the
-  // membership is the code of the error.
+  // membership is the code of the error. Partitions that a later commit has, or that are released
+  // meanwhile, are left out of further attempts; it fails then.
   [[nodiscard]] Task<ClientResult<void>> commit(CommittedOffsets offsets, Membership membership,
                                                 MonotonicTime deadline);
+  // They are taken away, and others may commit them: commits that are under way do not any more.
+  void release(const std::vector<TopicPartition>& partitions);
   // Those that have none are left out.
   [[nodiscard]] Task<ClientResult<CommittedOffsets>> committed(std::vector<TopicPartition> of,
                                                                MonotonicTime deadline);
 
  private:
+  [[nodiscard]] Task<ClientResult<void>> commit_numbered(std::uint64_t number,
+                                                         CommittedOffsets offsets,
+                                                         Membership membership,
+                                                         MonotonicTime deadline);
+  // As whom an attempt is made; an error where the membership in which it began has ended.
+  [[nodiscard]] ClientResult<Membership> still(const Membership& begun) const;
   // The error of the first partition that has one; retriable ones last.
   [[nodiscard]] Task<ClientResult<void>> commit_once(BrokerId broker,
                                                      const CommittedOffsets& offsets,
@@ -75,6 +86,11 @@ class GroupCoordinator {
   ConsumerMeters& meters_;
   std::optional<BrokerId> known_;
   std::function<Membership()> current_;
+  // Commits are numbered as they begin. Of each partition the last number, or that of its release,
+  // as long as commits are under way.
+  std::map<TopicPartition, std::uint64_t> last_commits_;
+  std::uint64_t commits_ = 0;
+  std::size_t commits_under_way_ = 0;
 };
 
 }  // namespace millrace::client

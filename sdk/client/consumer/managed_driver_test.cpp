@@ -109,6 +109,51 @@ TEST_F(ManagedGroups, a_commit_of_an_epoch_that_has_passed_is_made_again_in_the_
   EXPECT_EQ(found->at(place("orders", 0)).offset, Offset(10));
 }
 
+// Whatever comes between its attempts: others may have committed what they have read since.
+TEST_F(ManagedGroups, a_commit_that_is_tried_again_leaves_out_what_was_taken_away) {
+  machine.settings.enable_auto_commit = false;
+  for (const bool is_lost : {true, false}) {
+    SCOPED_TRACE(is_lost ? "lost" : "revoked");
+    Application& one = machine.subscribe("one");
+    one.may_repeat = true;
+    expect_even(1);
+    machine.cluster->fail_next(ApiKey::offset_commit, ErrorCode::stale_member_epoch, 100'000);
+    std::optional<ClientResult<void>> outcome;
+    CommittedOffsets places;
+    for (const TopicPartition& name : one.client.assignment())
+      places[name] = {Offset(3), no_leader_epoch, ""};
+    TaskGroup committing;
+    committing.start([](Application& by, CommittedOffsets what, MonotonicTime until,
+                        std::optional<ClientResult<void>>& told) -> Task<void> {
+      told = co_await by.client.commit(std::move(what), until);
+    }(one, places, machine.now() + 10min, outcome));
+    machine.run(one.poll_until([] { return false; }, 1s));
+    ASSERT_FALSE(outcome.has_value());
+    if (is_lost) {
+      machine.cluster->fail_next(ApiKey::consumer_group_heartbeat, ErrorCode::fenced_member_epoch);
+      machine.poll_all([&] { return one.listener.times_revoked == 6; });
+      expect_even(1);
+    } else {
+      machine.subscribe("two");
+      expect_even(2);
+    }
+    machine.cluster->clear_faults();
+    machine.run([](TaskGroup& all) -> Task<void> { co_await all.wait(); }(committing));
+    ASSERT_TRUE(outcome.has_value());
+    EXPECT_FALSE(outcome->has_value());
+    const Partitions kept = is_lost ? Partitions() : one.client.assignment();
+    std::vector<TopicPartition> all;
+    for (const auto& [name, offset] : places) all.push_back(name);
+    const auto found = machine.await(one.client.committed(all, machine.now() + 10s));
+    ASSERT_TRUE(found.has_value()) << to_string(found.error());
+    for (const TopicPartition& name : all) {
+      EXPECT_EQ(found->contains(name), std::ranges::find(kept, name) != kept.end())
+          << to_string(name);
+    }
+    while (!machine.applications.empty()) machine.close(*machine.applications.back());
+  }
+}
+
 TEST_F(ManagedGroups, a_member_that_does_not_poll_leaves_says_so_and_comes_back) {
   Application& one = machine.subscribe("one");
   Application& two = machine.subscribe("two");

@@ -123,7 +123,7 @@ Task<void> ConsumerClient::tell(const MembershipChange& change) {
       for (const TopicPartition& name : change.partitions) add_position(name);
       if (listener_ != nullptr) co_await listener_->assigned(change.partitions);
       measured(meters_.tell_assigned);
-      need_.set();
+      note_needs();
       co_return;
     case MembershipChange::Kind::revoked:
       co_await commit_before_revoking(change.partitions);
@@ -135,6 +135,7 @@ Task<void> ConsumerClient::tell(const MembershipChange& change) {
       measured(meters_.tell_lost);
       break;
   }
+  coordinator_->release(change.partitions);
   for (const TopicPartition& name : change.partitions) positions_.remove(name);
   fetcher_.pump();
 }
@@ -176,7 +177,9 @@ Task<void> ConsumerClient::commit_in_background(CommittedOffsets offsets) {
       co_await commit(std::move(offsets), now() + settings_.auto_commit_interval);
   is_committing_ = false;
   note_readiness();
-  if (!committed && committed.error().failure != Failure::closed) {
+  // A later one of its own may have taken its place.
+  if (!committed && committed.error().failure != Failure::closed &&
+      committed.error().failure != Failure::aborted) {
     logger_.warning("group {}: the offsets of {} partitions were not committed: {}",
                     settings_.group_id, count, to_string(committed.error()));
   }
