@@ -195,6 +195,43 @@ class RecordsTest(OnACluster):
         self.assertEqual(self.millrace("group", "describe", "readers", status=1),
                          "error: no group readers\n")
 
+    def test_who_gets_a_partition_of_a_group_goes_on_after_what_was_printed(self):
+        self.create("handed", "--partitions", 2)
+        both = '{"value": "%s", "partition": 0}\n{"value": "%s", "partition": 1}\n'
+
+        def produce(value):
+            self.millrace("produce", "handed", "-i", "json", "-q", text=both % (value, value))
+
+        arguments = ["consume", "handed", "--group", "hands", "--from", "start",
+                     "-X", "heartbeat.interval.ms=200"]
+        produce(1)
+        first = self.start(*arguments)
+        self.assertEqual([first.stdout.readline() for _ in range(2)], ["1\n", "1\n"])
+        # Not yet committed when the other one comes: there is some time between commits.
+        produce(2)
+        self.assertEqual([first.stdout.readline() for _ in range(2)], ["2\n", "2\n"])
+        second = self.start(*arguments)
+        end = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < end:
+            described = json.loads(self.millrace("group", "describe", "hands", "-o", "json"))
+            if (described["members"], described["state"]) == (2, "stable"):
+                break
+        produce(3)
+        self.assertEqual(second.stdout.readline(), "3\n")
+        self.assertEqual(first.stdout.readline(), "3\n")
+
+    def test_half_a_line_is_not_sent_when_it_is_interrupted(self):
+        self.create("halves")
+        process = self.start("produce", "halves", "-o", "json", stdin=subprocess.PIPE)
+        process.stdin.write("whole\nhal")
+        process.stdin.flush()
+        self.assertEqual(self.millrace("consume", "halves", "--from", "start", "--count", 1),
+                         "whole\n")
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(PATIENCE_SECONDS), 0)
+        told = json.loads(process.stdout.read())
+        self.assertEqual((told["delivered"], told["failed"]), (1, 0))
+
     def test_input_that_is_wrong_names_the_line(self):
         self.create("strict")
         self.assertEqual(

@@ -108,7 +108,12 @@ class Receiving {
         count_max_(count_max),
         is_in_group_(is_in_group) {
     output_.write(printer.heading());
+    if (!is_in_group) return;
+    consumer.on_revoked([this](const auto& partitions) { hand_over(partitions); });
+    consumer.on_lost([this](const auto& partitions) { forget(partitions); });
   }
+  Receiving(const Receiving&) = delete;  // the consumer calls it
+  Receiving& operator=(const Receiving&) = delete;
 
   void stop_at(v1::Offsets to) { to_ = std::move(to); }
 
@@ -176,26 +181,58 @@ class Receiving {
     const auto now = std::chrono::steady_clock::now();
     if (done_.empty() || now < next_commit_) return;
     next_commit_ = now + commit_interval;
-    commit();
+    const auto committed = commit();
+    if (!committed && !committed.error().is_retriable())
+      failures_.push_back(failure_of(committed.error(), "committing"));
   }
 
   // What was printed. Only what is still ours: others have gone on with what was taken away.
-  void commit() {
+  v1::Result<void> commit() {
     const auto assigned = consumer_.assignment();
-    if (!assigned || output_.is_broken()) return;
+    if (!assigned || output_.is_broken()) return {};
     const std::set<v1::TopicPartition> ours(assigned->begin(), assigned->end());
     std::erase_if(done_, [&](const auto& entry) { return !ours.contains(entry.first); });
-    if (done_.empty()) return;
-    if (const auto committed = consumer_.commit(done_, timeout_)) {
-      done_.clear();
-    } else if (!committed.error().is_retriable()) {
-      failures_.push_back(failure_of(committed.error(), "committing"));
+    if (done_.empty()) return {};
+    auto committed = consumer_.commit(done_, timeout_);
+    if (committed) done_.clear();
+    return committed;
+  }
+
+  // The last time: nobody would notice that it failed, but for records that come again.
+  void commit_at_end() {
+    const auto deadline = std::chrono::steady_clock::now() + timeout_;
+    while (true) {
+      const auto committed = commit();
+      if (committed) return;
+      if (!committed.error().is_retriable() || std::chrono::steady_clock::now() >= deadline) {
+        failures_.push_back(failure_of(committed.error(), "committing"));
+        done_.clear();  // or it would be said again of what is handed over
+        return;
+      }
+      // A rebalance goes on in it. What it gives is not printed, and so not committed.
+      static_cast<void>(consumer_.poll(poll_time).has_value());
     }
+  }
+
+  // Called in a poll, or while it closes: whoever gets the partitions goes on after what was
+  // printed.
+  void hand_over(const std::vector<v1::TopicPartition>& partitions) {
+    v1::Offsets offsets;
+    for (const v1::TopicPartition& partition : partitions)
+      if (const auto found = done_.find(partition); found != done_.end()) offsets.insert(*found);
+    forget(partitions);
+    if (offsets.empty() || output_.is_broken()) return;
+    if (const auto committed = consumer_.commit(offsets, timeout_); !committed)
+      failures_.push_back(failure_of(committed.error(), "committing"));
+  }
+
+  void forget(const std::vector<v1::TopicPartition>& partitions) {
+    for (const v1::TopicPartition& partition : partitions) done_.erase(partition);
   }
 
   Answer end() {
     output_.flush();
-    if (is_in_group_) commit();
+    if (is_in_group_) commit_at_end();
     if (const auto closed = consumer_.close(); !closed)
       failures_.push_back(failure_of(closed.error(), "leaving the group"));
     if (auto failure = output_.failure()) failures_.push_back(*std::move(failure));
@@ -244,9 +281,10 @@ Answer consume_as_member(const Call& call, ClientSession& session, Printer& prin
   config.set("group.id", call.arguments.text_or("group", ""));
   auto consumer = v1::Consumer::open(config, session.options());
   if (!consumer) return failed(failure_of(consumer.error()));
+  Receiving receiving(*consumer, session, printer, count, true);
   if (const auto done = consumer->subscribe(call.arguments.operands()); !done)
     return failed(failure_of(done.error()));
-  return Receiving(*consumer, session, printer, count, true).run();
+  return receiving.run();
 }
 
 Answer consume_alone(const Call& call, ClientSession& session, Printer& printer,

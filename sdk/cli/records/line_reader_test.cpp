@@ -17,7 +17,10 @@ namespace {
 class LineReaderTest : public testing::Test {
  protected:
   LineReaderTest() { EXPECT_EQ(::pipe(ends_.data()), 0); }
-  ~LineReaderTest() override { ::close(ends_[0]); }
+  ~LineReaderTest() override {
+    ::close(ends_[0]);
+    const Interrupt forgets_the_signal;
+  }
 
   LineReader reader_of(std::string_view text) {
     EXPECT_EQ(::write(ends_[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));

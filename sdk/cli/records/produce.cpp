@@ -80,6 +80,8 @@ class Report {
     ++failed_;
     if (failures_.size() < failures_max) failures_.push_back(std::move(failure));
   }
+  // What is no record's.
+  void went_wrong(Failure failure) { others_.push_back(std::move(failure)); }
   Output& output() { return output_; }
   std::int64_t delivered_count() const { return delivered_; }
 
@@ -95,6 +97,7 @@ class Report {
     const auto left = failed_ - static_cast<std::int64_t>(answer.failures.size());
     if (left > 0)
       answer.failures.push_back({.code = "MORE", .message = joined(left, " more records failed")});
+    for (Failure& other : others_) answer.failures.push_back(std::move(other));
     if (auto failure = output_.failure()) answer.failures.push_back(*std::move(failure));
     return answer;
   }
@@ -128,6 +131,7 @@ class Report {
   std::int64_t failed_ = 0;
   std::map<std::int32_t, Places> partitions_;
   Failures failures_;
+  Failures others_;
 };
 
 std::optional<InputRules> rules_of(const Arguments& arguments, Failures& failures) {
@@ -190,7 +194,7 @@ class Sending {
   void finish() {
     while (!outcomes_.wait_for(sent_) && !Interrupt::is_asked()) show();
     if (const auto closed = producer_.close(closing_time); !closed)
-      report_.failed(failure_of(closed.error()));
+      report_.went_wrong(failure_of(closed.error()));
     report_.take(outcomes_.take());
   }
 
