@@ -226,7 +226,11 @@ ClientResult<std::size_t> Fetcher::take(std::size_t records_max, FetchedRecords&
       if (partition.buffered.empty() && count > 0) break;
       const auto taken = take_from(partition, records_max - count, to);
       if (!taken && count == 0) return failure(taken.error());
-      if (!taken) break;
+      if (!taken) {
+        // What others gave comes first; the next poll tells the error.
+        partition.problem = taken.error();
+        break;
+      }
       if (*taken > 0) last_taken_ = place->first;
       count += *taken;
     }

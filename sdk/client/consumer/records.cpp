@@ -107,11 +107,12 @@ Result<bool> ChunkReader::open_next() {
   for (BatchView batch; splitter_.next(batch);) {
     header_ = batch.header();
     if (!has_legal_offsets(header_)) return failure(damaged("it has no legal range of offsets"));
-    if (header_.last_offset() < next_offset_) continue;
+    // Also of what is passed over: a damaged header may say that the batch ends too early.
     if (options_.check_crcs && !batch.crc_matches()) {
       return failure(
           damaged("its checksum is wrong: it was damaged on the way or on the broker's disk"));
     }
+    if (header_.last_offset() < next_offset_) continue;
     leader_epoch_ = header_.leader_epoch;
     const auto left_out = is_left_out(batch);
     if (!left_out) return failure(left_out.error());

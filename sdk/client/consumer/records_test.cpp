@@ -238,6 +238,18 @@ TEST(FetchedRecords, of_a_damaged_batch_are_not_given) {
   EXPECT_EQ(read.next, Offset(4));
 }
 
+TEST(FetchedRecords, of_a_batch_that_says_to_end_too_early_are_not_passed_over) {
+  Log log;
+  log.batch(100).batch(20);
+  // The last byte of its last offset delta: 99 becomes 35.
+  log.bytes[26] ^= std::byte{64};
+  const Read read = read_all(log.bytes, Offset(70));
+  EXPECT_TRUE(read.offsets.empty());
+  ASSERT_TRUE(read.error.has_value());
+  EXPECT_NE(read.error->find("checksum"), std::string::npos) << *read.error;
+  EXPECT_EQ(read.next, Offset(70));
+}
+
 TEST(FetchedRecords, damaged_in_any_way_end_in_records_or_an_error) {
   std::size_t errors = 0;
   for (const Codec codec : {Codec::none, Codec::gzip, Codec::snappy, Codec::lz4, Codec::zstd}) {
