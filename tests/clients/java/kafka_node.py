@@ -26,6 +26,8 @@ class KafkaNode:
     part of what the node begins its metadata with. `more_settings` are lines for its settings."""
 
     more_settings = ""
+    # Besides the one at `bootstrap`, of the kind PROXIED; its advertised address is in them.
+    proxied_port = None
     # What it is formatted with besides.
     format_options = ()
 
@@ -56,12 +58,13 @@ class KafkaNode:
     def start(self):
         node, controller_port = self.known["node.id"], local_cluster.free_port()
         settings = self.folder / "server.properties"
+        proxied = f",PROXIED://127.0.0.1:{self.proxied_port}" if self.proxied_port else ""
         settings.write_text(f"""process.roles=broker,controller
 node.id={node}
 controller.quorum.voters={node}@127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://{self.bootstrap},CONTROLLER://127.0.0.1:{controller_port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://{self.bootstrap}{proxied},CONTROLLER://127.0.0.1:{controller_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={self.logs}
 metadata.log.dir={self.metadata}
 auto.create.topics.enable=false
