@@ -1,5 +1,5 @@
-"""Transactions of our own client on Apache Kafka, in both versions of their protocol. Java reads
-what came of them."""
+"""Transactions of our own client on Apache Kafka, in both versions of their protocol: a check, and
+the example copy_exactly_once, which is killed again and again. Java reads what came of them."""
 
 import os
 import pathlib
