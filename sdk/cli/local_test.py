@@ -123,6 +123,21 @@ class LocalTest(unittest.TestCase):
         self.assertEqual(process.returncode, 0, errors)
         self.assertIn("broker-1 ended with signal 9 (Killed); it is started again in 50 ms", errors)
 
+    def test_goes_on_trying_while_a_child_cannot_be_started_again(self):
+        process = self.ready()
+        program, away = self.programs / "millrace-broker", self.programs / "away"
+        program.rename(away)
+        before = self.process_of("broker-1")
+        os.kill(before, signal.SIGKILL)
+        for _ in range(2):
+            self.hear(process, "millrace-broker: No such file or directory; it is started again in")
+        self.assertIsNone(process.poll())
+        away.rename(program)
+        self.wait_until(lambda: self.process_of("broker-1") != before,
+                        "the broker was not started again")
+        errors = self.stop(process)
+        self.assertEqual(process.returncode, 0, errors)
+
     def test_starts_a_child_again_that_crashes_before_all_serve(self):
         process = self.ready("--set", "stand.in.controller-1=crash-once")
         errors = self.stop(process)

@@ -162,9 +162,16 @@ Task<void> Supervisor::keep_running(Member& member) {
     auto started = Child::start(parts_.loop, command, [this, &member](std::string_view text) {
       take_output(member, text);
     });
-    if (!started) {
+    if (!started && !is_ready_) {
       give_up(started.error().message, static_cast<int>(ExitCode::failure));
       break;
+    }
+    if (!started) {
+      // What is lacking, descriptors or memory or the program while it is installed anew, may be
+      // there later.
+      co_await pause_before_start(
+          member, formatted("{}: {}", member.plan.name, started.error().message), delay);
+      continue;
     }
     member.child = std::move(*started);
     if (is_killing_) member.child->send(SIGKILL);
@@ -181,17 +188,21 @@ Task<void> Supervisor::keep_running(Member& member) {
       break;
     }
     if (!may_restart(member, ending)) break;
-    const MonotonicTime now = parts_.loop.clock().now();
-    if (now - began >= running_well_after) delay = restart_delay_min;
-    parts_.console.say(
-        formatted("millrace: {} ended with {}; it is started again in {} ms", member.plan.name,
-                  ending, std::chrono::duration_cast<std::chrono::milliseconds>(delay).count()));
+    if (parts_.loop.clock().now() - began >= running_well_after) delay = restart_delay_min;
     ++restarts_;
-    static_cast<void>(co_await member.changed.wait(now + delay));
-    delay = std::min(2 * delay, restart_delay_max);
+    co_await pause_before_start(member, formatted("{} ended with {}", member.plan.name, ending),
+                                delay);
   }
   member.is_kept = false;
   member.changed.set();
+}
+
+Task<void> Supervisor::pause_before_start(Member& member, std::string why, Duration& delay) {
+  parts_.console.say(
+      formatted("millrace: {}; it is started again in {} ms", why,
+                std::chrono::duration_cast<std::chrono::milliseconds>(delay).count()));
+  static_cast<void>(co_await member.changed.wait(parts_.loop.clock().now() + delay));
+  delay = std::min(2 * delay, restart_delay_max);
 }
 
 bool Supervisor::may_restart(const Member& member, const Ending& ending) {

@@ -82,6 +82,8 @@ class Supervisor {
   void give_up(const std::string& why, int exit_code);
 
   [[nodiscard]] Task<void> keep_running(Member& member);
+  // Says why, and ends earlier when a stop is asked for. The next pause is longer.
+  [[nodiscard]] Task<void> pause_before_start(Member& member, std::string why, Duration& delay);
   // False: it must not be started again.
   [[nodiscard]] bool may_restart(const Member& member, const Ending& ending);
   void take_output(Member& member, std::string_view text);
