@@ -10,69 +10,11 @@ import unittest
 
 import kafka
 from local_cluster import LocalCluster, wait_until
+from workers import Load, Worker, assert_all_there, gather
 
 STORAGE_ERROR = 56
 MEMBERS = 10
 STANDSTILL_SECONDS = 4
-
-
-class Load:
-    """Produces until it is told to stop, through restarts; remembers what was acknowledged."""
-
-    def __init__(self, cluster, topic):
-        self.cluster = cluster
-        self.topic = topic
-        self.acknowledged = {}
-        self.is_stopped = False
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-
-    def run(self):
-        number = 0
-        while not self.is_stopped:
-            try:
-                with kafka.Connection(*self.cluster.bootstrap[0]) as connection:
-                    while not self.is_stopped:
-                        number += 1
-                        value = b"%d" % number
-                        error, offset = connection.produce(self.topic, 0, [value])
-                        if error == 0:
-                            self.acknowledged[offset] = value
-            except OSError:
-                time.sleep(0.01)
-
-    def stop(self):
-        self.is_stopped = True
-        self.thread.join()
-
-
-class Worker:
-    """A member that commits and sends heartbeats until it is told to stop."""
-
-    def __init__(self, member, topic, partition):
-        self.member, self.topic, self.partition = member, topic, partition
-        self.tried = self.confirmed = 0
-        self.errors = set()
-        self.failure = None
-        self.is_stopped = False
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-
-    def run(self):
-        try:
-            while not self.is_stopped:
-                self.tried += 1
-                error = self.member.commit(self.topic, self.tried, self.partition)
-                if error == 0:
-                    self.confirmed = self.tried
-                self.errors |= {error, self.member.heartbeat()} - {0}
-                time.sleep(0.01)
-        except OSError as error:
-            self.failure = error
-
-    def stop(self):
-        self.is_stopped = True
-        self.thread.join()
 
 
 class DisturbedTest(unittest.TestCase):
@@ -98,16 +40,6 @@ class DisturbedTest(unittest.TestCase):
         wait_until(member.is_found, "no coordinator\n" + cluster.explanation())
         return member
 
-    def assert_all_there(self, cluster, topic, acknowledged):
-        connection = self.connect(cluster)
-        found = {}
-        while not found or max(acknowledged) > max(found):
-            error, values = connection.fetch(topic, 0, max(found, default=-1) + 1)
-            self.assertIn(error, {0, *kafka.NOT_READY}, cluster.explanation())
-            found.update(values)
-        for offset, value in acknowledged.items():
-            self.assertEqual(found.get(offset), value, f"at offset {offset}")
-
     def test_a_stop_under_load_is_clean_and_loses_nothing(self):
         cluster = self.start()
         self.create(cluster, "loaded")
@@ -130,7 +62,7 @@ class DisturbedTest(unittest.TestCase):
             joining.join()
             cluster.start()
         load.stop()
-        self.assert_all_there(cluster, "loaded", load.acknowledged)
+        assert_all_there(self, cluster, "loaded", load.acknowledged)
 
     @staticmethod
     def framed(api, version, body):
@@ -168,7 +100,7 @@ class DisturbedTest(unittest.TestCase):
         cluster = self.start()
         self.create(cluster, "followed", MEMBERS)
         members = [self.member_of(cluster, "steady") for _ in range(MEMBERS)]
-        self.gather(members)
+        gather(cluster, members)
         generations = {member.generation for member in members}
         self.assertEqual(len(generations), 1)
         workers = [Worker(member, "followed", number) for number, member in enumerate(members)]
@@ -196,17 +128,6 @@ class DisturbedTest(unittest.TestCase):
                    "a member does not get on\n" + cluster.explanation())
         self.assertEqual([worker.failure for worker in workers if worker.failure], [],
                          cluster.explanation())
-
-    def gather(self, members):
-        """All members in one generation: each joins again until nobody is told to."""
-        def all_know():
-            threads = [threading.Thread(target=member.join) for member in members]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            return all(member.heartbeat() == 0 for member in members)
-        wait_until(all_know, "the group does not come to rest")
 
     def test_a_full_disk_refuses_records_says_so_and_keeps_groups_going(self):
         cluster = self.start("--set", f"millrace.disk.reserve.bytes={1 << 62}")

@@ -47,16 +47,23 @@ def records_of(values):
     return records
 
 
-def batch_around(records, count, attributes=0):
-    """A batch of format version 2 that says it has so many records."""
-    after_crc = struct.pack(">hiqqqhii", attributes, count - 1, 1_700_000_000_000,
-                            1_700_000_000_000, -1, -1, -1, count) + records
+def batch_around(records, count, attributes=0, producer=(-1, -1, -1), time_ms=1_700_000_000_000):
+    """A batch of format version 2 that says it has so many records. Of a producer: its id, its
+    epoch, the sequence of the first record."""
+    after_crc = struct.pack(">hiqqqhii", attributes, count - 1, time_ms, time_ms, *producer,
+                            count) + records
     after_length = struct.pack(">ibI", -1, 2, crc32c(after_crc)) + after_crc
     return struct.pack(">qi", 0, len(after_length)) + after_length
 
 
 def record_batch(values):
     return batch_around(records_of(values), len(values))
+
+
+def produce_body(topic, partition, batch):
+    """A Produce of version 7, with acks=all."""
+    return (struct.pack(">hhii", -1, -1, 30_000, 1) + text(topic) +
+            struct.pack(">iii", 1, partition, len(batch)) + batch)
 
 
 class Reader:
@@ -205,9 +212,7 @@ class Connection:
         return self.produce_batch(topic, partition, record_batch(values))
 
     def produce_batch(self, topic, partition, batch):
-        body = (struct.pack(">hhii", -1, -1, 30_000, 1) + text(topic) +
-                struct.pack(">iii", 1, partition, len(batch)) + batch)
-        answer = self.ask(PRODUCE, 7, body)
+        answer = self.ask(PRODUCE, 7, produce_body(topic, partition, batch))
         answer.take("i")
         answer.text()
         _, _, error, offset = answer.take("iihq")

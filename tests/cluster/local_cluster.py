@@ -30,10 +30,14 @@ def wait_until(holds, message):
 class LocalCluster:
     """Starts in a directory of its own; ends, and takes the directory with it, in close()."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, environment=None, under=()):
+        """environment: variables that are set for it. under: words before its command line, of
+        programs that become it by exec()."""
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="millrace-cluster-"))
         self.port = free_port()
         self.arguments = arguments
+        self.environment = dict(os.environ, **(environment or {}))
+        self.under = under
         self.process = None
         self.errors = []
         self.bootstrap = None
@@ -43,9 +47,9 @@ class LocalCluster:
         """Returns when the ready line has come."""
         began = time.monotonic()
         self.process = subprocess.Popen(
-            [PROGRAMS / "millrace", "local", "--data", self.directory / "data", "--port",
-             str(self.port), *self.arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            [*self.under, PROGRAMS / "millrace", "local", "--data", self.directory / "data",
+             "--port", str(self.port), *self.arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment)
         threading.Thread(target=self.read_errors, args=[self.process], daemon=True).start()
         # One that never becomes ready ends, and with it the line that is waited for.
         patience = threading.Timer(PATIENCE_SECONDS, self.process.kill)
@@ -87,6 +91,12 @@ class LocalCluster:
         status = self.process.wait(PATIENCE_SECONDS)
         self.process.stdout.close()
         return status
+
+    def kill_all(self):
+        """kill -9 of `millrace local`, with which its processes die."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
 
     def process_of(self, service):
         """The number of the running process of millrace-SERVICE; none while there is none."""
