@@ -19,6 +19,15 @@ import millrace.runtime.streams;
 import millrace.security;
 
 namespace millrace::broker {
+namespace {
+
+// Nobody has done anything wrong.
+bool is_usual(CloseReason reason) {
+  return reason == CloseReason::peer || reason == CloseReason::reset ||
+         reason == CloseReason::idle || reason == CloseReason::stopped;
+}
+
+}  // namespace
 
 Connection::Connection(ConnectionSurroundings surroundings, ConnectionId id,
                        std::unique_ptr<ByteStream> stream, std::string listener,
@@ -59,12 +68,10 @@ void Connection::drain() {
 void Connection::close(CloseReason reason, std::string_view why) {
   if (std::exchange(is_closed_, true)) return;
   close_reason_ = reason;
-  const bool is_usual =
-      reason == CloseReason::peer || reason == CloseReason::reset || reason == CloseReason::stopped;
-  around_.peer_log.log(is_usual ? LogLevel::debug : LogLevel::warning,
+  around_.peer_log.log(is_usual(reason) ? LogLevel::debug : LogLevel::warning,
                        "connection of {} (client \"{}\") on {} closed: {}{}{}", stream_->peer(),
-                       client_id_, session().listener, name_of(reason), why.empty() ? "" : ": ",
-                       why);
+                       shown(client_id_), session().listener, name_of(reason),
+                       why.empty() ? "" : ": ", why);
   stream_->close();
   if (claim_) claim_->cancel();
   if (idle_timer_.armed()) around_.executor.cancel(idle_timer_);

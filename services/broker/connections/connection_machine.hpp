@@ -40,8 +40,8 @@ inline void append_int32(std::vector<std::byte>& to, std::int32_t value) {
 
 // A whole request with its length; the header is of version 1.
 inline std::vector<std::byte> request_bytes(std::int16_t key, std::int16_t version,
-                                            std::int32_t correlation, std::size_t body_bytes) {
-  constexpr std::string_view client = "tester";
+                                            std::int32_t correlation, std::size_t body_bytes,
+                                            std::string_view client = "tester") {
   std::vector<std::byte> frame;
   append_int32(frame, static_cast<std::int32_t>(10 + client.size() + body_bytes));
   append_int16(frame, key);

@@ -234,5 +234,24 @@ TEST(Connections, a_slow_request_is_logged_with_its_phases) {
   EXPECT_EQ(machine.lines_with("slow request"), 1u) << "a fetch waits by design";
 }
 
+// Of 32 KiB each, they would fill the log.
+TEST(Connections, long_client_ids_are_shown_by_their_beginning) {
+  ConnectionMachine machine;
+  machine.handler.delay = [](const RequestContext&) -> Duration { return 1500ms; };
+  machine.run([](ConnectionMachine& m) -> Task<void> {
+    const auto stream = co_await m.connect();
+    const std::string client = "app\n" + std::string(32'000, 'x');
+    EXPECT_TRUE(co_await send_bytes(*stream, request_bytes(12, 1, 1, 8, client)));
+    EXPECT_EQ(co_await receive_correlation(*stream), 1);
+    EXPECT_TRUE(co_await send_bytes(*stream, request_bytes(9999, 0, 2, 8)));
+    EXPECT_EQ(co_await receive_correlation(*stream), std::nullopt);
+  }(machine));
+  EXPECT_EQ(machine.lines_with("slow request: Heartbeat version 1 of 127.0.0.1"), 1u);
+  EXPECT_EQ(machine.lines_with("bad_input: unknown API key"), 1u);
+  EXPECT_EQ(machine.lines_with("(client \"app\\nxxx"), 2u) << "and what is no text is escaped";
+  EXPECT_EQ(machine.lines_with("x... (31704 more bytes)\")"), 2u);
+  for (const auto& line : machine.sink->lines()) EXPECT_LT(line.message.size(), 600u);
+}
+
 }  // namespace
 }  // namespace millrace::broker

@@ -15,3 +15,4 @@ export import :outbox;
 export import :request;
 export import :request_memory;
 export import :shard_connections;
+export import :shown_text;

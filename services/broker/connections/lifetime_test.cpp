@@ -35,6 +35,9 @@ TEST(ConnectionLifetime, an_idle_connection_is_closed) {
     EXPECT_NEAR(std::chrono::duration<double>(m.executor.clock().now() - began).count(), 10, 1);
   }(machine));
   EXPECT_EQ(machine.lines_with("closed: idle: no request for connections.max.idle.ms"), 1u);
+  for (const auto& line : machine.sink->lines()) {
+    EXPECT_LT(line.level, LogLevel::warning) << "clients come and go: " << line.message;
+  }
 }
 
 TEST(ConnectionLifetime, a_connection_that_waits_for_an_answer_is_not_idle) {

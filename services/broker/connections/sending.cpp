@@ -125,7 +125,7 @@ void Connection::note_slowness(const Place& place, MonotonicTime sent) {
   around_.slow_log.warning(
       "slow request: {} version {} of {} (client \"{}\") took {} ms: queue {} ms, handle {} ms, "
       "send {} ms",
-      place.api->name, place.version, stream_->peer(), client_id_, milliseconds(whole),
+      place.api->name, place.version, stream_->peer(), shown(client_id_), milliseconds(whole),
       milliseconds(place.begun - place.received), milliseconds(handling),
       milliseconds(sent - place.answered));
 }

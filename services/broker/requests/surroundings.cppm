@@ -2,9 +2,7 @@
 module;
 #include <chrono>
 #include <coroutine>
-#include <cstddef>
 #include <string>
-#include <string_view>
 
 export module millrace.broker.requests:surroundings;
 
@@ -43,12 +41,6 @@ template <class Message>
   const auto read = decode(message, request.body, request.context.version, arena);
   if (read) return {};
   return failure(why_unreadable(request.context, read.error()));
-}
-
-// A text in the log that a client has chosen: it may be as long as a frame.
-[[nodiscard]] inline std::string_view shown(std::string_view text) {
-  constexpr std::size_t bytes_max = 300;
-  return text.substr(0, bytes_max);
 }
 
 [[nodiscard]] inline Permissions permissions_of(const Request& request,
