@@ -86,6 +86,7 @@ struct Told {
 struct FetchTold {
   bool closed = false;
   ErrorCode error = ErrorCode::none;
+  std::int32_t throttle_ms = 0;
   std::int32_t session = 0;
   std::vector<Told> partitions;
   std::vector<std::string> endpoints;
@@ -105,6 +106,25 @@ class Refusing final : public security::Authorizer {
            name != "secret";
   }
   bool restricts() const override { return true; }
+};
+
+// Notes what it is told, and says what the test wants.
+class NotingQuotas final : public security::Quotas {
+ public:
+  struct Told {
+    std::string client_id;
+    security::QuotaKind kind{};
+    std::uint64_t amount = 0;
+  };
+
+  Duration record(const security::Session&, std::string_view client_id, security::QuotaKind kind,
+                  std::uint64_t amount, MonotonicTime) override {
+    told.push_back({std::string(client_id), kind, amount});
+    return throttle;
+  }
+
+  std::vector<Told> told;
+  Duration throttle{};
 };
 
 class FetchMachine {
@@ -226,7 +246,7 @@ class FetchMachine {
   Random random;
   TestObserver observer;
   Refusing authorizer;
-  security::NoQuotas quotas;
+  NotingQuotas quotas;
   std::shared_ptr<MemoryLogSink> lines = std::make_shared<MemoryLogSink>();
   std::shared_ptr<security::Session> session = std::make_shared<security::Session>();
   std::shared_ptr<const config::ServerConfig> server;
@@ -323,6 +343,7 @@ class FetchMachine {
     request.context.api = &protocol::api_info(protocol::ApiKey::fetch);
     request.context.version = asked.version;
     request.context.session = session;
+    request.context.client_id = "reader";
     request.context.received = executor.clock().now();
     request.context.connection = ConnectionId(asked.connection);
     request.body = owner->bytes();
@@ -349,6 +370,7 @@ class FetchMachine {
     protocol::FetchResponse message;
     EXPECT_TRUE(protocol::decode(message, header->body, version, arena).has_value());
     told.error = static_cast<ErrorCode>(message.error_code);
+    told.throttle_ms = message.throttle_time_ms;
     told.session = message.session_id;
     for (const auto& topic : message.responses) {
       for (const auto& partition : topic.partitions) {

@@ -1,4 +1,5 @@
 module;
+#include <algorithm>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -12,12 +13,26 @@ module millrace.broker.fetching;
 import millrace.base;
 import millrace.broker.connections;
 import millrace.broker.partitions;
+import millrace.metadata;
 import millrace.protocol.api;
 import millrace.protocol.fetch;
 import millrace.runtime;
 import :fetch;
 
 namespace millrace::broker {
+namespace {
+
+// The name is kept with each partition: one of 32 KiB, said once for a million partitions, would
+// take all memory there is.
+bool names_no_topic(const protocol::FetchRequest& request) {
+  const auto is_too_long = [](const auto& topic) {
+    return topic.topic.size() > metadata::topic_name_bytes_max;
+  };
+  return std::ranges::any_of(request.topics, is_too_long) ||
+         std::ranges::any_of(request.forgotten_topics_data, is_too_long);
+}
+
+}  // namespace
 
 FetchRequests::FetchRequests(const FetchContext& context)
     : context_(context),
@@ -38,6 +53,9 @@ Task<Response> FetchRequests::fetch(Request request) {
     if (message.replica_id >= 0 || message.replica_state.replica_id >= 0) {
       co_return Response::close(
           "a replica fetches, which no replica of ours does by this protocol");
+    }
+    if (names_no_topic(message)) {
+      co_return Response::close("a topic is named with more bytes than any topic has");
     }
     const ErrorCode error = fetch.begin(message);
     if (error != ErrorCode::none) co_return fetch.refusal(error);

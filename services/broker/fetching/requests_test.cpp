@@ -283,11 +283,41 @@ TEST_P(Fetching, the_end_answers_all_who_wait) {
   EXPECT_EQ(told.partitions.size(), 2U);
 }
 
+TEST_P(Fetching, tells_the_quota_of_the_bytes_of_records_that_it_gives) {
+  machine.append("orders", 0, {std::string(5000, 'x')});
+  machine.quotas.throttle = milliseconds(250);
+  const FetchTold told = machine.fetch({.wanted = {{.partition = 0}, {.partition = 1}}});
+  EXPECT_EQ(told.throttle_ms, 250);
+  ASSERT_EQ(machine.quotas.told.size(), 1U);
+  EXPECT_EQ(machine.quotas.told[0].kind, security::QuotaKind::fetch);
+  EXPECT_EQ(machine.quotas.told[0].client_id, "reader");
+  EXPECT_GE(machine.quotas.told[0].amount, 5000U);
+  EXPECT_LE(machine.quotas.told[0].amount, 5200U) << "the header of the batch and its record";
+  // Of nothing it is told too: how often somebody asks may count.
+  static_cast<void>(machine.fetch({.wanted = {{.partition = 1}}}));
+  ASSERT_EQ(machine.quotas.told.size(), 2U);
+  EXPECT_EQ(machine.quotas.told[1].amount, 0U);
+}
+
 TEST_P(Fetching, closes_a_connection_that_sends_garbage_or_is_a_replica) {
   FetchAsk asked{.wanted = {{.partition = 0}}};
   asked.version = version_by_name;
   EXPECT_FALSE(machine.fetch(asked).closed);
   machine.garble_next = true;
+  EXPECT_TRUE(machine.fetch(asked).closed);
+}
+
+// It would be kept with each of them.
+TEST_P(Fetching, closes_a_connection_that_names_what_no_topic_can_be_called) {
+  FetchAsk asked{.wanted = {{.topic = std::string(249, 't')}, {.topic = std::string(249, 't')}}};
+  asked.version = version_by_name;
+  const FetchTold told = machine.fetch(asked);
+  ASSERT_EQ(told.partitions.size(), 2U);
+  EXPECT_EQ(told.partitions[1].error, ErrorCode::unknown_topic_or_partition);
+  asked.wanted[1].topic.push_back('t');
+  EXPECT_TRUE(machine.fetch(asked).closed);
+  asked.wanted.clear();
+  asked.forgotten = {{.topic = std::string(250, 't')}};
   EXPECT_TRUE(machine.fetch(asked).closed);
 }
 
