@@ -24,6 +24,10 @@ using protocol::Array;
 using protocol::ConsumerProtocolAssignment;
 using protocol::ConsumerProtocolSubscription;
 
+// The longest name that a topic can have. The name is kept with each partition: a longer one, said
+// once by another member for a million partitions, would take all memory there is.
+constexpr std::size_t topic_name_bytes_max = 249;
+
 using ByTopic = std::map<std::string_view, std::vector<std::int32_t>>;
 
 ByTopic by_topic(const Partitions& partitions) {
@@ -45,9 +49,11 @@ std::vector<TopicPartition> as_message(const ByTopic& topics) {
   return message;
 }
 
+// Of topics that can be.
 template <class TopicPartition>
 void add_partitions(const Array<TopicPartition>& message, Partitions& partitions) {
   for (const TopicPartition& topic : message) {
+    if (topic.topic.size() > topic_name_bytes_max) continue;
     for (const std::int32_t partition : topic.partitions) {
       partitions.push_back({std::string(topic.topic), PartitionIndex(partition)});
     }
@@ -116,7 +122,7 @@ void read_sticky_user_data(ByteView bytes, Subscriber& subscriber) {
   const auto topics = reader.integer<std::int32_t>();
   for (std::int32_t i = 0; i < topics && !reader.failed(); ++i) {
     const auto length = reader.integer<std::int16_t>();
-    if (length < 0) return;
+    if (length < 0 || static_cast<std::size_t>(length) > topic_name_bytes_max) return;
     const std::string topic(as_text(reader.bytes(static_cast<std::size_t>(length))));
     const auto count = reader.integer<std::int32_t>();
     for (std::int32_t j = 0; j < count && !reader.failed(); ++j) {
@@ -188,6 +194,11 @@ Result<Partitions> decode_assignment(ByteView bytes) {
   ConsumerProtocolAssignment message;
   if (const auto version = decode(message, bytes, arena); !version) {
     return failure(version.error());
+  }
+  for (const auto& topic : message.assigned_partitions) {
+    if (topic.topic.size() > topic_name_bytes_max) {
+      return failure(ErrorKind::corrupt, "an assignment names a topic that cannot be");
+    }
   }
   add_partitions(message.assigned_partitions, partitions);
   for (const TopicPartition& partition : partitions) {

@@ -68,6 +68,24 @@ TEST(ConsumerProtocol, subscription_has_kafkas_layout) {
                    0xff, 0xff}));                                       // no rack
 }
 
+// Said once by another member, it would be kept with each of a million partitions.
+TEST(ConsumerProtocol, a_name_that_no_topic_can_have_is_not_kept_with_partitions) {
+  for (const std::size_t size : {std::size_t{249}, std::size_t{250}, std::size_t{32'767}}) {
+    const bool can_be = size == 249;
+    Subscriber subscriber = example();
+    subscriber.owned.push_back(place(std::string(size, 'c'), 0));
+    const Partitions expected = can_be ? subscriber.owned : example().owned;
+    const auto cooperative = encode_subscription(subscriber, AssignorKind::cooperative_sticky);
+    EXPECT_EQ(decode_subscription(*cooperative, AssignorKind::cooperative_sticky)->owned, expected);
+    // A claim counts as a whole or not at all.
+    const auto sticky = encode_subscription(subscriber, AssignorKind::sticky);
+    EXPECT_EQ(decode_subscription(*sticky, AssignorKind::sticky)->owned,
+              can_be ? subscriber.owned : Partitions());
+    const auto assignment = encode_assignment(subscriber.owned);
+    EXPECT_EQ(decode_assignment(*assignment).has_value(), can_be);
+  }
+}
+
 TEST(ConsumerProtocol, subscription_of_any_version_is_read) {
   const auto oldest = decode_subscription(
       bytes({0, 0, 0, 0, 0, 1, 0, 1, 't', 0xff, 0xff, 0xff, 0xff}), AssignorKind::range);
