@@ -5,6 +5,7 @@ module;
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,13 +47,25 @@ class NotedTopics final : public coordination::TopicLookup {
 
  private:
   [[nodiscard]] std::optional<KnownTopic> noted(std::optional<KnownTopic> topic) const {
-    if (topic) found_.push_back(*topic);
+    if (topic && seen_.insert(topic->id).second) found_.push_back(*topic);
     return topic;
   }
 
   const coordination::TopicLookup& topics_;
+  mutable std::set<Uuid> seen_;  // however often a request names a topic
   mutable std::vector<KnownTopic> found_;
 };
+
+// What a message takes for a topic besides its name, and for a request besides topics and body.
+constexpr std::size_t bytes_around_topic = 64;
+constexpr std::size_t bytes_around_request = 256 * kibibyte;
+static_assert(bytes_around_request > 3 * coordination::string_bytes_max);
+
+std::size_t message_bytes(ByteView body, const std::vector<KnownTopic>& topics) {
+  std::size_t bytes = bytes_around_request + body.size();
+  for (const KnownTopic& topic : topics) bytes += bytes_around_topic + topic.name.size();
+  return bytes;
+}
 
 GroupAnswer closing(std::string reason) {
   GroupAnswer answer;
@@ -118,12 +131,16 @@ Task<GroupAnswer> GroupGateway::ask_coordinator(const GroupAsk& ask, ByteView bo
     co_return answer_of(call->answer({}, topics_));
   }
   if (!leads_any(*call, count)) co_return answer_of(call->refuse(ErrorCode::not_coordinator));
-  if (body.size() > coordination::body_bytes_max) {
+  std::vector<KnownTopic> known =
+      call->wants_all_topics() ? topics_.all(coordination::known_topics_max) : noted.take();
+  const std::size_t bytes = message_bytes(body, known);
+  if (body.size() > coordination::body_bytes_max || known.size() > coordination::known_topics_max ||
+      bytes > coordination::message_bytes_max) {
     co_return answer_of(call->refuse(ErrorCode::invalid_request));
   }
   const bool full = waiting_.size() >= options_.requests_max ||
-                    waiting_bytes_ + body.size() > options_.request_bytes_max;
-  if (session_ == nullptr || full) co_return unavailable(*call);
+                    waiting_bytes_ + bytes > options_.request_bytes_max;
+  if (session_ == nullptr || full || !has_room_for(bytes)) co_return unavailable(*call);
 
   coordination::ClientRequest request;
   request.number = last_number_ = last_number_.next();
@@ -133,10 +150,9 @@ Task<GroupAnswer> GroupGateway::ask_coordinator(const GroupAsk& ask, ByteView bo
   request.client_id = ask.client_id;
   request.client_host = ask.client_host;
   request.state_partitions = count;
-  request.topics =
-      call->wants_all_topics() ? topics_.all(coordination::known_topics_max) : noted.take();
+  request.topics = std::move(known);
   request.body.assign(body.begin(), body.end());
-  Waiting waiting(*call, request.number, ask.connection, body.size());
+  Waiting waiting(*call, request.number, ask.connection, bytes);
   waiting_.emplace(waiting.number, &waiting);
   waiting_of_.emplace(waiting.connection, waiting.number);
   waiting_bytes_ += waiting.bytes;
@@ -147,6 +163,13 @@ Task<GroupAnswer> GroupGateway::ask_coordinator(const GroupAsk& ask, ByteView bo
   co_await waiting;
   waiting.answer.used = used;
   co_return std::move(waiting.answer);
+}
+
+// Requests take half of what may be queued: what does not fit ends the session for all. One goes
+// by itself, whatever its size.
+bool GroupGateway::has_room_for(std::size_t bytes) const {
+  const std::size_t queued = session_->outbound.bytes();
+  return queued == 0 || queued + bytes <= coordination::queued_bytes_max / 2;
 }
 
 bool GroupGateway::leads_any(const GroupCall& call, std::int32_t count) const {
@@ -212,7 +235,7 @@ void GroupGateway::partition_lost(PartitionIndex partition) {
 Task<void> GroupGateway::stop() {
   stopped_ = true;
   if (listener_ != nullptr) listener_->close();
-  if (session_ != nullptr) close(*session_, "the broker stops");
+  if (session_ != nullptr) close(*session_, "the broker stops", LogLevel::info);
   co_await tasks_.wait();
 }
 

@@ -32,7 +32,7 @@ export namespace millrace::broker {
 struct GatewayOptions {
   BrokerId broker = no_broker;
   Uuid cluster = {};
-  // Requests that wait for their answer, and the bytes of their bodies.
+  // Requests that wait for their answer, and the bytes of the messages that ask them.
   std::size_t requests_max = 100'000;
   std::size_t request_bytes_max = 128 * mebibyte;
   // Appends of one partition that are not below the high watermark.
@@ -110,6 +110,7 @@ class GroupGateway {
 
   // --- gateway.cpp: clients ---
   [[nodiscard]] Task<GroupAnswer> ask_coordinator(const GroupAsk& ask, ByteView body);
+  [[nodiscard]] bool has_room_for(std::size_t bytes) const;
   [[nodiscard]] bool leads_any(const coordination::GroupCall& call, std::int32_t count) const;
   [[nodiscard]] GroupAnswer unavailable(const coordination::GroupCall& call);
   void take(coordination::ClientAnswer message);
@@ -120,7 +121,7 @@ class GroupGateway {
   void greet();
   [[nodiscard]] Task<void> keep_alive(Session& session);
   [[nodiscard]] Result<void> take(Session& session, ByteView bytes);
-  void close(Session& session, std::string_view why);
+  void close(Session& session, std::string_view why, LogLevel level = LogLevel::warning);
   // To the coordinator that is there; false: there is none, or it is too slow and was given up.
   bool send(const coordination::ToCoordinator& message);
 

@@ -169,6 +169,32 @@ TEST(Gateway, what_cannot_be_read_ends_the_session) {
   EXPECT_TRUE(played.is_ended());
 }
 
+// What stops in order leaves no warning behind.
+TEST(Gateway, warns_of_a_coordinator_that_breaks_the_rules_and_not_of_one_that_ends) {
+  const auto level_of_end = [](const Cluster& cluster, std::string_view session) {
+    std::optional<LogLevel> level;
+    for (const auto& line : cluster.sink->lines()) {
+      if (line.message.starts_with(session)) level = line.level;
+    }
+    return level;
+  };
+  Cluster cluster;
+  {
+    Played played(cluster);
+    played.greet();
+  }
+  cluster.pass(std::chrono::milliseconds{1});
+  EXPECT_EQ(level_of_end(cluster, "session 1 with the coordinator ends"), LogLevel::info);
+  Played rude(cluster);
+  rude.say(Pong{1});
+  EXPECT_TRUE(rude.is_ended());
+  EXPECT_EQ(level_of_end(cluster, "session 2 with the coordinator ends"), LogLevel::warning);
+  Played last(cluster);
+  last.greet();
+  cluster.stop();
+  EXPECT_EQ(level_of_end(cluster, "session 3 with the coordinator ends"), LogLevel::info);
+}
+
 TEST(Gateway, who_does_not_begin_with_its_version_is_not_served) {
   Cluster cluster;
   Played rude(cluster);

@@ -61,7 +61,10 @@ Task<void> GroupGateway::serve(std::unique_ptr<ipc::Channel> channel) {
   while (!session.is_closed) {
     const auto received = co_await channel->receive();
     if (session.is_closed) break;
-    if (!received) {
+    if (!received && received.error().fault == ipc::ChannelFault::closed) {
+      // In order or not: whoever started it sees how it ended.
+      close(session, "it has ended", LogLevel::info);
+    } else if (!received) {
       close(session, ipc::describe(received.error()));
     } else if (const auto taken = take(session, *received); !taken) {
       close(session, taken.error().message);
@@ -125,9 +128,10 @@ Result<void> GroupGateway::take(Session& session, ByteView bytes) {
   return {};
 }
 
-void GroupGateway::close(Session& session, std::string_view why) {
+void GroupGateway::close(Session& session, std::string_view why, LogLevel level) {
   if (std::exchange(session.is_closed, true)) return;
-  log_.warning("session {} with the coordinator ends: {}", session.id.value(), why);
+  log_.write(level,
+             formatted("session {} with the coordinator ends: {}", session.id.value(), why));
   session.channel.close();
   session.outbound.close();
   session.alarm.ring();
