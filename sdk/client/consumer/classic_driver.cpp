@@ -37,6 +37,8 @@ constexpr std::int16_t join_version_static = 5;
 constexpr std::int16_t member_version_static = 3;
 // The first one that names members.
 constexpr std::int16_t leave_version_min = 3;
+// From this one on a coordinator gives who has no id yet one first, and at once.
+constexpr std::int16_t join_version_id_first = 4;
 
 constexpr protocol::String consumer_protocol_type = "consumer";
 
@@ -152,13 +154,19 @@ Task<void> ClassicDriver::join(const Join& join) {
   request.protocols = std::span(std::as_const(protocols));
   request.reason = join.reason;
   CallOptions join_options = options(join_version_static);
-  // The answer comes when all members have joined.
-  const Duration longest =
-      std::max(settings_.max_poll_interval, settings_.common.request_timeout) + join_answer_margin;
-  join_options.timeout = longest;
-  join_options.deadline = now() + longest + settings_.common.request_timeout;
   const auto broker = coordinator_.known();
   if (!broker) co_return member_.unanswered(now());
+  const auto versions = co_await brokers_.versions(*broker, join_options);
+  if (!versions) co_return failed(versions.error());
+  const auto version = (*versions)->highest(JoinGroupRequest::api_key);
+  const bool is_answered_at_once = join.member_id.empty() && settings_.group_instance_id.empty() &&
+                                   version.value_or(0) >= join_version_id_first;
+  if (!is_answered_at_once) {
+    // The answer comes when all members have joined.
+    join_options.timeout = std::max(settings_.max_poll_interval, settings_.common.request_timeout) +
+                           join_answer_margin;
+    join_options.deadline = now() + *join_options.timeout + settings_.common.request_timeout;
+  }
   waits_at_coordinator_ = true;
   const MonotonicTime begun = now();
   if (!rebalancing_) rebalancing_ = begun;
@@ -244,10 +252,9 @@ Task<void> ClassicDriver::sync(const Sync& sync) {
   request.protocol_type = consumer_protocol_type;
   request.protocol_name = name_of(sync.strategy);
   request.assignments = std::span(std::as_const(assignments));
-  CallOptions sync_options = options(member_version_static);
-  // The answer comes when the leader has shared out.
-  sync_options.timeout = settings_.max_poll_interval + join_answer_margin;
-  sync_options.deadline = now() + *sync_options.timeout + settings_.common.request_timeout;
+  // The answer comes when the leader has shared out. Who waits in vain joins again, and finds the
+  // generation as it was; so the answer that got lost is soon asked for again.
+  const CallOptions sync_options = options(member_version_static);
   const auto broker = coordinator_.known();
   if (!broker) co_return member_.unanswered(now());
   waits_at_coordinator_ = true;

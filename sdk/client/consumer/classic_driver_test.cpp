@@ -179,6 +179,38 @@ TEST_F(Groups, a_coordinator_that_fails_in_many_ways_is_found_again) {
   machine.poll_all([&] { return one.count + two.count >= before + 60; });
 }
 
+TEST_F(Groups, a_member_without_an_id_soon_asks_again_for_an_answer_that_got_lost) {
+  machine.cluster->inject({.api = ApiKey::join_group, .kind = FaultKind::silence, .times = 1});
+  machine.subscribe("one");
+  const MonotonicTime begun = machine.now();
+  expect_even(1);
+  EXPECT_LT(machine.now() - begun, machine.settings.common.request_timeout + 10s);
+}
+
+TEST_F(Groups, a_member_waits_for_others_longer_than_for_an_answer) {
+  machine.settings.session_timeout = 45s;
+  Application& slow = machine.subscribe("slow");
+  expect_even(1);
+  // It does not poll, and so does not join again, for longer than requests are waited for.
+  Application& two = machine.subscribe("two");
+  machine.cluster->clear_requests();
+  machine.run(two.poll_until([] { return false; }, machine.settings.common.request_timeout + 20s));
+  const auto& asked = machine.cluster->requests();
+  EXPECT_EQ(std::ranges::count(asked, ApiKey::join_group, &mock::LoggedRequest::api), 2)
+      << "it gets its id, then it waits";
+  EXPECT_TRUE(two.client.assignment().empty());
+  EXPECT_EQ(slow.client.assignment().size(), 6u);
+  expect_even(2);
+}
+
+TEST_F(Groups, a_lost_assignment_is_soon_asked_for_again) {
+  machine.cluster->inject({.api = ApiKey::sync_group, .kind = FaultKind::silence, .times = 1});
+  machine.subscribe("one");
+  const MonotonicTime begun = machine.now();
+  expect_even(1);
+  EXPECT_LT(machine.now() - begun, machine.settings.common.request_timeout + 10s);
+}
+
 TEST_F(Groups, a_coordinator_that_dies_is_replaced) {
   machine.subscribe("one");
   machine.subscribe("two");
