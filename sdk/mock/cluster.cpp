@@ -330,6 +330,9 @@ void Cluster::set_coordinator(std::string_view key, BrokerId broker) {
   insides_->wake();
 }
 
+void Cluster::end_fetch_sessions() {
+  for (Broker& broker : insides_->state.brokers()) broker.fetch_sessions.clear();
+}
 void Cluster::drop_connections() {
   for (Connection* const connection : insides_->connections) connection->end();
 }

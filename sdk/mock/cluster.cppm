@@ -106,6 +106,8 @@ class Cluster {
   void plant_group(PlantedGroup group);
   // Groups and transactional ids; without it a rule of the mock decides.
   void set_coordinator(std::string_view key, BrokerId broker);
+  // Brokers know none of their fetch sessions any more.
+  void end_fetch_sessions();
   // Every connection that there is breaks.
   void drop_connections();
   void drop_connections(BrokerId broker);

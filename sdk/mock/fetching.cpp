@@ -10,6 +10,7 @@ module;
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 module millrace.mock;
@@ -23,6 +24,7 @@ import millrace.runtime.streams;
 import millrace.storage.producers;
 import :asked;
 import :faults;
+import :fetch_sessions;
 import :handlers;
 import :partition_log;
 import :state;
@@ -68,7 +70,8 @@ class Look {
         told.partition_index = part.partition;
         told.high_watermark = no_offset.value();
         told.records = protocol::Records(protocol::empty_bytes);
-        const ErrorCode error = topic == nullptr ? unknown : take(*topic, part, told);
+        ErrorCode error = asked.planted;
+        if (error == ErrorCode::none) error = topic == nullptr ? unknown : take(*topic, part, told);
         if (error != ErrorCode::none) urgent_ = true;
         told.error_code = number_of(error);
         parts.push_back(told);
@@ -84,8 +87,10 @@ class Look {
     return urgent_ || std::cmp_greater_equal(bytes_, bytes_min);
   }
 
-  Answer encode() {
+  Answer encode(const FetchSessions::Turn& turn) {
     FetchResponse response;
+    response.session_id = turn.id;
+    if (turn.session) tell(*turn.session, turn.is_incremental);
     response.responses = std::span<const FetchResponse::FetchableTopicResponse>(topics_);
     if (asked_.version() >= endpoints_from) {
       response.node_endpoints = std::span<const FetchResponse::NodeEndpoint>(endpoints_);
@@ -94,6 +99,16 @@ class Look {
   }
 
  private:
+  void tell(FetchSession& session, bool news_only) {
+    for (std::size_t i = 0; i < topics_.size(); ++i) {
+      std::erase_if(parts_[i], [&](const WirePart& part) {
+        return !session.tell(topics_[i], part) && news_only;
+      });
+      topics_[i].partitions = std::span<const WirePart>(parts_[i]);
+    }
+    std::erase_if(topics_, [](const auto& topic) { return topic.partitions.size() == 0; });
+  }
+
   ErrorCode take(const Topic& topic, const FetchRequest::FetchPartition& in, WirePart& told) {
     const Partition* const partition = topic.find(in.partition);
     if (partition == nullptr) return ErrorCode::unknown_topic_or_partition;
@@ -168,23 +183,16 @@ class Look {
   std::deque<std::vector<FetchResponse::AbortedTransaction>> aborted_;
 };
 
-Answer refused(Asked& asked, const FetchRequest& message) {
+// Errors of a fetch as a whole.
+bool is_of_session(ErrorCode error) {
+  return error == ErrorCode::fetch_session_id_not_found ||
+         error == ErrorCode::invalid_fetch_session_epoch ||
+         error == ErrorCode::fetch_session_topic_id_error;
+}
+
+Answer refused(Asked& asked, ErrorCode error) {
   FetchResponse response;
-  std::vector<FetchResponse::FetchableTopicResponse> topics;
-  for (const auto& in : message.topics) {
-    std::vector<WirePart> parts;
-    for (const auto& part : in.partitions) {
-      WirePart told;
-      told.partition_index = part.partition;
-      told.error_code = number_of(asked.planted);
-      told.high_watermark = no_offset.value();
-      told.records = protocol::Records(protocol::empty_bytes);
-      parts.push_back(told);
-    }
-    topics.push_back(
-        {.topic = in.topic, .topic_id = in.topic_id, .partitions = keep(parts, asked)});
-  }
-  response.responses = keep(topics, asked);
+  response.error_code = number_of(error);
   return answer(asked, response);
 }
 
@@ -238,11 +246,22 @@ const Partition* led_partition(Asked& asked, const Topic* topic, std::int32_t in
 Task<Answer> fetch(Asked& asked) {
   FetchRequest message;
   if (!read(message, asked)) co_return Answer{};
-  if (asked.planted != ErrorCode::none) co_return refused(asked, message);
-  if (message.session_id != 0) {
-    FetchResponse response;
-    response.error_code = number_of(ErrorCode::fetch_session_id_not_found);
-    co_return answer(asked, response);
+  if (is_of_session(asked.planted)) co_return refused(asked, asked.planted);
+  const FetchSessions::Turn turn =
+      asked.state.broker(asked.broker)
+          ->fetch_sessions.take(message, asked.version() >= topic_ids_from,
+                                asked.state.options().fetch_sessions);
+  if (turn.error != ErrorCode::none) co_return refused(asked, turn.error);
+  std::vector<WantedTopic> wanted;
+  std::vector<FetchRequest::FetchTopic> topics;
+  if (turn.is_incremental) {
+    wanted = turn.session->wanted();
+    for (const WantedTopic& topic : wanted) {
+      topics.push_back({.topic = topic.topic,
+                        .topic_id = topic.topic_id,
+                        .partitions = std::span(topic.partitions)});
+    }
+    message.topics = std::span(std::as_const(topics));
   }
   const MonotonicTime deadline =
       asked.state.clock().now() + std::chrono::milliseconds(std::max(message.max_wait_ms, 0));
@@ -251,7 +270,7 @@ Task<Answer> fetch(Asked& asked) {
       Look look(asked, message);
       const bool late = asked.state.clock().now() >= deadline;
       if (late || asked.waiting.ending() || look.is_enough(message.min_bytes)) {
-        co_return look.encode();
+        co_return look.encode(turn);
       }
     }
     static_cast<void>(co_await asked.waiting.wait(deadline));

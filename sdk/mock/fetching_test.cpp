@@ -1,3 +1,4 @@
+// Also proves fetch_sessions.cpp.
 #include <gtest/gtest.h>
 
 #include "mock_machine.hpp"
@@ -140,9 +141,59 @@ TEST(MockFetch, refuses_offsets_leaders_and_epochs_that_are_wrong) {
     request.topic.topic_id = Uuid{};
     EXPECT_EQ(co_await error(), number(ErrorCode::unknown_topic_id));
     request.message.session_id = 5;
+    request.message.session_epoch = 1;
     const auto session = co_await client.call<FetchResponse>(request.message, 17);
     EXPECT_TRUE(session);
     EXPECT_EQ(session->message.error_code, number(ErrorCode::fetch_session_id_not_found));
+    client.close();
+  }());
+}
+
+TEST(MockFetch, remembers_in_a_session_what_is_wanted_and_tells_news_only) {
+  WithTopic machine;
+  machine.append(3);
+  machine.run([&]() -> Task<void> {
+    RawClient client(machine.network, machine.pool);
+    EXPECT_TRUE(co_await client.connect(machine.address()));
+    FetchOne request(machine.id_of("orders"), "orders", 0, 0);
+    request.message.session_epoch = 0;
+    const auto all = co_await client.call<FetchResponse>(request.message, 17);
+    EXPECT_EQ(records_in(part_of(all).records), 3u);
+    const std::int32_t id = all->message.session_id;
+    EXPECT_GT(id, 0);
+    protocol::FetchRequest next;
+    next.max_wait_ms = 500;
+    next.min_bytes = 1;
+    next.session_id = id;
+    next.session_epoch = 1;
+    const auto again = co_await client.call<FetchResponse>(next, 17);
+    EXPECT_EQ(records_in(part_of(again).records), 3u) << "it wants the same as before";
+    request.part.fetch_offset = 3;
+    request.message.session_id = id;
+    request.message.session_epoch = 2;
+    const auto nothing = co_await client.call<FetchResponse>(request.message, 17);
+    EXPECT_EQ(nothing->message.session_id, id);
+    EXPECT_TRUE(nothing->message.responses.size() == 0) << "there is nothing new";
+    next.session_epoch = 2;
+    const auto late = co_await client.call<FetchResponse>(next, 17);
+    EXPECT_EQ(late->message.error_code, number(ErrorCode::invalid_fetch_session_epoch));
+    next.session_epoch = 3;
+    const auto by_name = co_await client.call<FetchResponse>(next, 12);
+    EXPECT_EQ(by_name->message.error_code, number(ErrorCode::fetch_session_topic_id_error));
+    machine.append(1);
+    const auto news = co_await client.call<FetchResponse>(next, 17);
+    EXPECT_EQ(part_of(news).high_watermark, 4);
+    protocol::FetchRequest::ForgottenTopic forgotten;
+    const std::int32_t partition = 0;
+    forgotten.topic_id = machine.id_of("orders");
+    forgotten.partitions = {&partition, 1};
+    next.forgotten_topics_data = {&forgotten, 1};
+    next.session_epoch = 4;
+    const auto over = co_await client.call<FetchResponse>(next, 17);
+    EXPECT_EQ(over->message.session_id, 0) << "who wants nothing has no session";
+    next.session_epoch = 5;
+    const auto gone = co_await client.call<FetchResponse>(next, 17);
+    EXPECT_EQ(gone->message.error_code, number(ErrorCode::fetch_session_id_not_found));
     client.close();
   }());
 }

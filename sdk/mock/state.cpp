@@ -111,6 +111,7 @@ void State::set_coordinator(std::string_view key, BrokerId broker) {
 }
 
 void State::died(BrokerId id) {
+  if (Broker* const dead = broker(id)) dead->fetch_sessions.clear();
   for (const auto& [name, topic] : topics_) {
     for (const auto& partition : topic->partitions) {
       // The last one in sync stays so: it alone has all records.

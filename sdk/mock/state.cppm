@@ -20,6 +20,7 @@ import millrace.runtime.streams;
 import millrace.storage.producers;
 import :administration;
 import :faults;
+import :fetch_sessions;
 import :managed_groups;
 import :options;
 import :partition_log;
@@ -69,6 +70,7 @@ struct Broker {
   std::string host;
   bool alive = false;
   Configs configs;
+  FetchSessions fetch_sessions = {};
 };
 
 // Plain data and the rules that keep it whole: one leader for each partition that has a live

@@ -13,46 +13,82 @@ module millrace.client.consumer:asked_fetch;
 import millrace.base;
 import millrace.client.core;
 import millrace.protocol.fetch;
+import :fetch_session;
 import :fetcher;
 import :positions;
 
 namespace millrace::client {
 
 struct Fetcher::Asked {
-  struct Topic {
+  struct Named {
     std::shared_ptr<const TopicPartition> name;
     Uuid id;
     std::vector<protocol::FetchRequest::FetchPartition> partitions;
   };
+  struct Forgotten {
+    std::shared_ptr<const TopicPartition> name;
+    Uuid id;
+    std::vector<std::int32_t> partitions;
+  };
 
-  // Partitions of one topic come one after the other.
-  void add(const PartitionProgress& partition, const Uuid& topic_id,
-           const protocol::FetchRequest::FetchPartition& item) {
-    if (topics.empty() || topics.back().name->topic != partition.name->topic) {
-      topics.push_back({partition.name, topic_id, {}});
-      has_ids = has_ids && !topic_id.is_zero();
-      names[topic_id] = partition.name;
-    }
-    topics.back().partitions.push_back(item);
+  // One that the answer may tell of, whether or not the request names it.
+  void wait_for(const PartitionProgress& partition, const Uuid& topic_id) {
+    has_ids = has_ids && !topic_id.is_zero();
+    names[topic_id] = partition.name;
     requests.emplace_back(*partition.name, partition.request);
   }
-  void finish() {
-    for (const Topic& topic : topics) {
-      auto& item = items.emplace_back();
-      item.topic = topic.name->topic;
-      item.topic_id = topic.id;
-      item.partitions = std::span(std::as_const(topic.partitions));
+  void fill(const FetchSession::Request& request) {
+    // Partitions of one topic come one after the other.
+    for (const FetchItem& item : request.named) {
+      protocol::FetchRequest::FetchPartition part;
+      part.partition = item.name->partition.value();
+      part.current_leader_epoch = item.wanted.leader_epoch.value();
+      part.fetch_offset = item.wanted.offset.value();
+      part.partition_max_bytes = item.wanted.bytes_max;
+      topic_in(named, item).partitions.push_back(part);
     }
-    message.topics = std::span(std::as_const(items));
+    for (const FetchItem& item : request.forgotten) {
+      topic_in(forgotten, item).partitions.push_back(item.name->partition.value());
+    }
+    for (const Named& topic : named) {
+      auto& row = named_rows.emplace_back();
+      row.topic = topic.name->topic;
+      row.topic_id = topic.id;
+      row.partitions = std::span(std::as_const(topic.partitions));
+    }
+    for (const Forgotten& topic : forgotten) {
+      auto& row = forgotten_rows.emplace_back();
+      row.topic = topic.name->topic;
+      row.topic_id = topic.id;
+      row.partitions = std::span(std::as_const(topic.partitions));
+    }
+    message.session_id = request.id;
+    message.session_epoch = request.epoch;
+    message.topics = std::span(std::as_const(named_rows));
+    message.forgotten_topics_data = std::span(std::as_const(forgotten_rows));
   }
+  [[nodiscard]] bool is_incremental() const { return message.session_epoch > 0; }
 
-  std::vector<Topic> topics;
-  std::map<Uuid, std::shared_ptr<const TopicPartition>> names;  // by the id of the topic
   bool has_ids = true;
+  std::map<Uuid, std::shared_ptr<const TopicPartition>> names;  // by the id of the topic
   // Which request of the partition this is.
   std::vector<std::pair<TopicPartition, std::uint64_t>> requests;
-  std::vector<protocol::FetchRequest::FetchTopic> items;
   protocol::FetchRequest message;
+
+ private:
+  template <class Topic>
+  static Topic& topic_in(std::vector<Topic>& topics, const FetchItem& item) {
+    if (topics.empty() || topics.back().name->topic != item.name->topic ||
+        topics.back().id != item.wanted.topic_id) {
+      topics.push_back({item.name, item.wanted.topic_id, {}});
+    }
+    return topics.back();
+  }
+
+  std::vector<Named> named;
+  std::vector<Forgotten> forgotten;
+  std::vector<protocol::FetchRequest::FetchTopic> named_rows;
+  std::vector<protocol::FetchRequest::ForgottenTopic> forgotten_rows;
 };
 
 }  // namespace millrace::client

@@ -7,6 +7,7 @@ export import millrace.client.core;
 export import :classic_driver;
 export import :consumer_client;
 export import :consumer_meters;
+export import :fetch_session;
 export import :fetcher;
 export import :group_coordinator;
 export import :group_driver;

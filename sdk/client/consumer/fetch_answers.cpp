@@ -28,8 +28,9 @@ using protocol::FetchResponse;
 
 namespace {
 
-// The first version whose answers know topics by their ids.
+// The first version whose answers know topics by their ids, and the first one with sessions.
 constexpr std::int16_t version_with_ids = 13;
+constexpr std::int16_t version_with_sessions = 7;
 
 void note(std::optional<Offset>& offset, std::int64_t told) {
   if (told >= 0) offset = Offset(told);
@@ -37,8 +38,9 @@ void note(std::optional<Offset>& offset, std::int64_t told) {
 
 }  // namespace
 
-void Fetcher::take_answer(const Asked& asked, std::shared_ptr<Reply<FetchResponse>> reply) {
+bool Fetcher::take_answer(const Asked& asked, std::shared_ptr<Reply<FetchResponse>> reply) {
   const FetchResponse& message = reply->message;
+  bool is_as_asked = true;
   std::map<TopicPartition, std::uint64_t, std::less<>> open(asked.requests.begin(),
                                                             asked.requests.end());
   for (const FetchResponse::FetchableTopicResponse& topic : message.responses) {
@@ -51,7 +53,10 @@ void Fetcher::take_answer(const Asked& asked, std::shared_ptr<Reply<FetchRespons
     for (const FetchResponse::PartitionData& data : topic.partitions) {
       name.partition = PartitionIndex(data.partition_index);
       const auto place = open.find(name);
-      if (place == open.end()) continue;
+      if (place == open.end()) {
+        is_as_asked = false;
+        continue;
+      }
       PartitionProgress* partition = positions_.find(name);
       const bool is_wanted = partition != nullptr && partition->request == place->second;
       open.erase(place);
@@ -63,13 +68,25 @@ void Fetcher::take_answer(const Asked& asked, std::shared_ptr<Reply<FetchRespons
       take_partition(*partition, reply->broker, reply, data);
     }
   }
-  // What the broker left out: asked for again, not at once.
+  const bool tells_news_only = asked.is_incremental() && reply->version >= version_with_sessions;
   for (const auto& [name, request] : open) {
     PartitionProgress* partition = positions_.find(name);
-    if (partition == nullptr || partition->request != request) continue;
-    partition->fetching_from = no_broker;
-    back_off(*partition);
+    const bool is_wanted = partition != nullptr && partition->request == request;
+    if (is_wanted) partition->fetching_from = no_broker;
+    if (tells_news_only) {
+      if (is_wanted) heard_from(*partition);
+      continue;
+    }
+    // What the broker left out: asked for again, not at once.
+    is_as_asked = false;
+    if (is_wanted) back_off(*partition);
   }
+  return is_as_asked;
+}
+
+void Fetcher::heard_from(PartitionProgress& partition) {
+  partition.failures = 0;
+  partition.heard = executor_.clock().now();
 }
 
 void Fetcher::take_partition(PartitionProgress& partition, BrokerId broker,
@@ -79,8 +96,7 @@ void Fetcher::take_partition(PartitionProgress& partition, BrokerId broker,
   if (error != ErrorCode::none) {
     return take_error(partition, broker, error, reply->message, data);
   }
-  partition.failures = 0;
-  partition.heard = executor_.clock().now();
+  heard_from(partition);
   note(partition.high_watermark, data.high_watermark);
   // Who reads what is not committed is not held up by transactions.
   if (settings_.isolation_level == IsolationLevel::read_committed) {

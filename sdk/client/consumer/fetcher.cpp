@@ -24,7 +24,7 @@ import :asked_fetch;
 
 namespace millrace::client {
 
-using protocol::FetchRequest;
+using protocol::ErrorCode;
 using protocol::FetchResponse;
 
 Fetcher::Wake::Wake(Fetcher& f)
@@ -140,16 +140,21 @@ std::unique_ptr<Fetcher::Asked> Fetcher::ask(BrokerId broker,
                                              const std::vector<PartitionProgress*>& partitions,
                                              std::size_t room) {
   auto asked = std::make_unique<Asked>();
+  std::vector<FetchItem> items;
+  items.reserve(partitions.size());
   for (PartitionProgress* partition : partitions) {
     partition->fetching_from = broker;
     const auto leader = metadata_.known_leader(partition->name->topic, partition->name->partition);
-    FetchRequest::FetchPartition item;
-    item.partition = partition->name->partition.value();
-    item.current_leader_epoch = leader ? leader->epoch.value() : no_leader_epoch.value();
-    item.fetch_offset = partition->fetch_position.value();
-    item.partition_max_bytes = settings_.max_partition_fetch_bytes;
-    asked->add(*partition, leader ? leader->topic_id : Uuid{}, item);
+    const Uuid topic_id = leader ? leader->topic_id : Uuid{};
+    items.push_back({partition->name,
+                     {.topic_id = topic_id,
+                      .leader_epoch = leader ? leader->epoch : no_leader_epoch,
+                      .offset = partition->fetch_position,
+                      .bytes_max = settings_.max_partition_fetch_bytes},
+                     knows_ends(*partition)});
+    asked->wait_for(*partition, topic_id);
   }
+  asked->fill(lanes_[broker].session.ask(std::move(items), asked->has_ids));
   const auto most = static_cast<std::size_t>(settings_.fetch_max_bytes);
   asked->message.max_wait_ms = static_cast<std::int32_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(settings_.fetch_max_wait).count());
@@ -157,7 +162,6 @@ std::unique_ptr<Fetcher::Asked> Fetcher::ask(BrokerId broker,
   asked->message.max_bytes = static_cast<std::int32_t>(std::min(room, most));
   asked->message.isolation_level = static_cast<std::int8_t>(settings_.isolation_level);
   asked->message.rack_id = settings_.common.client_rack;
-  asked->finish();
   return asked;
 }
 
@@ -171,27 +175,53 @@ Task<void> Fetcher::fetch(BrokerId broker, std::unique_ptr<Asked> asked) {
   if (!asked->has_ids) options.version_max = 12;
   const MonotonicTime begun = executor_.clock().now();
   auto reply = co_await brokers_.call(broker, asked->message, options);
-  lanes_[broker].is_under_way = false;
   if (is_closed_) co_return;
+  Lane& lane = lanes_[broker];
   if (reply && reply->message.error_code == 0) {
     const MonotonicTime now = executor_.clock().now();
     meters_.fetch_latency.record(milliseconds_of(now - begun), now);
     meters_.fetch_throttle.record(reply->message.throttle_time_ms, now);
+    const std::int32_t session_id = reply->message.session_id;
     auto shared = std::make_shared<Reply<FetchResponse>>(std::move(*reply));
-    take_answer(*asked, std::move(shared));
+    lane.session.answered(session_id, take_answer(*asked, std::move(shared)));
+  } else if (reply) {
+    refused(*asked, lane.session, broker, protocol::error_code_from(reply->message.error_code));
   } else {
     ++counters_.failures;
-    if (!reply) logger_.debug("fetch from broker {}: {}", broker, to_string(reply.error()));
-    for (const auto& [name, request] : asked->requests) {
-      PartitionProgress* partition = positions_.find(name);
-      if (partition == nullptr || partition->request != request) continue;
-      partition->fetching_from = no_broker;
-      partition->replica = no_broker;
-      back_off(*partition);
-    }
+    logger_.debug("fetch from broker {}: {}", broker, to_string(reply.error()));
+    lane.session.unanswered();
+    release(*asked, false);
     metadata_.invalidate();
   }
+  lane.is_under_way = false;
   pump();
+}
+
+void Fetcher::refused(const Asked& asked, FetchSession& session, BrokerId broker, ErrorCode error) {
+  ++counters_.failures;
+  logger_.debug("fetch from broker {}: {}", broker, protocol::name_of(error));
+  session.refused(error);
+  // What names everything next needs no session that the broker knows.
+  const bool at_once = asked.is_incremental() && is_of_session(error);
+  release(asked, at_once);
+  if (!at_once) metadata_.invalidate();
+}
+
+void Fetcher::release(const Asked& asked, bool at_once) {
+  for (const auto& [name, request] : asked.requests) {
+    PartitionProgress* partition = positions_.find(name);
+    if (partition == nullptr || partition->request != request) continue;
+    partition->fetching_from = no_broker;
+    if (at_once) continue;
+    partition->replica = no_broker;
+    back_off(*partition);
+  }
+}
+
+bool Fetcher::knows_ends(const PartitionProgress& partition) const {
+  const bool committed_only = settings_.isolation_level == IsolationLevel::read_committed;
+  return partition.high_watermark && partition.log_start &&
+         (!committed_only || partition.last_stable);
 }
 
 void Fetcher::back_off(PartitionProgress& partition) {

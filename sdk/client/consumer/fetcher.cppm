@@ -21,6 +21,7 @@ import millrace.protocol.batch;
 import millrace.protocol.fetch;
 import millrace.runtime;
 import :consumer_meters;
+import :fetch_session;
 import :positions;
 import :records;
 
@@ -41,7 +42,8 @@ struct FetcherCounters {
 // out when the answer is there. What is fetched and not taken stays below prefetch_memory, but for
 // one batch of each broker: the budget is divided among brokers, and a broker of which nothing is
 // buffered may always be asked. A broker is not asked while a partition of it is full: its answer
-// could then wait for data of others while the full one is taken.
+// could then wait for data of others while the full one is taken. What a broker remembers of the
+// request before is not said again (FetchSession).
 //
 // Owned by one consumer, on its thread. What it is given outlives it; ends after close().
 class Fetcher {
@@ -77,6 +79,7 @@ class Fetcher {
   struct Asked;  // a request and what it views
   struct Lane {
     bool is_under_way = false;
+    FetchSession session;
   };
   struct Wake : Timer {
     explicit Wake(Fetcher& f);
@@ -94,7 +97,18 @@ class Fetcher {
   [[nodiscard]] std::unique_ptr<Asked> ask(BrokerId broker,
                                            const std::vector<PartitionProgress*>& partitions,
                                            std::size_t room);
-  void take_answer(const Asked& asked, std::shared_ptr<Reply<protocol::FetchResponse>> reply);
+  // Whether it tells of what was asked for, and of nothing else.
+  [[nodiscard]] bool take_answer(const Asked& asked,
+                                 std::shared_ptr<Reply<protocol::FetchResponse>> reply);
+  void refused(const Asked& asked, FetchSession& session, BrokerId broker,
+               protocol::ErrorCode error);
+  // Those that the request is about and that still wait for it; asked for again after a pause, or
+  // at once.
+  void release(const Asked& asked, bool at_once);
+  // Whether brokers have told how far its log goes.
+  [[nodiscard]] bool knows_ends(const PartitionProgress& partition) const;
+  // The broker has it, and nothing is wrong with it.
+  void heard_from(PartitionProgress& partition);
   void take_partition(PartitionProgress& partition, BrokerId broker,
                       const std::shared_ptr<Reply<protocol::FetchResponse>>& reply,
                       const protocol::FetchResponse::PartitionData& data);

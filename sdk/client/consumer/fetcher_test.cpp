@@ -2,6 +2,9 @@
 // fetch_answers.cpp, watchdog.cpp.
 #include "consumer_machine.hpp"
 
+import millrace.protocol.fetch;
+import millrace.protocol.wire;
+
 namespace millrace::client {
 namespace {
 
@@ -129,6 +132,117 @@ TEST_F(FetchFaults, old_brokers_are_asked_as_they_understand) {
     for (const auto& request : machine.cluster->requests()) {
       if (request.api == ApiKey::fetch) EXPECT_LE(request.version, version);
     }
+  }
+}
+
+// What was asked of brokers, in the order in which it came to them.
+struct AskedFetches {
+  std::size_t requests = 0;
+  std::size_t incremental = 0;
+  std::size_t named = 0;  // partitions
+
+  explicit AskedFetches(const mock::Cluster& cluster) {
+    for (const auto& request : cluster.requests()) {
+      if (request.api != ApiKey::fetch) continue;
+      protocol::Arena arena(mebibyte);
+      protocol::FetchRequest message;
+      EXPECT_TRUE(decode(message, request.body, request.version, arena).has_value());
+      ++requests;
+      incremental += message.session_epoch > 0;
+      for (const auto& topic : message.topics) named += topic.partitions.size();
+    }
+  }
+};
+
+TEST_F(FetchFaults, brokers_remember_what_is_wanted_of_them) {
+  machine.poll(*one, expected);
+  machine.cluster->clear_requests();
+  machine.run(one->poll_until([] { return false; }, 10s));
+  const AskedFetches idle(*machine.cluster);
+  EXPECT_GT(idle.requests, 30u);
+  EXPECT_EQ(idle.incremental, idle.requests);
+  EXPECT_LE(idle.named, 3u) << "where nothing is new, nothing is named";
+  append(10);
+  expect_all();
+}
+
+TEST_F(FetchFaults, sessions_that_brokers_do_not_know_are_begun_anew_at_once) {
+  for (int i = 0; i < 5; ++i) {
+    machine.poll(*one, expected);
+    machine.run(one->poll_until([] { return false; }, 1s));
+    machine.cluster->end_fetch_sessions();
+    const MonotonicTime begun = machine.now();
+    append(10);
+    machine.poll(*one, expected);
+    EXPECT_LT(machine.now() - begun, 700ms) << "no longer than a fetch that waits";
+  }
+  for (const ErrorCode error :
+       {ErrorCode::fetch_session_id_not_found, ErrorCode::invalid_fetch_session_epoch,
+        ErrorCode::fetch_session_topic_id_error}) {
+    SCOPED_TRACE(protocol::name_of(error));
+    machine.cluster->fail_next(ApiKey::fetch, error, 12);
+    append(10);
+    expect_all();
+  }
+  EXPECT_TRUE(one->errors.empty());
+}
+
+TEST_F(FetchFaults, partitions_that_are_paused_move_and_come_back_are_read_on) {
+  Random random(3);
+  for (int round = 0; round < 200; ++round) {
+    const TopicPartition partition = all[random.below(3)];
+    switch (random.below(5)) {
+      case 0:
+        ASSERT_TRUE(one->client.pause({partition}).has_value());
+        break;
+      case 1:
+        ASSERT_TRUE(
+            machine.cluster->move_leader("orders", partition.partition,
+                                         BrokerId(1 + static_cast<std::int32_t>(random.below(3)))));
+        break;
+      case 2:
+        machine.cluster->end_fetch_sessions();
+        break;
+      case 3:
+        machine.cluster->inject({.api = ApiKey::fetch, .kind = FaultKind::drop_after, .times = 1});
+        break;
+      default:
+        ASSERT_TRUE(one->client.resume(all).has_value());
+    }
+    append(1);
+    machine.run(one->poll_until([] { return false; },
+                                Duration(std::chrono::milliseconds(random.below(900)))));
+  }
+  ASSERT_TRUE(one->client.resume(all).has_value());
+  machine.cluster->clear_faults();
+  expect_all();
+}
+
+TEST_F(FetchFaults, the_end_of_a_partition_that_comes_back_is_known) {
+  machine.poll(*one, expected);
+  ASSERT_TRUE(one->client.assign({all[1], all[2]}).has_value());
+  ASSERT_TRUE(one->client.assign(all).has_value());
+  ASSERT_TRUE(one->client.seek(all[0], Offset(30)).has_value());
+  machine.run(one->poll_until([] { return false; }, 2s));
+  const auto lag = one->client.lag(all[0]);
+  ASSERT_TRUE(lag.has_value());
+  EXPECT_EQ(lag->end, Offset(30));
+}
+
+TEST(Fetcher, names_everything_to_brokers_that_remember_nothing) {
+  for (const std::int16_t version : std::vector<std::int16_t>{6, 17}) {
+    ConsumerMachine machine({.fetch_sessions = 0});
+    machine.create("orders", 1);
+    machine.append("orders", 0, 10);
+    machine.cluster->set_versions(ApiKey::fetch, 4, version);
+    Application& one = machine.start();
+    ASSERT_TRUE(one.client.assign({place("orders", 0)}).has_value());
+    machine.poll(one, 10);
+    machine.append("orders", 0, 10);
+    machine.poll(one, 20);
+    const AskedFetches asked(*machine.cluster);
+    EXPECT_EQ(asked.incremental, 0u);
+    EXPECT_EQ(asked.named, asked.requests);
   }
 }
 
