@@ -53,6 +53,19 @@ double nanoseconds_of(Duration duration) {
   return std::chrono::duration<double, std::nano>(duration).count();
 }
 
+void list_transactions(const TransactionTimes& times, MetricList& to) {
+  to.add("txn-init-time-ns-total", "The time that was spent in init_transactions(), in ns.",
+         nanoseconds_of(times.init));
+  to.add("txn-begin-time-ns-total", "The time that was spent in begin(), in ns.",
+         nanoseconds_of(times.begin));
+  to.add("txn-send-offsets-time-ns-total", "The time that was spent in send_offsets(), in ns.",
+         nanoseconds_of(times.send_offsets));
+  to.add("txn-commit-time-ns-total", "The time that was spent in commit(), in ns.",
+         nanoseconds_of(times.commit));
+  to.add("txn-abort-time-ns-total", "The time that was spent in abort(), in ns.",
+         nanoseconds_of(times.abort));
+}
+
 }  // namespace
 
 void ProducerMeters::list(const Now& state, MetricList& to) const {
@@ -89,6 +102,7 @@ void ProducerMeters::list(const Now& state, MetricList& to) const {
          nanoseconds_of(flushing));
   to.add("metadata-wait-time-ns-total", "The time that threads waited for topics, in ns.",
          nanoseconds_of(state.waited_for_metadata));
+  list_transactions(state.transactions, to);
   for (const auto& [topic, meters] : topics_) {
     to.begin("producer-topic-metrics", {{"topic", topic}});
     list_records(meters, to);
@@ -128,7 +142,8 @@ void Sender::list_metrics(MetricList& to) const {
                 .refused_for_memory = waits.refused,
                 .waited_for_memory = Duration(waits.for_memory),
                 .waited_for_metadata = Duration(waits.for_topics),
-                .metadata_age = refreshed == MonotonicTime{} ? Duration{} : to.now() - refreshed},
+                .metadata_age = refreshed == MonotonicTime{} ? Duration{} : to.now() - refreshed,
+                .transactions = transactor_ != nullptr ? transactor_->times() : TransactionTimes{}},
                to);
 }
 

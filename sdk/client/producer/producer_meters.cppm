@@ -23,6 +23,29 @@ struct RecordMeters {
   Meter failed;       // records of one batch
 };
 
+// The time that a program spent in each call of its transactions.
+struct TransactionTimes {
+  Duration init{};
+  Duration begin{};  // without that of init
+  Duration send_offsets{};
+  Duration commit{};
+  Duration abort{};
+};
+
+// Adds the time until its end to `sum`, which outlives it.
+class Stopwatch {
+ public:
+  Stopwatch(const Clock& clock, Duration& sum) : clock_(clock), sum_(sum), begun_(clock.now()) {}
+  ~Stopwatch() { sum_ += clock_.now() - begun_; }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  const Clock& clock_;
+  Duration& sum_;
+  MonotonicTime begun_;
+};
+
 // On the client's thread; each quantity is measured for a batch or a request, none for a record.
 class ProducerMeters {
  public:
@@ -55,6 +78,7 @@ class ProducerMeters {
     Duration waited_for_memory{};
     Duration waited_for_metadata{};
     Duration metadata_age{};
+    TransactionTimes transactions;
   };
   void list(const Now& state, MetricList& to) const;
 

@@ -66,5 +66,29 @@ TEST_F(ProducerMetersTest, count_records_for_which_there_is_no_memory) {
   EXPECT_EQ(value_of("producer-metrics", "buffer-available-bytes"), 0);
 }
 
+TEST_F(ProducerMetersTest, count_the_time_of_each_call_of_a_transaction) {
+  machine.settings.transactional_id = "copy";
+  begin();
+  machine.cluster->delay(ApiKey::init_producer_id, std::chrono::milliseconds{70});
+  machine.cluster->delay(ApiKey::txn_offset_commit, std::chrono::milliseconds{50});
+  machine.cluster->delay(ApiKey::end_txn, std::chrono::milliseconds{30});
+  const auto milliseconds = [&](const std::string& call) {
+    return value_of("producer-metrics", "txn-" + call + "-time-ns-total") / 1e6;
+  };
+  EXPECT_EQ(milliseconds("init"), 0);
+  machine.run([](Transactor& transactor, MonotonicTime end) -> Task<void> {
+    EXPECT_TRUE(co_await transactor.begin(end));
+    GroupOffsets offsets{.group = "copiers", .member = {}, .items = {}};
+    offsets.items.push_back({{"orders", PartitionIndex(1)}, Offset(5)});
+    EXPECT_TRUE(co_await transactor.send_offsets(std::move(offsets), end));
+    EXPECT_TRUE(co_await transactor.commit(end));
+  }(*machine.producer->transactor(), machine.now() + long_time));
+  EXPECT_GE(milliseconds("init"), 70);
+  EXPECT_LT(milliseconds("begin"), 1) << "the time of init is told as that";
+  EXPECT_GE(milliseconds("send-offsets"), 50);
+  EXPECT_GE(milliseconds("commit"), 30);
+  EXPECT_EQ(milliseconds("abort"), 0);
+}
+
 }  // namespace
 }  // namespace millrace::client

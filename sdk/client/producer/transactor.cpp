@@ -108,6 +108,7 @@ TransactionOf Transactor::current() const {
 }
 
 Task<ClientResult<void>> Transactor::init(MonotonicTime deadline) {
+  const Stopwatch stopwatch(executor_.clock(), times_.init);
   while (state_.phase() == TransactionPhase::taking_id && !is_stopped_) {
     if (!co_await changed_.wait(deadline)) {
       co_return failure(client_error(Failure::timed_out, "the transactional id is being taken"));
@@ -122,6 +123,7 @@ Task<ClientResult<void>> Transactor::init(MonotonicTime deadline) {
 Task<ClientResult<void>> Transactor::begin(MonotonicTime deadline) {
   auto has_id = co_await init(deadline);
   if (!has_id) co_return has_id;
+  const Stopwatch stopwatch(executor_.clock(), times_.begin);
   while (state_.is_ending() && !is_stopped_) {
     if (!co_await changed_.wait(deadline)) {
       co_return failure(client_error(Failure::timed_out, "the transaction before is being ended"));
@@ -136,6 +138,7 @@ Task<ClientResult<void>> Transactor::begin(MonotonicTime deadline) {
 }
 
 Task<ClientResult<void>> Transactor::commit(MonotonicTime deadline) {
+  const Stopwatch stopwatch(executor_.clock(), times_.commit);
   if (auto told = state_.tell_end(TransactionPhase::committing)) co_return *std::move(told);
   if (is_stopped_) co_return failure(closed());
   auto begun = state_.begin_commit();
@@ -158,6 +161,7 @@ Task<ClientResult<void>> Transactor::commit(MonotonicTime deadline) {
 }
 
 Task<ClientResult<void>> Transactor::abort(MonotonicTime deadline) {
+  const Stopwatch stopwatch(executor_.clock(), times_.abort);
   if (auto told = state_.tell_end(TransactionPhase::aborting)) co_return *std::move(told);
   if (is_stopped_) co_return failure(closed());
   auto begun = state_.begin_abort();

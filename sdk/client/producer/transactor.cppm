@@ -19,6 +19,7 @@ import :accumulator;
 import :consequence;
 import :coordinators;
 import :partition;
+import :producer_meters;
 import :request;
 import :transaction_state;
 
@@ -101,6 +102,7 @@ class Transactor {
   // What a produce request says.
   [[nodiscard]] TransactionOf current() const;
   [[nodiscard]] const std::optional<ClientError>& error() const { return state_.error(); }
+  [[nodiscard]] const TransactionTimes& times() const { return times_; }
 
  private:
   template <class Request>
@@ -140,6 +142,7 @@ class Transactor {
   Random random_;
   Coordinators coordinators_;
   TransactionState state_;
+  TransactionTimes times_;
   WaitList changed_;
   WaitList pauses_;  // woken by stop() only
   TaskGroup tasks_;

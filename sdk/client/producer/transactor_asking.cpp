@@ -179,6 +179,7 @@ Task<void> Transactor::add_partitions() {
 }
 
 Task<ClientResult<void>> Transactor::send_offsets(GroupOffsets offsets, MonotonicTime deadline) {
+  const Stopwatch stopwatch(executor_.clock(), times_.send_offsets);
   if (is_stopped_) co_return failure(client_error(Failure::closed, "the producer was closed"));
   if (state_.phase() != TransactionPhase::open) {
     const std::scoped_lock lock(mutex_);
