@@ -200,6 +200,7 @@ client::ClientResult<void> Producer::Implementation::add_as_it_is(const Record& 
                                                                   client::DeliverySink& sink,
                                                                   std::uint64_t token,
                                                                   WhenFull when_full) {
+  // A transaction that lacks this record is not told of it: in a forked process nobody commits it.
   if (auto refused = host_.cannot_ask()) return failure(*std::move(refused));
   if (hooks_.events() != nullptr) [[unlikely]] {
     if (auto refused = hooks_.refusal()) {

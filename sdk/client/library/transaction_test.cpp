@@ -2,6 +2,8 @@
 #include "millrace/transaction.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdint>
@@ -100,6 +102,30 @@ TEST_F(TransactionTest, that_goes_out_of_scope_is_aborted) {
   next.send({.topic = "paid", .value = "stays"}).get().value();
   ASSERT_TRUE(next.commit());
   EXPECT_EQ(committed("paid"), std::vector<std::string>{"stays"});
+}
+
+TEST_F(TransactionTest, in_a_forked_process_takes_and_ends_nothing_and_goes_on_in_the_first) {
+  Producer producer(config(), quiet_);
+  auto transaction = producer.begin();
+  ASSERT_TRUE(transaction.send({.topic = "paid", .value = "one"}).get());
+  const pid_t child = ::fork();
+  if (child == 0) {
+    bool is_refused = !transaction.send({.topic = "paid", .value = "lost"}).get() &&
+                      !transaction.send_offsets({.group_id = "copiers"}, {{{"orders", 0}, 1}}) &&
+                      !transaction.commit() && !transaction.abort();
+    {
+      // Out of scope: nothing is aborted.
+      const Transaction gone = std::move(transaction);
+    }
+    is_refused = is_refused && !producer.begin().begun();
+    ::_exit(is_refused ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  transaction.add({.topic = "paid", .value = "two"});
+  ASSERT_TRUE(transaction.commit());
+  EXPECT_EQ(committed("paid"), (std::vector<std::string>{"one", "two"}));
 }
 
 TEST_F(TransactionTest, that_has_ended_cannot_end_the_next_one) {
