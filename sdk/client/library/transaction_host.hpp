@@ -1,4 +1,5 @@
-// What a public transaction asks of its producer. It names no type of a module.
+// What a public transaction asks of its producer. It names no type of a module. The library of
+// mocks has one too: functions are added at the end only.
 #pragma once
 #include <chrono>
 #include <cstdint>

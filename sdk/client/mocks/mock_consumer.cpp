@@ -93,6 +93,10 @@ Result<void> MockConsumer::seek(const TopicPartition& partition, std::int64_t of
   return implementation_->seek(partition, offset);
 }
 
+Result<void> MockConsumer::rewind(const Records& batch) {
+  return implementation_->rewind(batch.first_offsets());
+}
+
 Result<void> MockConsumer::seek_to_beginning(const TopicPartition& partition) {
   return implementation_->seek_to(partition, [](const auto& log) { return log.begin; });
 }
@@ -133,6 +137,10 @@ void MockConsumer::commit_async() {
 
 void MockConsumer::commit_async(std::function<void(const Result<void>&)> done) {
   done(implementation_->commit(nullptr));
+}
+
+Result<GroupMembership> MockConsumer::membership() const {
+  return implementation_->membership();
 }
 
 Result<Offsets> MockConsumer::committed(const std::vector<TopicPartition>& partitions,

@@ -156,6 +156,8 @@ void MockConsumer::Implementation::tell_changes(Lock& lock) {
   while (is_in_group() && !planned_.empty()) {
     const std::optional<Partitions> planned = std::move(planned_.front());
     planned_.pop_front();
+    if (planned) ++generation_;
+    is_out_ = !planned;
     Partitions gone;
     for (const auto& [partition, position] : positions_)
       if (!planned || std::ranges::find(*planned, partition) == planned->end())
@@ -274,6 +276,7 @@ Result<void> MockConsumer::Implementation::unsubscribe() {
   if (auto refused = refusal()) return *std::move(refused);
   revoke_all(lock);
   kind_ = Kind::nothing;
+  is_out_ = false;
   names_.clear();
   planned_.clear();
   return {};

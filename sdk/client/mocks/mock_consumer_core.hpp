@@ -42,6 +42,7 @@ class MockConsumer::Implementation {
   Result<void> set_paused(const Partitions& partitions, bool are_paused);
   Result<Partitions> paused() const;
   Result<void> seek(const TopicPartition& partition, std::int64_t offset);
+  Result<void> rewind(const Offsets& to);
   // To what `place` gives for the partition's log.
   struct Log;
   Result<void> seek_to(const TopicPartition& partition,
@@ -50,6 +51,7 @@ class MockConsumer::Implementation {
   Result<std::map<TopicPartition, Lag>> lag() const;
 
   // --- Offsets. ---
+  Result<GroupMembership> membership() const;
   Result<void> commit(const Offsets* offsets);
   Result<Offsets> committed(const Partitions& partitions) const;
   Result<Offsets> offsets(const Partitions& partitions,
@@ -114,6 +116,8 @@ class MockConsumer::Implementation {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Kind kind_ = Kind::nothing;
+  std::int32_t generation_ = 0;  // of the assignment that was told last
+  bool is_out_ = false;          // of its group, since
   std::vector<std::string> names_;
   std::map<TopicPartition, std::optional<std::int64_t>> positions_;  // of the assigned ones
   std::set<TopicPartition> paused_;

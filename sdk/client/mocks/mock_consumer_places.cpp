@@ -114,6 +114,19 @@ Result<void> MockConsumer::Implementation::seek(const TopicPartition& partition,
   return seek_to(partition, [offset](const Log&) { return offset; });
 }
 
+Result<void> MockConsumer::Implementation::rewind(const Offsets& to) {
+  {
+    const Lock lock(mutex_);
+    if (auto refused = refusal()) return *std::move(refused);
+    for (const auto& [partition, offset] : to) {
+      const auto place = positions_.find(partition);
+      if (place != positions_.end()) place->second = offset;
+    }
+  }
+  changed();
+  return {};
+}
+
 Result<void> MockConsumer::Implementation::seek_to(
     const TopicPartition& partition, const std::function<std::int64_t(const Log&)>& place) {
   {
@@ -141,6 +154,18 @@ Result<std::map<TopicPartition, Lag>> MockConsumer::Implementation::lag() const 
 }
 
 // --- Offsets. ---
+
+Result<GroupMembership> MockConsumer::Implementation::membership() const {
+  const Lock lock(mutex_);
+  if (auto refused = refusal()) return *std::move(refused);
+  if (!is_in_group()) return GroupMembership{.group_id = options_.group_id};
+  if (is_out_ || generation_ == 0) {
+    return Error({.code = ErrorCode::unknown_member_id},
+                 "group " + options_.group_id + ": this consumer is no member now");
+  }
+  return GroupMembership{
+      .group_id = options_.group_id, .generation = generation_, .member_id = "mock"};
+}
 
 Result<void> MockConsumer::Implementation::commit(const Offsets* offsets) {
   const Lock lock(mutex_);

@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
@@ -61,6 +62,18 @@ class MILLRACE_API Transaction {
   // taken over for is refused.
   Result<void> send_offsets(const Consumer& consumer, const Records& batch,
                             std::chrono::milliseconds time = waiting_time);
+  // The same of what takes the place of a consumer.
+  template <class C>
+  Result<void> send_offsets(const C& consumer, const Records& batch,
+                            std::chrono::milliseconds time = waiting_time)
+    requires requires {
+      { consumer.membership() } -> std::same_as<Result<GroupMembership>>;
+    }
+  {
+    const auto group = consumer.membership();
+    if (!group) return group.error();
+    return send_offsets(*group, batch.next_offsets(), time);
+  }
   Result<void> send_offsets(const GroupMembership& group, const Offsets& offsets,
                             std::chrono::milliseconds time = waiting_time);
   Future<Result<void>> send_offsets_async(const GroupMembership& group, const Offsets& offsets,
@@ -76,6 +89,7 @@ class MILLRACE_API Transaction {
 
  private:
   friend class Producer;
+  friend class MockProducer;
   Transaction(detail::TransactionHost* host, std::uint64_t number, Result<void> begun) noexcept
       : host_(host), number_(number), begun_(std::move(begun)) {}
 

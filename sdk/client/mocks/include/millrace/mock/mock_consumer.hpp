@@ -21,6 +21,7 @@
 namespace millrace::inline v1 {
 
 struct MockConsumerOptions {
+  std::string group_id = "mock";
   std::size_t max_poll_records = 500;
   // Where partitions without a committed offset begin.
   OffsetReset offset_reset = OffsetReset::earliest;
@@ -68,6 +69,8 @@ class MILLRACE_API MockConsumer {
   Result<void> resume(const std::vector<TopicPartition>& partitions);
   [[nodiscard]] Result<std::vector<TopicPartition>> paused() const;
   Result<void> seek(const TopicPartition& partition, std::int64_t offset);
+  // Back to where the batch began, of the partitions that are assigned still.
+  Result<void> rewind(const Records& batch);
   Result<void> seek_to_beginning(const TopicPartition& partition);
   Result<void> seek_to_end(const TopicPartition& partition);
   Result<void> seek_to_time(const TopicPartition& partition, Timestamp time);
@@ -80,6 +83,8 @@ class MILLRACE_API MockConsumer {
   // Done before it returns; a failure without a function goes to the standard error output.
   void commit_async();
   void commit_async(std::function<void(const Result<void>&)> done);
+  // Its place in the group: in another generation after each rebalance(), in none after lose().
+  [[nodiscard]] Result<GroupMembership> membership() const;
   [[nodiscard]] Result<Offsets> committed(const std::vector<TopicPartition>& partitions,
                                           std::chrono::milliseconds time = waiting_time) const;
 
