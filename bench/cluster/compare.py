@@ -161,7 +161,9 @@ def round_of(arguments, classpath, server, number):
     count = int(1_000_000 * scale)
     make_topic(classpath, server, topic, PARTITIONS)
     rows[PRODUCE_ROW] = produce(classpath, server, topic, count, 1024)
+    memory.warm(server.directory, topic)
     rows["consume 1 KB"] = consume(classpath, server, topic, count, 1024)
+    memory.warm(server.directory, topic)
     rows[BARE_ROW] = fetch_bare(arguments.bare, server, topic, count * 1024 // 1_000_000)
     for partitions in (1, 16):
         topic = f"small-{partitions}-{number}"
@@ -237,7 +239,7 @@ def disturbances():
     states = pathlib.Path("/sys/kernel/mm/damon/admin/kdamonds").glob("*/state")
     if any(state.read_text().strip() == "on" for state in states):
         return ["note: a kernel thread (DAMON) pages out what it takes for idle here, the page "
-                "cache too: what is consumed may come from the disk"]
+                "cache too"]
     return []
 
 

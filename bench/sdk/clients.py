@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Measures our client beside librdkafka and Kafka's Java client, on one broker of ours.
 
-The clients take their turns: each round measures each load with one client after the other; the
-first round is thrown away, and medians of the others are shown. Clients and broker share the
-machine. README.md says what the rows are. See ../cluster/memory.py for what is done about the
-memory of a virtual machine.
+The clients take their turns: each round measures each load with one client after the other, and
+another one is the first in each round; the first round is thrown away, and medians of the others
+are shown. Clients and broker share the machine. README.md says what the rows are. See
+../cluster/memory.py for what is done about the memory of a virtual machine.
 """
 
 import argparse
@@ -80,6 +80,11 @@ class Clients:
         subprocess.run(self.command("ours", "create", self._server.bootstrap, topic, 1, 0),
                        check=True, timeout=TIMEOUT_S)
 
+    def in_turn(self, number):
+        """The names of the clients; another one is the first in each round."""
+        first = number % len(self.names)
+        return self.names[first:] + self.names[:first]
+
     def own_program(self, name, mode, topic, first, second, settings):
         output, cpu = self.measure(
             self.command(name, mode, self._server.bootstrap, topic, first, second, *settings),
@@ -128,23 +133,25 @@ def measures_in(output):
     return {name: float(value) for name, _, value in lines}
 
 
-def round_of(clients, number, scale):
+def round_of(clients, server, number, scale):
     """All rows of one round: {row: {client: {measure: value}}}."""
     small, large = int(2000 * scale) * 2000, int(500 * scale) * 2000
     rows = {}
     for size, records in ((100, small), (1024, large)):
         for batches, settings in (("defaults", ()), ("256 KiB batches", LARGE_BATCHES)):
             row = rows[f"produce {size} B, {batches}"] = {}
-            for name in clients.names:
+            for name in clients.in_turn(number):
                 topic = f"produce-{size}-{len(settings)}-{name}-{number}"
                 clients.create(topic)
                 row[name] = clients.produce(name, topic, records, size, ("acks=1", *settings))
     for size, records in ((100, small), (1024, large)):
-        rows[f"consume {size} B"] = {
-            name: clients.consume(name, f"produce-{size}-2-ours-{number}", records, size)
-            for name in clients.names}
+        row = rows[f"consume {size} B"] = {}
+        topic = f"produce-{size}-2-ours-{number}"
+        for name in clients.in_turn(number):
+            memory.warm(server.directory, topic)
+            row[name] = clients.consume(name, topic, records, size)
     row = rows["end to end, 100 B, linger.ms=0"] = {}
-    for name in clients.names:
+    for name in clients.in_turn(number):
         topic = f"latency-{name}-{number}"
         clients.create(topic)
         row[name] = clients.latency(name, topic, int(10 * scale) * LATENCY_RATE)
@@ -238,7 +245,7 @@ def measure(arguments, directory, classpath):
                 print(f"{name} is not installed: left out")
         rounds = []
         for number in range(arguments.rounds + 1):
-            rounds.append(round_of(clients, number, arguments.scale))
+            rounds.append(round_of(clients, server, number, arguments.scale))
             print(f"round {number} of {arguments.rounds}", flush=True)
     finally:
         server.stop()

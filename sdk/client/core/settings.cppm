@@ -56,8 +56,10 @@ struct CommonSettings {
   Duration socket_connection_setup_timeout = std::chrono::seconds{10};
   Duration socket_connection_setup_timeout_max = std::chrono::seconds{30};
   // Unset: as the system decides (-1 of Kafka).
-  std::optional<std::int32_t> send_buffer_bytes = 131'072;
-  std::optional<std::int32_t> receive_buffer_bytes = 65'536;
+  // None: the system fits them to the connection. Java's 64 KiB for what is received make a fast
+  // reader wait for the broker once for each 128 KiB.
+  std::optional<std::int32_t> send_buffer_bytes;
+  std::optional<std::int32_t> receive_buffer_bytes;
   // The largest answer that is taken from a broker (millrace.answer.max.bytes).
   std::size_t answer_bytes_max = 128 * mebibyte;
 
@@ -156,6 +158,7 @@ struct ConsumerSettings {
 
 struct AdminSettings {
   CommonSettings common;
+  bool asks_controllers = false;  // common.bootstrap names these (bootstrap.controllers)
   Duration default_api_timeout = std::chrono::minutes{1};
   std::int32_t retries = 2'147'483'647;
 

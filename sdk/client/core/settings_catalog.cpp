@@ -52,7 +52,7 @@ constexpr SettingInfo of_all[] = {
      "The longest pause before a request is tried again; pauses double up to it."},
     {"retry.backoff.ms", milliseconds, "100", low,
      "The first pause before a request is tried again."},
-    {"send.buffer.bytes", bytes, "131072", medium,
+    {"send.buffer.bytes", bytes, "-1", medium,
      "Send buffer of the kernel for each connection; -1: as the system decides."},
     {"socket.connection.setup.timeout.max.ms", milliseconds, "30000", medium,
      "The longest time that connecting may take; times double up to it."},
@@ -108,7 +108,7 @@ constexpr SettingInfo of_producers[] = {
      "records without one. The others are those of librdkafka."},
     {"partitioner.ignore.keys", boolean, "false", low,
      "Whether records with a key are spread as those without one."},
-    {"receive.buffer.bytes", bytes, "32768", medium, receive_meaning},
+    {"receive.buffer.bytes", bytes, "-1", medium, receive_meaning},
     {"retries", number, "2147483647", high,
      "How often a batch is sent again after a failure that may pass, within delivery.timeout.ms."},
     {"transaction.timeout.ms", milliseconds, "60000", low,
@@ -159,7 +159,7 @@ constexpr SettingInfo of_consumers[] = {
      "What fetched records that were not polled yet may take, over all partitions."},
     {"partition.assignment.strategy", list, "range,cooperative-sticky", medium,
      "How partitions are shared: range, roundrobin, sticky, cooperative-sticky, the best first."},
-    {"receive.buffer.bytes", bytes, "65536", medium, receive_meaning},
+    {"receive.buffer.bytes", bytes, "-1", medium, receive_meaning},
     {"session.timeout.ms", milliseconds, "45000", high,
      "A member that is not heard of for this long is put out of its group."},
 };
@@ -167,7 +167,7 @@ constexpr SettingInfo of_consumers[] = {
 constexpr SettingInfo of_admins[] = {
     {"connections.max.idle.ms", milliseconds, "300000", medium, idle_meaning},
     {"default.api.timeout.ms", milliseconds, "60000", medium, api_meaning},
-    {"receive.buffer.bytes", bytes, "65536", medium, receive_meaning},
+    {"receive.buffer.bytes", bytes, "-1", medium, receive_meaning},
     {"retries", number, "2147483647", low,
      "How often a request is sent again after a failure that may pass, within its timeout."},
 };

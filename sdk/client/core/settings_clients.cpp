@@ -253,7 +253,6 @@ void settle_api_timeout(SettingsReader& reader, const CommonSettings& common, Du
 
 ProducerSettings read_producer(SettingsReader& reader) {
   ProducerSettings settings;
-  settings.common.receive_buffer_bytes = 32'768;
   read_common(reader, settings.common);
   read_acks(reader, settings);
   read_compression(reader, settings);

@@ -21,6 +21,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
+TEST(Settings, leave_the_buffers_of_sockets_to_the_system) {
+  const auto untouched = consumer_settings(with({}));
+  ASSERT_TRUE(untouched.has_value()) << problems_of(untouched);
+  EXPECT_EQ(untouched->common.send_buffer_bytes, std::nullopt);
+  EXPECT_EQ(untouched->common.receive_buffer_bytes, std::nullopt);
+  const auto asked = consumer_settings(with({{"receive.buffer.bytes", "65536"}}));
+  ASSERT_TRUE(asked.has_value()) << problems_of(asked);
+  EXPECT_EQ(asked->common.receive_buffer_bytes, 65536);
+}
+
 TEST(Settings, have_kafkas_defaults) {
   const auto producer = producer_settings(with({}));
   ASSERT_TRUE(producer.has_value()) << problems_of(producer);
@@ -31,11 +41,9 @@ TEST(Settings, have_kafkas_defaults) {
   EXPECT_EQ(producer->buffer_memory, 33554432U);
   EXPECT_EQ(producer->delivery_timeout, 2min);
   EXPECT_TRUE(producer->enable_idempotence);
-  EXPECT_EQ(producer->common.receive_buffer_bytes, 32768);
   EXPECT_EQ(producer->common.connections_max_idle, 9min);
   const auto consumer = consumer_settings(with({}));
   ASSERT_TRUE(consumer.has_value()) << problems_of(consumer);
-  EXPECT_EQ(consumer->common.receive_buffer_bytes, 65536);
   EXPECT_EQ(consumer->max_poll_records, 500);
   EXPECT_EQ(consumer->session_timeout, 45s);
   EXPECT_FALSE(consumer->enable_auto_commit) << "there is no group to commit for";
