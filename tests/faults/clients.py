@@ -86,6 +86,7 @@ class Committing(threading.Thread):
         self._history = history
         self._end = threading.Event()
         self._confirmed = 0
+        self.is_assigned = False  # since it began
 
     def run(self):
         consumer = confluent_kafka.Consumer(
@@ -98,7 +99,7 @@ class Committing(threading.Thread):
                 "reconnect.backoff.max.ms": 200,
             }
         )
-        consumer.subscribe([TOPIC])
+        consumer.subscribe([TOPIC], on_assign=self._assigned)
         while not self._end.is_set():
             message = consumer.poll(0.1)
             if message is None or message.error() is not None:
@@ -115,6 +116,9 @@ class Committing(threading.Thread):
             except confluent_kafka.KafkaException:
                 pass  # not confirmed
         consumer.close()
+
+    def _assigned(self, _consumer, _partitions):
+        self.is_assigned = True
 
     def wait_for_commit(self):
         """Waits for one that is not confirmed yet."""

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -22,6 +23,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 PATIENCE_S = 60
 COMMITTED = 140
+MEMBERS_GROUP, STATIC_MEMBER, SHARED_TOPIC = "a-group-with-members", "a-static-member", "shared"
 
 
 def program(*words):
@@ -63,9 +65,27 @@ def commit(bootstrap, group, offset):
     consumer.close()
 
 
-def consumer_of(bootstrap, group):
+def consumer_of(bootstrap, group, **settings):
     return Consumer({"bootstrap.servers": bootstrap, "group.id": group,
-                     "auto.offset.reset": "earliest"})
+                     "auto.offset.reset": "earliest", **settings})
+
+
+def fill_group(bootstrap):
+    """A group of which two members share a topic, one of them static, for a while."""
+    members = [consumer_of(bootstrap, MEMBERS_GROUP, **{
+        "client.id": f"member-{number}", "enable.auto.commit": False,
+        "partition.assignment.strategy": "range", **more})
+        for number, more in enumerate(({}, {"group.instance.id": STATIC_MEMBER}))]
+    for member in members:
+        member.subscribe([SHARED_TOPIC])
+    end = time.monotonic() + PATIENCE_S
+    while not all(len(member.assignment()) == 1 for member in members):
+        if time.monotonic() > end:
+            raise AssertionError("two members do not share a topic of two partitions")
+        for member in members:
+            member.poll(0.1)
+    for member in members:
+        member.close()
 
 
 class Takeover(unittest.TestCase):
@@ -78,10 +98,12 @@ class Takeover(unittest.TestCase):
         cls.cluster.start()
         bootstrap = f"127.0.0.1:{cls.cluster.port}"
         create(bootstrap, NewTopic("codecs", 3, 1),
-               NewTopic("large", 1, 1, config={"segment.bytes": str(1 << 20)}))
+               NewTopic("large", 1, 1, config={"segment.bytes": str(1 << 20)}),
+               NewTopic(SHARED_TOPIC, 2, 1))
         produce_all_kinds(bootstrap)
         commit(bootstrap, "a-group", 3)
         commit(bootstrap, "a-group", COMMITTED)
+        fill_group(bootstrap)
         # Another life of the broker: another leader epoch, a producer that comes back.
         if cls.cluster.stop() != 0:
             raise AssertionError(cls.cluster.explanation())
@@ -114,21 +136,49 @@ class Takeover(unittest.TestCase):
         self.check_committed_offsets(self.while_running)
 
     def check_committed_offsets(self, logs):
+        offsets = []
+        for key, value in self.records_of_groups(logs):
+            if key["data"].get("topic") == "codecs":
+                self.assertEqual(key["data"],
+                                 {"group": "a-group", "topic": "codecs", "partition": 0})
+                offsets.append(value["data"]["offset"])
+        self.assertEqual(offsets, [3, COMMITTED])
+
+    def test_kafkas_tool_prints_groups_with_their_members(self):
+        groups = [value["data"] for key, value in self.records_of_groups(self.logs)
+                  if key["data"] == {"group": MEMBERS_GROUP}]
+        shared = [group for group in groups if len(group["members"]) == 2]
+        self.assertTrue(shared, groups)
+        group = shared[-1]
+        self.assertEqual((group["protocolType"], group["protocol"]), ("consumer", "range"))
+        self.assertGreater(group["generation"], 0)
+        members = {member["clientId"]: member for member in group["members"]}
+        self.assertEqual(set(members), {"member-0", "member-1"})
+        self.assertIn(group["leader"], [member["memberId"] for member in members.values()])
+        self.assertIsNone(members["member-0"]["groupInstanceId"])
+        self.assertEqual(members["member-1"]["groupInstanceId"], STATIC_MEMBER)
+        assigned = []
+        for member in members.values():
+            self.assertEqual(member["clientHost"], "/127.0.0.1")
+            self.assertEqual(member["subscription"]["topics"], [SHARED_TOPIC])
+            assigned += member["assignment"]["assignedPartitions"]
+        self.assertEqual(sorted((place["topic"], number) for place in assigned
+                                for number in place["partitions"]),
+                         [(SHARED_TOPIC, 0), (SHARED_TOPIC, 1)])
+
+    def records_of_groups(self, logs):
+        """Key and value of each record of __consumer_offsets, as Kafka's tool prints them."""
         files = [path for path in logs.glob("__consumer_offsets-*/*.log")
                  if path.stat().st_size > 0]
         self.assertTrue(files)
         printed, _, complaints = dump_log_segments.run_tool(self.classpath, files,
                                                             "--offsets-decoder")
         self.assertEqual(complaints, [])
-        offsets = []
         for line in (line for lines in printed.values() for line in lines):
             _, found, payload = line.partition(" key: ")
             key, _, value = payload.partition(" payload: ")
-            if found and '"topic":"codecs"' in key:
-                self.assertEqual(json.loads(key)["data"],
-                                 {"group": "a-group", "topic": "codecs", "partition": 0})
-                offsets.append(json.loads(value)["data"]["offset"])
-        self.assertEqual(offsets, [3, COMMITTED])
+            if found:
+                yield json.loads(key), value and value != "<DELETE>" and json.loads(value)
 
     def test_a_node_of_kafka_serves_every_record_and_goes_on(self):
         self.assertGreater(sum(line.startswith("record ") for line in self.ours), 6500)
