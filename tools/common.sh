@@ -8,8 +8,9 @@ export LC_ALL=C.UTF-8
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
-# How many compile steps or tests run at once.
+# How many compile steps run at once; and how many tests, of which many wait most of their time.
 jobs=${MILLRACE_JOBS:-$(nproc)}
+test_jobs=${MILLRACE_JOBS:-$((($(nproc) * 3 + 1) / 2))}
 
 say() { printf '== %s\n' "$*"; }
 
