@@ -177,6 +177,15 @@ class ManagedGroups(unittest.TestCase):
         self.expect_read(self.produce(self.topic))
         self.assertEqual(self.part(one), 0, one.errors)
 
+    def test_patterns_are_those_of_the_broker_and_wrong_ones_are_told(self):
+        # No pattern of ECMAScript.
+        one = self.join(mode="matching", topic=f"(?i){self.topic.upper()}")
+        self.expect_shared()
+        self.assertEqual(self.part(one), 0, one.errors)
+        two = self.join(mode="matching", topic="(")
+        local_cluster.wait_until(lambda: two.errors, "it was not refused")
+        self.assertIn("INVALID_REGULAR_EXPRESSION", two.errors[0])
+
     def test_assignors_are_those_of_the_broker(self):
         one = self.join("group.remote.assignor=range")
         self.expect_shared()
