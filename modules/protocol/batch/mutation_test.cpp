@@ -36,7 +36,7 @@ class BatchMutationTest : public testing::Test {
   }
 
   static Bytes resealed(Bytes bytes) {
-    const std::uint32_t crc = crc_bit_by_bit(std::span(bytes).subspan(batch_layout::attributes));
+    const std::uint32_t crc = crc_byte_by_byte(std::span(bytes).subspan(batch_layout::attributes));
     store_big_endian(bytes.data() + batch_layout::crc, crc);
     return bytes;
   }

@@ -35,6 +35,8 @@ BatchFailure failure_of(const CompressionError& error) {
 BatchResult<void> RecordReader::open(const BatchView& batch) {
   left_ = 0;
   state_ = State::closed;
+  pause_at_ = never_pauses;
+  paused_ = false;
   const BatchHeader& header = batch.header();
   const auto codec = header.attributes.codec();
   if (!codec) return batch_failure(BatchError::codec_unknown);
@@ -64,6 +66,7 @@ bool RecordReader::next_slowly(RecordParser::Step step, BatchError error, Record
     if (compressed_ && incomplete_record_is_too_large()) {
       return fail({BatchError::record_too_large, record_index(), {}});
     }
+    if (pauses()) return false;
     if (!refill()) {
       if (state_ == State::failed) return false;
       return fail({at_ == end_ ? BatchError::records_missing : BatchError::record_cut_off,
@@ -75,6 +78,12 @@ bool RecordReader::next_slowly(RecordParser::Step step, BatchError error, Record
   if (step == RecordParser::Step::failed) return fail({error, record_index(), {}});
   --left_;
   return true;
+}
+
+// Bytes that are here already are read without a pause: what comes at once is bounded by the codec.
+bool RecordReader::pauses() {
+  paused_ = compressed_ && record_bytes_ >= pause_at_;
+  return paused_;
 }
 
 bool RecordReader::incomplete_record_is_too_large() const {

@@ -2,6 +2,7 @@
 module;
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 export module millrace.protocol.batch:reader;
 
@@ -38,8 +39,16 @@ class RecordReader {
   // Begins with the first record. The bytes of the batch must stay in place.
   BatchResult<void> open(const BatchView& batch);
 
-  // False at the end of the batch and at a failure. A record that was not fully parsed is not
-  // given.
+  // Lets next() give false, and paused() be true, before it decompresses more than about so many
+  // bytes from now on: others have their turn, and next() goes on after another call of this.
+  inline void pause_after(std::uint64_t bytes) {
+    pause_at_ = record_bytes_ + bytes;
+    paused_ = false;
+  }
+  [[nodiscard]] inline bool paused() const { return paused_; }
+
+  // False at the end of the batch, at a failure, and where it pauses. A record that was not fully
+  // parsed is not given.
   [[nodiscard]] inline bool next(RecordView& record) {
     if (left_ != 0) [[likely]] {
       BatchError error{};
@@ -58,12 +67,18 @@ class RecordReader {
 
   // How many bytes of records the batch has, decompressed; known when it was read to its end.
   [[nodiscard]] inline std::uint64_t record_bytes() const { return record_bytes_; }
+  // How many of them lie behind the record that was given last.
+  [[nodiscard]] inline std::uint64_t read_bytes() const {
+    return record_bytes_ - static_cast<std::uint64_t>(end_ - at_);
+  }
 
  private:
   enum class State : std::uint8_t { closed, reading, ended, failed };
+  static constexpr std::uint64_t never_pauses = std::numeric_limits<std::uint64_t>::max();
 
   bool next_slowly(RecordParser::Step step, BatchError error, RecordView& record);
   bool end_of_batch();
+  [[nodiscard]] bool pauses();
   // Moves the window on, keeping what is not parsed yet; false where there are no more bytes or at
   // a failure.
   bool refill();
@@ -79,7 +94,9 @@ class RecordReader {
   RecordParser parser_;
   State state_ = State::closed;
   bool compressed_ = false;
+  bool paused_ = false;
   std::uint64_t record_bytes_ = 0;
+  std::uint64_t pause_at_ = never_pauses;
   Decompressor* decompressor_;
   RecordLimits limits_;
   BatchFailure failure_;

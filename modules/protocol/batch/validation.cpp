@@ -116,63 +116,103 @@ bool timestamp_overflows(const BatchHeader& header, Timestamp timestamp) {
   return __builtin_add_overflow(base, delta, &sum);
 }
 
-// Reads all records and fills in what they say.
-BatchResult<void> check_records(ValidBatch& valid, const ValidationOptions& options,
-                                RecordReader& reader) {
-  if (const auto opened = reader.open(valid.batch); !opened) return opened;
-  const TimestampRange range(options);
-  const BatchHeader& header = valid.batch.header();
-  std::int32_t index = 0;
-  for (RecordView record; reader.next(record); ++index) {
-    if (record.offset_delta != index) {
-      return batch_failure(BatchError::offset_delta_not_consecutive, index);
-    }
-    if (options.require_keys && is_null(record.key)) {
-      return batch_failure(BatchError::key_missing, index);
-    }
-    if (timestamp_overflows(header, record.timestamp)) {
-      return batch_failure(BatchError::timestamp_overflows, index);
-    }
-    if (const auto timestamp = range.check(record.timestamp, index); !timestamp) return timestamp;
-    if (index == 0 || record.timestamp > valid.max_timestamp) {
-      valid.max_timestamp = record.timestamp;
-      valid.max_timestamp_offset_delta = index;
-    }
+// What a record says of itself, as it is one of this batch.
+BatchResult<void> check_record(const RecordView& record, const ValidBatch& valid,
+                               std::int32_t index, bool require_keys, const TimestampRange& range) {
+  if (record.offset_delta != index) {
+    return batch_failure(BatchError::offset_delta_not_consecutive, index);
   }
-  valid.record_bytes = reader.record_bytes();
-  return reader.finish();
+  if (require_keys && is_null(record.key)) return batch_failure(BatchError::key_missing, index);
+  if (timestamp_overflows(valid.batch.header(), record.timestamp)) {
+    return batch_failure(BatchError::timestamp_overflows, index);
+  }
+  return range.check(record.timestamp, index);
 }
 
 }  // namespace
 
-BatchResult<ValidBatch> validate_batch(ByteView bytes, const ValidationOptions& options,
-                                       RecordReader& reader) {
-  const auto batch = only_batch(bytes, options);
+BatchValidation::BatchValidation(ByteView bytes, const ValidationOptions& options,
+                                 RecordReader& reader)
+    : options_(options), reader_(&reader), result_(batch_failure(BatchError::no_batch)) {
+  auto checked = check_batch(bytes);
+  if (checked && options_.depth == CheckDepth::records) {
+    checked = reader_->open(valid_.batch);
+    if (checked) return;
+  } else if (checked) {
+    checked = TimestampRange(options_).check(valid_.max_timestamp, no_record_index);
+  }
+  end(checked);
+}
+
+BatchResult<void> BatchValidation::check_batch(ByteView bytes) {
+  const auto batch = only_batch(bytes, options_);
   if (!batch) return failure(batch.error());
   const BatchHeader& header = batch->header();
-  for (const auto& checked : {check_attributes(header.attributes, options), check_counts(header),
-                              check_producer(header, options)}) {
-    if (!checked) return failure(checked.error());
+  for (const auto& checked : {check_attributes(header.attributes, options_), check_counts(header),
+                              check_producer(header, options_)}) {
+    if (!checked) return checked;
   }
+  valid_ = {.batch = *batch,
+            .record_count = header.record_count,
+            .max_timestamp = header.max_timestamp,
+            .max_timestamp_offset_delta = 0,
+            .must_rewrite_timestamps = false,
+            .record_bytes = batch->record_bytes().size()};
+  is_compressed_ = header.attributes.codec() != Codec::none;
+  return {};
+}
 
-  ValidBatch valid{.batch = *batch,
-                   .record_count = header.record_count,
-                   .max_timestamp = header.max_timestamp,
-                   .max_timestamp_offset_delta = 0,
-                   .must_rewrite_timestamps = false,
-                   .record_bytes = batch->record_bytes().size()};
-  const auto checked = options.depth == CheckDepth::records
-                           ? check_records(valid, options, reader)
-                           : TimestampRange(options).check(header.max_timestamp, no_record_index);
-  if (!checked) return failure(checked.error());
-  if (options.timestamp_type == TimestampType::log_append_time) {
-    valid.max_timestamp = options.now;
-    valid.max_timestamp_offset_delta = 0;
-    valid.must_rewrite_timestamps = true;
-  } else {
-    valid.must_rewrite_timestamps = valid.max_timestamp != header.max_timestamp;
+bool BatchValidation::advance(std::uint64_t bytes_max) {
+  if (has_ended_) return true;
+  const TimestampRange range(options_);
+  reader_->pause_after(bytes_max);
+  const std::uint64_t pause_at = reader_->read_bytes() + bytes_max;
+  for (RecordView record; reader_->next(record);) {
+    const std::int32_t index = next_index_++;
+    if (auto checked = check_record(record, valid_, index, options_.require_keys, range);
+        !checked) {
+      end(checked);
+      return true;
+    }
+    if (index == 0 || record.timestamp > valid_.max_timestamp) {
+      valid_.max_timestamp = record.timestamp;
+      valid_.max_timestamp_offset_delta = index;
+    }
+    if (reader_->read_bytes() >= pause_at) return false;
   }
-  return valid;
+  if (reader_->paused()) return false;
+  valid_.record_bytes = reader_->record_bytes();
+  end(reader_->finish());
+  return true;
+}
+
+void BatchValidation::end(BatchResult<void> checked) {
+  has_ended_ = true;
+  if (!checked) {
+    result_ = failure(checked.error());
+    return;
+  }
+  if (options_.timestamp_type == TimestampType::log_append_time) {
+    valid_.max_timestamp = options_.now;
+    valid_.max_timestamp_offset_delta = 0;
+    valid_.must_rewrite_timestamps = true;
+  } else {
+    valid_.must_rewrite_timestamps = valid_.max_timestamp != valid_.batch.header().max_timestamp;
+  }
+  result_ = valid_;
+}
+
+const BatchResult<ValidBatch>& BatchValidation::result() const {
+  check(has_ended_, "a validation has a result when it has ended");
+  return result_;
+}
+
+BatchResult<ValidBatch> validate_batch(ByteView bytes, const ValidationOptions& options,
+                                       RecordReader& reader) {
+  constexpr std::uint64_t all = std::numeric_limits<std::uint64_t>::max() / 2;
+  BatchValidation validation(bytes, options, reader);
+  check(validation.advance(all), "no batch has that many bytes");
+  return validation.result();
 }
 
 }  // namespace millrace::protocol

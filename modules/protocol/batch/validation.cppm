@@ -62,4 +62,33 @@ struct ValidBatch {
                                                      const ValidationOptions& options,
                                                      RecordReader& reader);
 
+// The same in slices, for who has others to serve meanwhile: a small batch may become very large.
+//   BatchValidation validation(bytes, options, reader);
+//   while (!validation.advance(slice_bytes)) ...others are served...
+//   use(validation.result());
+// Until it has ended `bytes` stay in place, and nobody else uses the reader or its decompressor.
+class BatchValidation {
+ public:
+  // Checks all that needs no look at the records.
+  BatchValidation(ByteView bytes, const ValidationOptions& options, RecordReader& reader);
+
+  // Reads about so many bytes of records, decompressed; true when the result is there.
+  [[nodiscard]] bool advance(std::uint64_t bytes_max);
+  [[nodiscard]] const BatchResult<ValidBatch>& result() const;
+  // Whether the records have to be decompressed, which takes longer.
+  [[nodiscard]] bool is_compressed() const { return is_compressed_; }
+
+ private:
+  [[nodiscard]] BatchResult<void> check_batch(ByteView bytes);
+  void end(BatchResult<void> checked);
+
+  ValidationOptions options_;
+  RecordReader* reader_;
+  ValidBatch valid_;
+  std::int32_t next_index_ = 0;  // of the record that is read next
+  bool is_compressed_ = false;
+  bool has_ended_ = false;
+  BatchResult<ValidBatch> result_;
+};
+
 }  // namespace millrace::protocol

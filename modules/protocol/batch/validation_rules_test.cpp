@@ -56,6 +56,17 @@ BatchResult<ValidBatch> validate(const Given& given) {
   return validate(bytes, given.options);
 }
 
+BatchResult<ValidBatch> validate_in_slices(const Given& given) {
+  Bytes bytes = encode_batch(given.batch);
+  if (given.damage) given.damage(bytes);
+  Decompressor decompressor;
+  RecordReader reader(decompressor);
+  BatchValidation validation(bytes, given.options, reader);
+  while (!validation.advance(1)) {
+  }
+  return validation.result();
+}
+
 void use_codec(TestBatch& batch, Codec codec) {
   Compressor compressor;
   const CompressionOptions options(codec);
@@ -234,6 +245,7 @@ void expect_refused(const Rule& rule, const Given& given) {
   EXPECT_EQ(kafka_error_code(valid.error().error), rule.code) << rule.name;
   EXPECT_EQ(valid.error().record_index, rule.record_index) << rule.name;
   EXPECT_FALSE(sentence(valid.error()).empty()) << rule.name;
+  EXPECT_EQ(validate_in_slices(given).error(), valid.error()) << rule.name << ", in slices";
 }
 
 }  // namespace

@@ -89,6 +89,56 @@ TEST(ValidateBatch, accepts_every_codec) {
   }
 }
 
+// How many slices it takes, and whether they find what one pass finds.
+int slices_of(const Given& given, std::uint64_t slice_bytes) {
+  const Bytes bytes = encode_batch(given.batch);
+  const auto whole = validate(bytes, given.options);
+  Decompressor decompressor;
+  RecordReader reader(decompressor);
+  BatchValidation validation(bytes, given.options, reader);
+  int slices = 1;
+  while (!validation.advance(slice_bytes)) ++slices;
+  const auto& sliced = validation.result();
+  EXPECT_EQ(whole.has_value(), sliced.has_value());
+  if (whole && sliced) {
+    EXPECT_EQ(sliced->record_count, whole->record_count);
+    EXPECT_EQ(sliced->record_bytes, whole->record_bytes);
+    EXPECT_EQ(sliced->max_timestamp, whole->max_timestamp);
+    EXPECT_EQ(sliced->max_timestamp_offset_delta, whole->max_timestamp_offset_delta);
+    EXPECT_EQ(sliced->must_rewrite_timestamps, whole->must_rewrite_timestamps);
+  }
+  return slices;
+}
+
+TEST(ValidateBatch, in_slices_finds_the_same) {
+  for (const Codec codec : {Codec::none, Codec::gzip, Codec::snappy, Codec::lz4, Codec::zstd}) {
+    for (const std::uint64_t slice : {1UL, 30UL, 1000UL, 1'000'000UL}) {
+      Given given;
+      given.batch = small_batch(200);
+      given.batch.records[150].timestamp_delta = 70;
+      if (codec != Codec::none) use_codec(given.batch, codec);
+      const int slices = slices_of(given, slice);
+      if (slice == 1'000'000) EXPECT_EQ(slices, 1) << name_of(codec);
+      if (slice == 1) EXPECT_GE(slices, 200) << name_of(codec);
+    }
+  }
+}
+
+// However few bytes it came as, and though it is one record.
+TEST(ValidateBatch, in_slices_pauses_within_a_record_that_is_large_once_decompressed) {
+  constexpr std::uint64_t slice_bytes = 100'000;
+  for (const Codec codec : {Codec::gzip, Codec::snappy, Codec::lz4, Codec::zstd}) {
+    Given given;
+    given.batch = small_batch(1);
+    given.batch.records[0].value = std::string(3'000'000, 'v');
+    use_codec(given.batch, codec);
+    const int slices = slices_of(given, slice_bytes);
+    // A slice ends with the chunk that passes it.
+    EXPECT_GE(slices, 3'000'000 / (3 * static_cast<int>(slice_bytes))) << name_of(codec);
+    EXPECT_LE(slices, 3'000'000 / static_cast<int>(slice_bytes) + 2) << name_of(codec);
+  }
+}
+
 TEST(ValidateBatch, accepts_idempotent_and_transactional_batches) {
   Given given;
   given.batch.producer_id = 0;
