@@ -6,6 +6,7 @@ module;
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 module millrace.broker.partitions.data:appender;
@@ -17,6 +18,7 @@ import millrace.protocol.compression;
 import millrace.runtime;
 import millrace.storage.log;
 import millrace.telemetry;
+import :data_requests;
 import :metrics;
 
 namespace millrace::broker {
@@ -27,6 +29,8 @@ struct ProduceTerms {
   MonotonicTime deadline{};
   bool zstd_allowed = true;
 };
+
+class Countdown;
 
 // One partition: what is asked for and what came of it. Stays in place.
 struct ProducePart {
@@ -44,6 +48,12 @@ struct ProducePart {
   Offset log_start = no_offset;
   LeaderHint leader;
   std::string message;
+
+  // While it waits to be checked.
+  std::shared_ptr<Partition> partition;
+  const ProduceTerms* terms = nullptr;
+  Countdown* countdown = nullptr;
+  ProducePart* next_in_line = nullptr;
 
   void fail(ErrorCode error, std::string sentence = {}) {
     code = error;
@@ -90,25 +100,55 @@ struct PreparedAppend {
 };
 
 // What one shard needs to append; a member of its DataRequests.
+//
+// What can be checked within a turn is checked at once. All else stands in a line, which is worked
+// off in slices: one batch after the other, and with them those that come later for the same
+// partitions.
 class Appender {
  public:
-  Appender(Partitions& partitions, protocol::Decompressor& decompressor,
+  Appender(Partitions& partitions, Executor& executor, protocol::Decompressor& decompressor,
            protocol::Compressor& compressor, BufferPool& buffers, protocol::CheckDepth check,
-           DataMetrics& metrics, const Clock& clock)
+           DataMetrics& metrics)
       : partitions_(partitions),
+        executor_(executor),
         decompressor_(decompressor),
         compressor_(compressor),
         buffers_(buffers),
         check_(check),
-        metrics_(metrics),
-        clock_(clock) {}
+        metrics_(metrics) {}
+  Appender(const Appender&) = delete;
+  Appender& operator=(const Appender&) = delete;
 
-  // Everything up to the submission to the log is done when it returns; `part` and `terms` stay
-  // until the countdown is told.
+  // Batches go to the log of a partition in the order of these calls. `part` and `terms` stay until
+  // the countdown is told.
   void begin(const ProduceTerms& terms, ProducePart& part, Countdown& countdown);
 
  private:
-  [[nodiscard]] bool prepare(const ProduceTerms& terms, ProducePart& part,
+  struct NextTurn : Timer {
+    explicit NextTurn(Appender& a)
+        : Timer([](Timer& self) { static_cast<NextTurn&>(self).appender.begin_turn(); }),
+          appender(a) {}
+    Appender& appender;
+  };
+
+  // The partition; null where it cannot be appended to, which `part` then says.
+  [[nodiscard]] Partition* admit(const ProduceTerms& terms, ProducePart& part);
+  [[nodiscard]] protocol::ValidationOptions options_of(const ProduceTerms& terms,
+                                                       const TopicSettings& settings) const;
+
+  // False: there is no time for it in this turn.
+  [[nodiscard]] bool check_now(const ProduceTerms& terms, ProducePart& part, Partition& partition,
+                               Countdown& countdown);
+  void begin_turn();
+  void wait_in_line(const ProduceTerms& terms, ProducePart& part, Partition& partition,
+                    Countdown& countdown);
+  task_detail::Detached work_off_line();
+  void leave_line(ProducePart& part);
+
+  void conclude(const ProduceTerms& terms, ProducePart& part, Partition& partition,
+                const protocol::BatchResult<protocol::ValidBatch>& valid, Countdown& countdown);
+  [[nodiscard]] bool prepare(ProducePart& part, Partition& partition,
+                             const protocol::BatchResult<protocol::ValidBatch>& valid,
                              PreparedAppend& prepared);
   [[nodiscard]] bool recompress(const TopicSettings& settings, const protocol::ValidBatch& valid,
                                 ProducePart& part, PreparedAppend& prepared);
@@ -117,12 +157,20 @@ class Appender {
                                PreparedAppend prepared, Countdown& countdown);
 
   Partitions& partitions_;
+  Executor& executor_;
   protocol::Decompressor& decompressor_;
   protocol::Compressor& compressor_;
   BufferPool& buffers_;
   protocol::CheckDepth check_;
   DataMetrics& metrics_;
-  const Clock& clock_;
+
+  std::uint64_t left_of_turn_ = checked_bytes_per_turn;
+  NextTurn next_turn_{*this};
+
+  // As many as requests have batches in memory.
+  ProducePart* first_in_line_ = nullptr;
+  ProducePart* last_in_line_ = nullptr;
+  std::unordered_map<const Partition*, std::size_t> in_line_;  // how many of each partition
 };
 
 }  // namespace millrace::broker

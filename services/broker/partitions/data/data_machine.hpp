@@ -27,6 +27,25 @@ class Refusing final : public security::Authorizer {
   bool cluster = true;
 };
 
+// Notes what it is told, and says what the test wants.
+class NotingQuotas final : public security::Quotas {
+ public:
+  struct Told {
+    std::string client_id;
+    security::QuotaKind kind{};
+    std::uint64_t amount = 0;
+  };
+
+  Duration record(const security::Session&, std::string_view client_id, security::QuotaKind kind,
+                  std::uint64_t amount, MonotonicTime) override {
+    told.push_back({std::string(client_id), kind, amount});
+    return throttle;
+  }
+
+  std::vector<Told> told;
+  Duration throttle{};
+};
+
 // A response, and the bytes that its message is a view of.
 template <class Message>
 struct Told {
@@ -120,7 +139,7 @@ class DataMachine : public BrokerMachine {
   Request request_of(const Message& message, std::int16_t version, std::uint32_t shard) {
     BufferPool scratch;
     const auto frame =
-        protocol::encode_request(scratch, CorrelationId(7), "tester", message, version);
+        protocol::encode_request(scratch, CorrelationId(7), client_id, message, version);
     EXPECT_TRUE(frame.has_value());
     std::vector<std::byte> bytes;
     frame->for_each_piece([&](const protocol::RecordChunk& chunk) {
@@ -136,6 +155,7 @@ class DataMachine : public BrokerMachine {
     request.context.correlation_id = received->correlation_id;
     request.context.client_id = received->client_id;
     request.context.session = session;
+    request.context.peer = address_from_string("10.0.0.7", Port(40'123)).value();
     request.body = received->body;
     request.frame = protocol::Frame(owner->bytes(), owner);
     return request;
@@ -162,9 +182,10 @@ class DataMachine : public BrokerMachine {
 
   std::shared_ptr<security::Session> session = std::make_shared<security::Session>();
   Refusing authorizer;
-  security::NoQuotas quotas;
+  NotingQuotas quotas;
   std::int32_t timeout_ms = 1'000;
   std::string transaction;
+  std::string client_id = "tester";
   protocol::CheckDepth depth = protocol::CheckDepth::records;
   DataRequestsOfShards all;
   std::vector<std::unique_ptr<DataRequests>> data;

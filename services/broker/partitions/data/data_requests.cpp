@@ -21,9 +21,9 @@ DataRequests::DataRequests(const DataContext& context)
     : context_(context),
       metrics_(context.registry, context.here.index()),
       log_(context.log, context.here.clock()),
-      appender_(std::make_unique<Appender>(context_.partitions, decompressor_, compressor_,
-                                           context_.buffers, context_.check, metrics_,
-                                           context_.here.clock())) {
+      appender_(std::make_unique<Appender>(context_.partitions, context_.here.loop(), decompressor_,
+                                           compressor_, context_.buffers, context_.check,
+                                           metrics_)) {
   context_.all[context_.here.index().value()] = this;
 }
 

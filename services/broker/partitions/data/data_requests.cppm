@@ -30,6 +30,11 @@ export namespace millrace::broker {
 
 // Partitions of one request that are looked at on one shard at a time, where each may take long.
 inline constexpr std::size_t partitions_at_a_time_max = 16;
+// How much of compressed records is checked before others of the shard have their turn: a batch of
+// a few hundred kilobytes may hold a hundred megabytes.
+inline constexpr std::uint64_t checked_bytes_per_turn = 2 * mebibyte;
+// Of records that are not compressed so many times as much is checked in the same time.
+inline constexpr std::uint64_t plain_bytes_per_compressed = 4;
 // Memory for messages that is kept for the next requests.
 inline constexpr std::size_t kept_arenas_max = 32;
 

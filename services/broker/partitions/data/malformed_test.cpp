@@ -62,5 +62,31 @@ TEST(MalformedRequests, harm_nobody) {
   EXPECT_EQ(machine.values(machine.partition("sound")).size(), sound);
 }
 
+TEST(MalformedRequests, close_their_connection_whatever_is_asked_in_any_version) {
+  DataMachine machine(6);
+  ASSERT_TRUE(machine.start().has_value());
+  machine.make_topic({});
+  const std::vector<std::byte> garbage(9, std::byte{0x7f});
+  const std::vector<std::pair<protocol::ApiKey, Task<Response> (DataRequests::*)(Request)>> all = {
+      {protocol::ApiKey::produce, &DataRequests::produce},
+      {protocol::ApiKey::list_offsets, &DataRequests::list_offsets},
+      {protocol::ApiKey::delete_records, &DataRequests::delete_records},
+      {protocol::ApiKey::offset_for_leader_epoch, &DataRequests::offset_for_leader_epoch},
+      {protocol::ApiKey::describe_log_dirs, &DataRequests::describe_log_dirs},
+      {protocol::ApiKey::describe_producers, &DataRequests::describe_producers}};
+  for (const auto& [key, handler] : all) {
+    const auto& api = protocol::api_info(key);
+    for (std::int16_t version = api.version_min; version <= api.version_max; ++version) {
+      Request request = machine.request_of(protocol::ProduceRequest{}, 9, 0);
+      request.context.api = &api;
+      request.context.version = version;
+      request.body = garbage;
+      const auto response = machine.wait((machine.data[0].get()->*handler)(std::move(request)));
+      EXPECT_EQ(response.kind(), Response::Kind::close) << api.name << " " << version;
+      EXPECT_NE(response.reason().find(api.name), std::string::npos) << response.reason();
+    }
+  }
+}
+
 }  // namespace
 }  // namespace millrace::broker

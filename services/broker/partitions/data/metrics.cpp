@@ -41,6 +41,9 @@ DataMetrics::DataMetrics(telemetry::Registry& registry, telemetry::ShardIndex sh
       recompressed_batches(
           counter(registry, shard, "millrace_recompressed_batches_total",
                   "Batches that were compressed anew because compression.type asks for it.")),
+      check_pauses(
+          counter(registry, shard, "millrace_produce_check_pauses_total",
+                  "How often the check of batches paused, so that others had their turn.")),
       failures_(failures(registry)),
       shard_(shard) {}
 

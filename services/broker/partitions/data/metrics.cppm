@@ -24,6 +24,7 @@ class DataMetrics {
   telemetry::Counter produced_records;
   telemetry::Counter produced_batches;
   telemetry::Counter recompressed_batches;
+  telemetry::Counter check_pauses;
 
  private:
   telemetry::Family<telemetry::Counter> failures_;

@@ -10,6 +10,7 @@ using Response = protocol::ProduceResponse;
 struct Sent {
   std::int32_t partition = 0;
   std::string value;
+  protocol::Codec codec = protocol::Codec::none;
 };
 struct Outcome {
   ErrorCode code = ErrorCode::unknown_server_error;
@@ -25,7 +26,8 @@ class Connection {
     std::vector<Produced> wanted;
     const std::size_t first = sent.size();
     for (const Sent& each : partitions) {
-      wanted.push_back({"orders", each.partition, batch_of({.values = {each.value}})});
+      wanted.push_back(
+          {"orders", each.partition, batch_of({.values = {each.value}, .codec = each.codec})});
       sent.push_back(each);
     }
     outcomes.resize(sent.size());
@@ -94,6 +96,48 @@ TEST(ProduceOrder, appends_of_a_connection_to_a_partition_are_in_the_order_of_ar
                 expected[static_cast<std::size_t>(i)])
           << seed;
     }
+  }
+}
+
+// What others send meanwhile for the same partition waits until such a batch is checked.
+TEST(ProduceOrder, is_kept_where_small_batches_become_large_and_are_checked_in_slices) {
+  constexpr std::int32_t partitions = 4;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    DataMachine machine(seed);
+    machine.files.completion = SimulatedCompletion::mixed;
+    ASSERT_TRUE(machine.start().has_value());
+    machine.make_topic({.partitions = partitions});
+    Random random(seed);
+    Connection connection(machine, static_cast<std::uint32_t>(seed % 3));
+    std::uint64_t large = 0;
+    for (int i = 0; i < 40; ++i) {
+      std::vector<Sent> sent = draw(random, partitions, i);
+      for (Sent& each : sent) {
+        if (random.below(8) != 0) continue;
+        ++large;
+        each.codec = random.chance(0.5) ? protocol::Codec::lz4 : protocol::Codec::gzip;
+        each.value.append(checked_bytes_per_turn + 128 * kibibyte + random.below(mebibyte), 'x');
+      }
+      connection.send(sent);
+      if (random.below(4) == 0) machine.executor.run_until_idle();
+    }
+    machine.run(wait_for(connection));
+    std::vector<std::vector<std::string>> expected(partitions);
+    for (std::size_t i = 0; i < connection.sent.size(); ++i) {
+      auto& of = expected[static_cast<std::size_t>(connection.sent[i].partition)];
+      ASSERT_EQ(connection.outcomes[i].code, ErrorCode::none);
+      EXPECT_EQ(connection.outcomes[i].offset, static_cast<std::int64_t>(of.size())) << seed;
+      of.push_back(connection.sent[i].value);
+    }
+    for (std::int32_t i = 0; i < partitions; ++i) {
+      EXPECT_TRUE(machine.values(machine.partition("orders", i)) ==
+                  expected[static_cast<std::size_t>(i)])
+          << "seed " << seed << ", partition " << i;
+    }
+    std::uint64_t pauses = 0;
+    for (const auto& data : machine.data) pauses += data->metrics().check_pauses.value();
+    EXPECT_GE(pauses, large) << seed;
+    EXPECT_GT(large, 0U);
   }
 }
 

@@ -166,10 +166,13 @@ Response Produce::answer() {
   const auto failed = std::ranges::find_if(
       parts_, [](const ProducePart& part) { return part.code != ErrorCode::none; });
   if (failed != parts_.end()) tell_of_refused_batches();
+  const Duration throttle = owner_.context().quotas.record(
+      *request_.context.session, request_.context.client_id, security::QuotaKind::produce,
+      request_.body.size(), owner_.context().here.clock().now());
   if (message_.acks == 0) {
     if (failed == parts_.end()) return Response::none();
     return Response::close(formatted("a produce request with acks=0 failed for {}-{}: {}",
-                                     failed->topic, failed->index.value(),
+                                     shown(failed->topic), failed->index.value(),
                                      protocol::name_of(failed->code)));
   }
   Answer answer;
@@ -200,9 +203,6 @@ Response Produce::answer() {
   answer.responses =
       std::span<const Answer::TopicProduceResponse>(topics, message_.topic_data.size());
   answer.node_endpoints = std::span<const Answer::NodeEndpoint>(endpoints);
-  const Duration throttle = owner_.context().quotas.record(
-      *request_.context.session, request_.context.client_id, security::QuotaKind::produce,
-      request_.body.size(), owner_.context().here.clock().now());
   answer.throttle_time_ms = static_cast<std::int32_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(throttle).count());
   return respond(request_.context, owner_.context().buffers, answer);
@@ -238,8 +238,8 @@ void Produce::tell_of_refused_batches() const {
   for (const ProducePart& part : parts_) {
     if (!part.is_bad_batch && part.code != ErrorCode::kafka_storage_error) continue;
     owner_.log_.warning("a batch from {} (client id {}) for {}-{} is refused with {}: {}",
-                        to_string(request_.context.peer), request_.context.client_id, part.topic,
-                        part.index.value(), protocol::name_of(part.code), part.message);
+                        to_string(request_.context.peer), shown(request_.context.client_id),
+                        part.topic, part.index.value(), protocol::name_of(part.code), part.message);
     return;
   }
 }

@@ -266,6 +266,29 @@ TEST_F(ProduceTest, asks_for_the_right_to_write_topics_and_transactions) {
   EXPECT_EQ(machine.authorizer.asked, expected);
 }
 
+TEST_F(ProduceTest, tells_the_quota_of_its_bytes_whatever_comes_of_them) {
+  start();
+  machine.quotas.throttle = 250ms;
+  const auto batch = batch_of({.values = {std::string(5000, 'x')}});
+  const auto told_of = [&](const std::string& topic, int acks) {
+    machine.quotas.told.clear();
+    machine.last = machine.produce({{topic, 0, batch}}, static_cast<std::int16_t>(acks));
+    ASSERT_EQ(machine.quotas.told.size(), 1U) << topic << " " << acks;
+    const auto& told = machine.quotas.told[0];
+    EXPECT_EQ(told.kind, security::QuotaKind::produce);
+    EXPECT_EQ(told.client_id, "tester");
+    EXPECT_GE(told.amount, batch.size());
+    EXPECT_LE(told.amount, batch.size() + 100) << "what lies around it in the request";
+  };
+  for (const int acks : {1, -1}) {
+    told_of("orders", acks);
+    EXPECT_EQ(machine.last.message.throttle_time_ms, 250);
+  }
+  told_of("nothing", 1);
+  told_of("orders", 0);
+  EXPECT_TRUE(machine.last.none);
+}
+
 TEST_F(ProduceTest, says_that_a_disk_is_full) {
   start();
   ASSERT_EQ(code_of(BatchOf{}), ErrorCode::none);
