@@ -28,6 +28,7 @@ enum class Api : std::int16_t {
   metadata = 3,
   find_coordinator = 10,
   describe_groups = 15,
+  list_groups = 16,
   versions = 18
 };
 
@@ -173,6 +174,12 @@ Task<Result<void>> probe_groups(Network& network, ByteStream& stream, MonotonicT
   co_return check_describe_groups(*groups);
 }
 
+Task<Result<void>> probe_loading(ByteStream& stream, MonotonicTime deadline) {
+  const auto groups = co_await ask(stream, list_groups_request(5), 5, deadline);
+  if (!groups) co_return failure(groups.error());
+  co_return check_list_groups(*groups);
+}
+
 }  // namespace
 
 std::vector<std::byte> api_versions_request(std::int32_t correlation_id) {
@@ -197,6 +204,18 @@ std::vector<std::byte> describe_groups_request(std::int32_t correlation_id,
   RequestWriter request(Api::describe_groups, 0, correlation_id);
   request.put(std::int32_t{1});
   request.put(group);
+  return std::move(request).finish();
+}
+
+std::vector<std::byte> list_groups_request(std::int32_t correlation_id) {
+  RequestWriter request(Api::list_groups, 4, correlation_id);
+  constexpr std::string_view state = "Dead";
+  constexpr std::int8_t no_tags = 0;
+  request.put(no_tags);         // of the header
+  request.put(std::int8_t{2});  // one state; lengths count from 1
+  request.put(static_cast<std::int8_t>(state.size() + 1));
+  for (const char letter : state) request.put(static_cast<std::int8_t>(letter));
+  request.put(no_tags);
   return std::move(request).finish();
 }
 
@@ -239,18 +258,37 @@ Result<void> check_describe_groups(ByteView body) {
   return {};
 }
 
+Result<void> check_list_groups(ByteView body) {
+  constexpr std::int16_t loads = 14;  // COORDINATOR_LOAD_IN_PROGRESS
+  AnswerReader reader(body);
+  static_cast<void>(reader.take<std::int8_t>());   // no tags of the header
+  static_cast<void>(reader.take<std::int32_t>());  // how long it was throttled
+  const auto error_code = reader.take<std::int16_t>();
+  if (!reader.is_good()) return cut_off("ListGroups");
+  if (error_code == loads) {
+    return failure(ErrorKind::io, "the coordinator still loads groups (ListGroups answers 14)");
+  }
+  if (error_code != 0) return refused("ListGroups", error_code);
+  return {};
+}
+
 Task<Result<void>> probe_cluster(Network& network, const Clock& clock,
                                  std::vector<SocketAddress> brokers) {
-  for (const SocketAddress& broker : brokers) {
-    const MonotonicTime deadline = clock.now() + answer_timeout;
-    auto connected = co_await network.connect(broker, {}, deadline);
-    if (!connected) co_return failed(connected.error(), broker);
-    auto good = co_await probe_broker(**connected, brokers.size(), deadline);
-    if (good && broker == brokers.back()) {
-      good = co_await probe_groups(network, **connected, deadline);
+  for (const bool is_loading_asked : {false, true}) {
+    for (const SocketAddress& broker : brokers) {
+      const MonotonicTime deadline = clock.now() + answer_timeout;
+      auto connected = co_await network.connect(broker, {}, deadline);
+      if (!connected) co_return failed(connected.error(), broker);
+      ByteStream& stream = **connected;
+      Result<void> good = is_loading_asked
+                              ? co_await probe_loading(stream, deadline)
+                              : co_await probe_broker(stream, brokers.size(), deadline);
+      if (good && !is_loading_asked && broker == brokers.back()) {
+        good = co_await probe_groups(network, stream, deadline);
+      }
+      stream.close();
+      if (!good) co_return good;
     }
-    (*connected)->close();
-    if (!good) co_return good;
   }
   co_return Result<void>{};
 }

@@ -27,6 +27,8 @@ inline constexpr std::size_t probe_answer_bytes_max = mebibyte;
                                                               std::string_view group);
 [[nodiscard]] std::vector<std::byte> describe_groups_request(std::int32_t correlation_id,
                                                              std::string_view group);
+// Of a version that lets the answer be empty: it lists those in a state in which no group is.
+[[nodiscard]] std::vector<std::byte> list_groups_request(std::int32_t correlation_id);
 
 // From the body of an answer, after the correlation id; the error says what is wrong with it.
 [[nodiscard]] Result<void> check_api_versions(ByteView body);
@@ -37,9 +39,11 @@ struct CoordinatorPlace {
 };
 [[nodiscard]] Result<CoordinatorPlace> place_in_find_coordinator(ByteView body);
 [[nodiscard]] Result<void> check_describe_groups(ByteView body);
+[[nodiscard]] Result<void> check_list_groups(ByteView body);
 
-// Succeeds when every one of these brokers answers and knows all of them, and a group's coordinator
-// is there and answers. The error says what is missing.
+// Succeeds when every one of these brokers answers and knows all of them, a group's coordinator
+// is there and answers, and every broker's coordinator has loaded all groups that it has. The error
+// says what is missing.
 [[nodiscard]] Task<Result<void>> probe_cluster(Network& network, const Clock& clock,
                                                std::vector<SocketAddress> brokers);
 

@@ -38,7 +38,8 @@ def log(level, message):
 
 
 class Requests(socketserver.BaseRequestHandler):
-    """Answers ApiVersions, Metadata, FindCoordinator and DescribeGroups, as the probe asks them."""
+    """Answers ApiVersions, Metadata, FindCoordinator, DescribeGroups and ListGroups, as the probe
+    asks them."""
 
     def handle(self):
         while True:
@@ -73,6 +74,8 @@ class Requests(socketserver.BaseRequestHandler):
                 return struct.pack(">hihi", 15, -1, -1, -1)
             name = host.encode()
             return struct.pack(">hih", 0, 1, len(name)) + name + struct.pack(">i", port)
+        if api == 16:
+            return struct.pack(">bihbb", 0, 0, 0, 1, 0)
         return struct.pack(">ihh", 1, 0, 0)
 
 
