@@ -17,8 +17,8 @@ class FencingTest(unittest.TestCase):
 
     def start(self, *arguments):
         cluster = LocalCluster("--set", "group.initial.rebalance.delay.ms=0",
-                               "--set", "broker.session.timeout.ms=1000",
-                               "--set", "broker.heartbeat.interval.ms=100", *arguments)
+                               "--set", "broker.session.timeout.ms=1500",
+                               "--set", "broker.heartbeat.interval.ms=150", *arguments)
         self.addCleanup(cluster.close)
         return cluster.start()
 

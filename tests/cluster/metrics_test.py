@@ -33,6 +33,50 @@ def documented():
     return set(re.findall(r"^\| `(\w+)` \| (?:counter|gauge|histogram) ", text, re.MULTILINE))
 
 
+class ReaderTest(unittest.TestCase):
+    """The reader that the other cases rely on finds what is wrong."""
+
+    GOOD = """# HELP a_total Counts a.
+# TYPE a_total counter
+a_total{api="Fetch"} 1
+a_total{api="with \\"quotes\\" and \\n"} 2
+# HELP b_seconds Measures b.
+# TYPE b_seconds histogram
+b_seconds_bucket{le="0.5"} 1
+b_seconds_bucket{le="+Inf"} 3
+b_seconds_sum 0.25
+b_seconds_count 3
+"""
+
+    def test_reads_what_is_good(self):
+        families = prometheus.parsed(self.GOOD)
+        self.assertEqual(set(families), {"a_total", "b_seconds"})
+        self.assertEqual(families["a_total"].samples["a_total", frozenset({("api", "Fetch")})], 1)
+
+    def test_finds_what_is_wrong(self):
+        lines = self.GOOD.splitlines(keepends=True)
+        changed = {
+            "a series twice": ('a_total{api="Fetch"} 1\n', 'a_total{api="Fetch"} 1\n' * 2),
+            "a family twice": (self.GOOD, self.GOOD + "".join(lines[:3])),
+            "no type": (lines[1], ""),
+            "no help": (lines[0], ""),
+            "an unknown type": ("a_total counter", "a_total count"),
+            "a sample away from its family": (self.GOOD, self.GOOD + 'a_total{api="x"} 1\n'),
+            "no number": ('"Fetch"} 1', '"Fetch"} one'),
+            "labels without quotes": ('"Fetch"', "Fetch"),
+            "buckets that shrink": ('le="0.5"} 1', 'le="0.5"} 4'),
+            "no last bucket": (lines[7], ""),
+            "another count": ("b_seconds_count 3", "b_seconds_count 4"),
+            "no sum": (lines[8], ""),
+            "no end": (self.GOOD, self.GOOD[:-1]),
+        }
+        for name, (before, after) in changed.items():
+            with self.subTest(name):
+                self.assertIn(before, self.GOOD)
+                with self.assertRaises((prometheus.Wrong, ValueError)):
+                    prometheus.parsed(self.GOOD.replace(before, after))
+
+
 class MetricsTest(unittest.TestCase):
 
     @classmethod
