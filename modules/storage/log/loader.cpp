@@ -32,8 +32,10 @@ constexpr std::size_t unsettled_max = 8;
 
 Task<StorageResult<std::unique_ptr<Log>>> Log::open(LogContext& context, LogOpening opening) {
   const bool clean = opening.clean;
+  RecoveryProgress unheard;
+  RecoveryProgress& progress = opening.progress != nullptr ? *opening.progress : unheard;
   std::unique_ptr<Log> log(new Log(context, std::move(opening)));
-  LogLoader loader(*log);
+  LogLoader loader(*log, progress);
   if (const auto loaded = co_await loader.load(clean); !loaded) {
     if (loaded.error().fault == StorageFault::offline) log->deletions_.stop();
     co_await log->abandon();
@@ -171,15 +173,9 @@ Task<StorageResult<void>> LogLoader::trust() {
   log_.end_ = log_.recovery_point_;
   const std::string name = segment_file_name(log_.end_, SegmentFileKind::producer_snapshot);
   if (std::binary_search(names_.begin(), names_.end(), name)) {
-    const auto entries =
-        co_await load_producer_snapshot(context().files, log_.directory_, log_.end_);
-    if (entries) {
-      log_.producers_.restore(*entries, context().executor.clock().wall_now(),
-                              log_.config_.producer_expiration.count());
-      log_.snapshot_end_ = log_.end_;
-      co_return StorageResult<void>();
-    }
-    if (entries.error().fault == StorageFault::offline) co_return failure(entries.error());
+    const auto loaded = co_await log_.load_snapshot(log_.producers_, log_.end_);
+    if (loaded) log_.snapshot_end_ = log_.end_;
+    if (loaded || loaded.error().fault == StorageFault::offline) co_return loaded;
   }
   // None is there, or it cannot be read: an older one may do.
   const auto from = co_await log_.restore_producers(log_.producers_, log_.end_);
@@ -188,6 +184,23 @@ Task<StorageResult<void>> LogLoader::trust() {
 }
 
 // --- Recovery ---
+
+LogLoader::~LogLoader() {
+  progress_.left_bytes -= left_bytes_;
+}
+
+void LogLoader::will_check(std::uint64_t bytes) {
+  left_bytes_ += bytes;
+  progress_.left_bytes += bytes;
+}
+
+void LogLoader::has_checked(std::uint64_t bytes) {
+  // The file may have grown longer than what was found of it: it is counted all the same.
+  const std::uint64_t expected = std::min(bytes, left_bytes_);
+  left_bytes_ -= expected;
+  progress_.left_bytes -= expected;
+  progress_.checked_bytes += bytes;
+}
 
 Task<StorageResult<void>> LogLoader::recover() {
   // Closing makes durable what is found, and flushing the names of the files.
@@ -199,8 +212,11 @@ Task<StorageResult<void>> LogLoader::recover() {
   const bool rolled_there = first > 0 && log_.segments_[first]->base() == log_.recovery_point_;
   if (rolled_there && !planted(Planted::time_index_without_last_entry)) --first;
   const Offset from = std::max(log_.recovery_point_, log_.segments_[first]->base());
+  std::uint64_t bytes = 0;
+  for (std::size_t i = first; i < log_.segments_.size(); ++i) bytes += log_.segments_[i]->bytes();
   const auto position = co_await start_of_scan(*log_.segments_[first], from);
   if (!position) co_return failure(position.error());
+  will_check(bytes - *position);
   const Offset scan_from = next_;
   const auto snapshot = co_await log_.restore_producers(log_.producers_, scan_from);
   if (!snapshot) co_return failure(snapshot.error());
@@ -230,13 +246,10 @@ Task<StorageResult<void>> LogLoader::recover() {
       log_.segments_[i - 1]->finish();
       log_.unsettled_.push_back({log_.segments_[i - 1], base, log_.producers_.snapshot_entries()});
     }
-    // What is known of the producers at each roll does not gather in memory.
-    while (log_.unsettled_.size() > unsettled_max) {
-      const auto settled = co_await log_.settle_first();
-      // Without space or descriptors they wait after all.
-      if (!settled && is_shortage(settled.error().fault)) break;
-      if (!settled) co_return settled;
-    }
+    // What is known of the producers at each roll does not gather in memory. Without space or
+    // descriptors they wait after all.
+    const auto settled = co_await log_.settle_down_to(unsettled_max);
+    if (!settled && !is_shortage(settled.error().fault)) co_return settled;
     next_ = std::max(next_, base);
     const auto whole = co_await recover_segment(i, i == first ? *position : 0);
     if (!whole) co_return failure(whole.error());
@@ -267,17 +280,10 @@ bool LogLoader::was_settled(Offset base) const {
 Task<StorageResult<void>> LogLoader::recall_producers(Offset base) {
   const bool told = knows_producers_before_ && base > producers_from_ && was_settled(base);
   if (!told) co_return StorageResult<void>();
-  const auto entries = co_await load_producer_snapshot(context().files, log_.directory_, base);
-  if (entries) {
-    log_.producers_.restore(*entries, context().executor.clock().wall_now(),
-                            log_.config_.producer_expiration.count());
-    co_return StorageResult<void>();
-  }
+  const auto loaded = co_await log_.load_snapshot(log_.producers_, base);
+  if (loaded || Log::is_unread(loaded.error())) co_return loaded;
   // What was read is all there is to know where the snapshot is damaged.
-  if (entries.error().io && entries.error().fault != StorageFault::not_found) {
-    co_return failure(entries.error());
-  }
-  context().log.warning("{}; the batches tell the producers", entries.error().message);
+  context().log.warning("{}; the batches tell the producers", loaded.error().message);
   co_return StorageResult<void>();
 }
 
@@ -403,6 +409,7 @@ Task<StorageResult<bool>> LogLoader::recover_segment(std::size_t index, std::uin
   BatchScanner scanner(context().files, context().buffers, lease->handle(), segment->log_path(),
                        position, *size, ScanDepth::crc);
   std::string reason;
+  std::uint64_t counted = position;
   while (reason.empty()) {
     const auto more = co_await scanner.fill();
     if (!more) co_return failure(more.error());
@@ -417,6 +424,7 @@ Task<StorageResult<bool>> LogLoader::recover_segment(std::size_t index, std::uin
       }
       add(*segment, scanned->batch);
     }
+    has_checked(scanner.position() - std::exchange(counted, scanner.position()));
     if (segment->should_save_indexes()) {
       if (auto saved = co_await segment->save_indexes(); !saved) co_return failure(saved.error());
     }

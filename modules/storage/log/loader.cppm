@@ -30,7 +30,11 @@ namespace millrace::storage {
 // end.
 class LogLoader {
  public:
-  explicit LogLoader(Log& log) : log_(log) {}
+  // Both outlive it.
+  LogLoader(Log& log, RecoveryProgress& progress) : log_(log), progress_(progress) {}
+  ~LogLoader();
+  LogLoader(const LogLoader&) = delete;
+  LogLoader& operator=(const LogLoader&) = delete;
 
   [[nodiscard]] Task<StorageResult<void>> load(bool clean);
 
@@ -56,6 +60,9 @@ class LogLoader {
                                                           std::uint64_t position);
   [[nodiscard]] Task<StorageResult<bool>> recover_segment(std::size_t index,
                                                           std::uint64_t position);
+  // What progress is told of.
+  void will_check(std::uint64_t bytes);
+  void has_checked(std::uint64_t bytes);
   [[nodiscard]] bool was_settled(Offset base) const;
   [[nodiscard]] bool follows(const protocol::BatchHeader& header, Offset base) const;
   void add(Segment& segment, const protocol::BatchView& batch);
@@ -64,6 +71,8 @@ class LogLoader {
   [[nodiscard]] SegmentContext& context() const;
 
   Log& log_;
+  RecoveryProgress& progress_;
+  std::uint64_t left_bytes_ = 0;  // of this log
   std::vector<std::string> names_;
   bool changed_names_ = false;
   std::vector<EpochEntry> epochs_found_;  // in the file

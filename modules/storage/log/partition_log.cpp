@@ -161,7 +161,7 @@ Task<StorageResult<void>> Log::roll_locked(Offset base) {
   // Whoever appends faster than the disk makes segments durable waits for it.
   const auto settling = co_await settling_.lock();
   StorageResult<void> done = online();
-  while (done && unsettled_.size() > unsettled_rolls_max) done = co_await settle_first();
+  if (done) done = co_await settle_down_to(unsettled_rolls_max);
   if (done) co_return done;
   // Without space or descriptors they wait after all.
   if (is_shortage(done.error().fault)) co_return StorageResult<void>();
@@ -284,6 +284,14 @@ Task<StorageResult<void>> Log::settle_first() {
   co_return StorageResult<void>();
 }
 
+// Until so many wait at the most. With settling_ locked, or while the log is opened.
+Task<StorageResult<void>> Log::settle_down_to(std::size_t left) {
+  while (unsettled_.size() > left) {
+    if (auto settled = co_await settle_first(); !settled) co_return settled;
+  }
+  co_return StorageResult<void>();
+}
+
 Task<StorageResult<void>> Log::checkpoint() {
   if (!unsettled_.empty() && !closed_ && !offline_) start_settling();
   if (!config_.flushes() || recovery_point_ == end_) co_return StorageResult<void>();
@@ -368,7 +376,7 @@ Task<StorageResult<void>> Log::settle_all() {
   if (auto flushed = co_await flush_locked(); !flushed) co_return flushed;
   const auto guard = co_await settling_.lock();
   StorageResult<void> done = online();
-  while (done && !unsettled_.empty()) done = co_await settle_first();
+  if (done) done = co_await settle_down_to(0);
   // An empty segment has nothing to finish, but its index files are made.
   if (done && !active().prepared()) done = co_await active().prepare();
   if (done) {

@@ -41,6 +41,12 @@ struct LogContext {
   TailMemory* tails = nullptr;
 };
 
+// How far logs have come that are opened at the same time.
+struct RecoveryProgress {
+  std::uint64_t checked_bytes = 0;
+  std::uint64_t left_bytes = 0;  // of those that have begun and not ended
+};
+
 // What is known of a log before it is opened.
 struct LogOpening {
   std::string directory;
@@ -52,6 +58,8 @@ struct LogOpening {
   // The log directory was left in order: all files can be trusted, and the recovery point is the
   // end of the log.
   bool clean = false;
+  // Kept up to date until the log is open.
+  RecoveryProgress* progress = nullptr;
 };
 
 // What opening a log took.
@@ -286,6 +294,7 @@ class Log {
   void start_settling();
   [[nodiscard]] Task<void> settle();
   [[nodiscard]] Task<StorageResult<void>> settle_first();
+  [[nodiscard]] Task<StorageResult<void>> settle_down_to(std::size_t left);
   [[nodiscard]] Task<StorageResult<void>> settle_active(
       Segment& segment, Offset end, std::vector<ProducerSnapshotEntry> producers);
   [[nodiscard]] Task<StorageResult<void>> settle_all();
@@ -337,6 +346,13 @@ class Log {
   [[nodiscard]] Task<StorageResult<std::vector<Offset>>> snapshot_offsets();
   [[nodiscard]] Task<StorageResult<void>> remove_snapshot(Offset offset);
   [[nodiscard]] Task<StorageResult<void>> remove_snapshots_above(Offset offset);
+  // The producers as the snapshot at this offset has them. They stay as they are where it cannot be
+  // read.
+  [[nodiscard]] Task<StorageResult<void>> load_snapshot(ProducerStates& producers, Offset offset);
+  // A snapshot that could not be read is not a damaged one.
+  [[nodiscard]] static bool is_unread(const StorageError& error) {
+    return error.io && error.fault != StorageFault::not_found;
+  }
   // The producers as of the newest snapshot that is at most at this offset and can be read; the
   // offset of that snapshot, or start() without one.
   [[nodiscard]] Task<StorageResult<Offset>> restore_producers(ProducerStates& producers,

@@ -318,6 +318,64 @@ TEST(Replacement, a_start_finishes_what_is_complete_and_drops_what_is_not) {
   }
 }
 
+std::string index_with_an_aborted_transaction() {
+  GrowingIndex entries(transaction_index_entry_bytes);
+  add_transaction_entry(entries, {ProducerId(7), Offset(2), Offset(4), Offset(5)});
+  const ByteView bytes = entries.bytes();
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// The records do not tell of the transaction any more: an index that lost its name, or that of the
+// segment before, would be believed.
+TEST(Replacement, that_a_start_finishes_has_the_new_indexes_wherever_the_power_is_cut) {
+  const auto file = [](SegmentFileKind kind, FileStage stage = FileStage::current) {
+    return LogMachine::path(0, kind, stage);
+  };
+  std::uint64_t cuts = 0;
+  for (const bool in_new : {true, false}) {
+    for (std::uint64_t step = 1, cuts_at_step = 1; cuts_at_step > 0; ++step) {
+      cuts_at_step = 0;
+      for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        SCOPED_TRACE(std::to_string(in_new) + " " + std::to_string(step) + " " +
+                     std::to_string(seed));
+        Compaction test(5);
+        LogMachine& machine = test.machine;
+        test.clean();
+        ASSERT_TRUE(machine.close());
+        machine.restart();
+        for (const SegmentFileKind kind : index_kinds) {
+          machine.remove_file(file(kind, FileStage::cleaned));
+          if (kind == SegmentFileKind::transaction_index) continue;
+          machine.write_file(file(kind, FileStage::swap), "");
+        }
+        machine.write_file(
+            file(SegmentFileKind::transaction_index, in_new ? FileStage::swap : FileStage::current),
+            index_with_an_aborted_transaction());
+        machine.write_file(file(SegmentFileKind::log, FileStage::swap),
+                           machine.contents(file(SegmentFileKind::log, FileStage::cleaned)));
+        machine.remove_file(file(SegmentFileKind::log, FileStage::cleaned));
+        machine.disk.sync_all();
+        const std::uint64_t before = machine.disk.power_cuts();
+        machine.disk.cut_power_at(machine.disk.steps() + step, seed);
+        static_cast<void>(machine.open(true).has_value());
+        machine.disk.cut_power_at(0, 0);
+        cuts_at_step += machine.disk.power_cuts() - before;
+        if (machine.disk.power_cuts() > before) {
+          machine.end_of_process();
+          ASSERT_TRUE(machine.open(true));
+        }
+        ASSERT_EQ(machine.records(), test.after);
+        const auto aborted = machine.wait(machine.log->aborted(Offset(0), Offset(22)));
+        ASSERT_TRUE(aborted);
+        ASSERT_EQ(aborted->size(), in_new ? 1u : 0u);
+        ASSERT_TRUE(machine.close());
+      }
+      cuts += cuts_at_step;
+    }
+  }
+  EXPECT_GT(cuts, 200u);
+}
+
 // Until the old files lose their names all is as before; behind that only a start can tell what
 // they mean.
 TEST(Replacement, without_descriptors_or_memory_it_is_the_old_or_the_new_one) {

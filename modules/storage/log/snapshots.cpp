@@ -101,24 +101,27 @@ Task<StorageResult<void>> Log::remove_snapshots_above(Offset offset) {
   co_return co_await sync_names();
 }
 
+Task<StorageResult<void>> Log::load_snapshot(ProducerStates& producers, Offset offset) {
+  const auto entries = co_await load_producer_snapshot(context_.segments.files, directory_, offset);
+  if (!entries) co_return failure(entries.error());
+  producers.restore(*entries, context_.segments.executor.clock().wall_now(),
+                    config_.producer_expiration.count());
+  co_return StorageResult<void>();
+}
+
 Task<StorageResult<Offset>> Log::restore_producers(ProducerStates& producers, Offset at_most) {
   const auto snapshots = co_await snapshot_offsets();
   if (!snapshots) co_return failure(snapshots.error());
   producers.clear();
   for (auto it = snapshots->rbegin(); it != snapshots->rend(); ++it) {
     if (*it > at_most) continue;
-    const auto entries = co_await load_producer_snapshot(context_.segments.files, directory_, *it);
-    if (entries) {
-      producers.restore(*entries, context_.segments.executor.clock().wall_now(),
-                        config_.producer_expiration.count());
+    const auto loaded = co_await load_snapshot(producers, *it);
+    if (loaded) {
       snapshot_end_ = *it;
       co_return StorageResult<Offset>(*it);
     }
-    // One that could not be read is not a damaged one.
-    if (entries.error().io && entries.error().fault != StorageFault::not_found) {
-      co_return failure(entries.error());
-    }
-    context_.segments.log.warning("{}; an older snapshot is used", entries.error().message);
+    if (is_unread(loaded.error())) co_return failure(loaded.error());
+    context_.segments.log.warning("{}; an older snapshot is used", loaded.error().message);
     if (const auto removed = co_await remove_snapshot(*it); !removed) {
       co_return failure(removed.error());
     }
@@ -155,9 +158,7 @@ Task<StorageResult<std::vector<AbortedTransaction>>> Log::aborted_by_records(
   for (auto it = snapshots->rbegin(); it != snapshots->rend(); ++it) {
     if (*it > segment->base()) continue;
     const auto entries = co_await load_producer_snapshot(context_.segments.files, directory_, *it);
-    if (!entries && entries.error().io && entries.error().fault != StorageFault::not_found) {
-      co_return failure(entries.error());
-    }
+    if (!entries && is_unread(entries.error())) co_return failure(entries.error());
     if (!entries) continue;
     // Nobody expires: it is about the past.
     producers.restore(*entries, Timestamp(0), std::numeric_limits<std::int64_t>::max());

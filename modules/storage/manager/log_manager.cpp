@@ -35,11 +35,11 @@ LogManager::LogManager(const ManagerContext& context, LogDirectories& directorie
       producers_(share_of(broker_producers_max_default, 1)),
       cleaner_(segments_, compressor_, *this,
                {share_of(options_.cleaner_buffer_bytes, dedupe_buffer_bytes_min),
-                options_.cleaner_bytes_per_second / context.shard_count, context.cleaner_seed}),
+                options_.cleaner_bytes_per_second / context.shard_count, context.seed}),
       housekeeping_(context.executor, options_),
       scrubber_(
           context.executor, context.files, context.buffers, context.log,
-          {options_.scrub_bytes_per_second, options_.scrub_pass_interval},
+          {options_.scrub_bytes_per_second, options_.scrub_pass_interval, context.seed},
           [this](const TopicPartition* after) { return next_log(after); },
           [this](const Corruption& corruption) {
             if (context_.found_corruption) context_.found_corruption(corruption);
@@ -152,7 +152,7 @@ Task<StorageResult<LogPointer>> LogManager::make(TopicPartition partition, Uuid 
   hosted.directory = placed->directory;
   hosted.topic_id = topic_id;
   // It is empty: there is nothing to be recovered.
-  co_return co_await open_log(partition, placed->directory, {}, config, true);
+  co_return co_await open_log(partition, placed->directory, {}, config, true, nullptr);
 }
 
 // The partition is here already.
@@ -165,7 +165,8 @@ Task<StorageResult<LogPointer>> LogManager::adopt(TopicPartition partition, Uuid
       return directories_.settle_names(hosted.directory);
     });
     if (!settled) co_return failure(settled.error());
-    const auto opened = co_await open_log(partition, hosted.directory, hosted.told, config, false);
+    const auto opened =
+        co_await open_log(partition, hosted.directory, hosted.told, config, false, nullptr);
     if (!opened) co_return failure(opened.error());
   }
   if (hosted.topic_id.is_zero() && !topic_id.is_zero()) {

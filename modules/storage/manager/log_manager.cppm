@@ -70,8 +70,9 @@ struct ManagerContext {
   std::uint32_t shard_count = 1;
   telemetry::Registry& registry;
   Logger log;
-  // For the hashes of keys; another one in each process.
-  std::uint64_t cleaner_seed = 0;
+  // For the cleaner's hashes of keys and the places where the scrubber begins; another one in each
+  // process.
+  std::uint64_t seed = 0;
   // Told of damage that was found, on the manager's shard.
   Scrubber::Found found_corruption;
 };
@@ -205,7 +206,8 @@ class LogManager final : public DirectoryUser, public CleanerKeeper {
   [[nodiscard]] Task<StorageResult<std::shared_ptr<Log>>> open_log(TopicPartition partition,
                                                                    DirectoryIndex directory,
                                                                    PartitionOffsets offsets,
-                                                                   LogConfig config, bool clean);
+                                                                   LogConfig config, bool clean,
+                                                                   RecoveryProgress* progress);
 
   // log_manager.cpp
   [[nodiscard]] Keeper& keeper(DirectoryIndex directory) { return *keepers_[directory.value()]; }

@@ -66,9 +66,9 @@ class TestObserver final : public DirectoryObserver {
 struct TestShard {
   TestShard(Executor& executor, FileSystem& files, Crossing& crossing, std::uint32_t index,
             std::uint32_t count, LogDirectories& directories, const ManagerOptions& options,
-            telemetry::Registry& registry, const Logger& log)
+            telemetry::Registry& registry, const Logger& log, std::uint64_t seed)
       : manager({executor, files, buffers, decompressor, crossing, ShardIndex(index), ShardIndex(0),
-                 count, registry, log, 1,
+                 count, registry, log, seed,
                  [this](const Corruption& corruption) { corruptions.push_back(corruption); }},
                 directories, options) {}
 
@@ -91,7 +91,8 @@ struct TestProcess {
         directories(executor, files, crossing, random, options.directories, log, observer) {
     for (std::uint32_t i = 0; i < shard_count; ++i) {
       shards.push_back(std::make_unique<TestShard>(executor, files, crossing, i, shard_count,
-                                                   directories, options, registry, log));
+                                                   directories, options, registry, log,
+                                                   random.next()));
     }
   }
 
@@ -215,6 +216,10 @@ class ManagerMachine {
                             std::string_view value) {
     return append_to(partition, test_batch(value, key), AppendOrigin::client);
   }
+  // Behind the server's back.
+  bool replace_file(std::string path, std::string text) {
+    return wait(write_file(std::move(path), std::move(text)));
+  }
   // The values of all records.
   std::vector<std::string> values(const TopicPartition& partition) {
     const auto log = manager_of(partition).find(partition);
@@ -230,6 +235,14 @@ class ManagerMachine {
     AppendError error;
     error.message = "there is no log";
     return failure(std::move(error));
+  }
+  Task<bool> write_file(std::string path, std::string text) {
+    SimulatedFileSystem behind(disk, executor);
+    const auto file = co_await behind.open(path, OpenMode::create_truncated);
+    if (!file) co_return false;
+    const ByteView piece = as_bytes(text);
+    const auto written = co_await behind.write(*file, 0, std::span(&piece, 1));
+    co_return co_await behind.close(*file) && written;
   }
   static Task<AppendResult> append_batch(std::shared_ptr<Log> log, std::vector<std::byte> batch,
                                          AppendOrigin origin) {

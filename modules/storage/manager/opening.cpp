@@ -32,6 +32,7 @@ struct LogManager::Opening {
   std::size_t partitions = 0;
   MonotonicTime began;
   OpeningReport report;
+  RecoveryProgress recovery;
   Ticker progress;
 };
 
@@ -91,9 +92,12 @@ Task<OpeningReport> LogManager::open(Belongs belongs, ConfigOf config_of) {
 Task<void> LogManager::tell_progress(Opening& opening) {
   while (co_await opening.progress.next()) {
     const std::size_t done = opening.report.opened + opening.report.failed;
-    context_.log.info("opening logs: {} are done and {} left, {} bytes checked, {:.0f} s so far",
-                      done, opening.partitions - done, opening.report.scanned_bytes,
-                      seconds(context_.executor.clock().now() - opening.began));
+    const RecoveryProgress& recovery = opening.recovery;
+    context_.log.info(
+        "opening logs: {} are done and {} left; of what has begun {} bytes are checked and {} are "
+        "not; {:.0f} s so far",
+        done, opening.partitions - done, recovery.checked_bytes, recovery.left_bytes,
+        seconds(context_.executor.clock().now() - opening.began));
   }
 }
 
@@ -147,7 +151,7 @@ Task<void> LogManager::open_one(Opening& opening, DirectoryIndex directory,
   StorageResult<std::shared_ptr<Log>> log;
   if (topic_id) {
     log = co_await open_log(found.partition, directory, found.offsets,
-                            config_of_(found.partition.topic), clean);
+                            config_of_(found.partition.topic), clean, &opening.recovery);
   } else {
     hosted.failure = std::make_unique<StorageError>(topic_id.error());
     log = failure(topic_id.error());
@@ -183,7 +187,8 @@ Task<StorageResult<Uuid>> LogManager::read_topic_id(std::string directory) {
 Task<StorageResult<std::shared_ptr<Log>>> LogManager::open_log(TopicPartition partition,
                                                                DirectoryIndex directory,
                                                                PartitionOffsets offsets,
-                                                               LogConfig config, bool clean) {
+                                                               LogConfig config, bool clean,
+                                                               RecoveryProgress* progress) {
   const auto or_zero = [&](CheckpointKind kind) { return std::max(offsets[kind], Offset(0)); };
   LogOpening opening;
   opening.directory = path_in(keeper(directory).path, to_string(partition));
@@ -192,6 +197,7 @@ Task<StorageResult<std::shared_ptr<Log>>> LogManager::open_log(TopicPartition pa
   opening.log_start = or_zero(CheckpointKind::log_start);
   opening.recovery_point = or_zero(CheckpointKind::recovery_point);
   opening.clean = clean;
+  opening.progress = progress;
   auto opened = co_await Log::open(keeper(directory).context, std::move(opening));
   Hosted& hosted = hosted_.at(partition);
   if (!opened) {

@@ -1,4 +1,7 @@
 // What a start finds, reads and recovers.
+#include <algorithm>
+#include <regex>
+
 #include "manager_machine.hpp"
 
 namespace millrace::storage {
@@ -159,8 +162,40 @@ TEST(Opening, shards_share_the_number_of_logs_that_are_recovered_at_a_time) {
 TEST_F(Recovering, tells_of_its_progress) {
   ASSERT_GT(time_of_start(1), 20s);
   EXPECT_TRUE(machine.says("opening logs: "));
-  EXPECT_TRUE(machine.says(" left, "));
+  EXPECT_TRUE(machine.says(" left; "));
   EXPECT_TRUE(machine.says("12 logs are open, 12 of them checked"));
+}
+
+// One that takes long tells of itself, too.
+TEST(Opening, tells_how_far_the_recovery_of_a_log_has_come) {
+  ManagerMachine machine(9);
+  machine.config.segment_bytes = 1'000;
+  ASSERT_TRUE(machine.start());
+  ASSERT_TRUE(machine.create(orders_0));
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(machine.append(orders_0, std::string(200, 'x')));
+  const std::uint64_t bytes = machine.manager().find(orders_0)->size_bytes();
+  machine.end_of_process();
+  // Nothing is known to be durable.
+  ASSERT_TRUE(machine.replace_file("/data/recovery-point-offset-checkpoint", "0\n0\n"));
+  machine.files.slow = 1;
+  machine.files.slow_max = 2s;
+  ASSERT_TRUE(machine.start());
+  const std::regex wanted(
+      "opening logs: 0 are done and 1 left; of what has begun ([0-9]+) bytes are checked and "
+      "([0-9]+) are not; .*");
+  std::vector<std::uint64_t> checked;
+  for (const auto& line : machine.lines->lines()) {
+    std::smatch found;
+    if (!std::regex_match(line.message, found, wanted)) continue;
+    checked.push_back(std::stoull(found[1]));
+    // Before it has begun nothing is known of it.
+    if (checked.back() == 0) continue;
+    EXPECT_EQ(checked.back() + std::stoull(found[2]), bytes) << line.message;
+  }
+  ASSERT_GE(checked.size(), 3u);
+  EXPECT_TRUE(std::ranges::is_sorted(checked));
+  EXPECT_GT(checked.back(), bytes / 2);
+  EXPECT_EQ(machine.report.scanned_bytes, bytes);
 }
 
 TEST(Opening, with_a_full_disk_loses_nothing_and_goes_on_when_there_is_space) {

@@ -4,6 +4,7 @@ module;
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,15 @@ import :scrubber;
 
 namespace millrace::storage {
 
+namespace {
+
+// Logs that are passed over before others may run.
+constexpr std::size_t logs_at_a_time = 64;
+
+constexpr Offset any_end{std::numeric_limits<std::int64_t>::max()};
+
+}  // namespace
+
 Scrubber::Scrubber(Executor& executor, FileSystem& files, BufferPool& buffers, Logger log,
                    ScrubberOptions options, NextLog next_log, Found found)
     : executor_(executor),
@@ -25,6 +35,7 @@ Scrubber::Scrubber(Executor& executor, FileSystem& files, BufferPool& buffers, L
       options_(options),
       next_log_(std::move(next_log)),
       found_(std::move(found)),
+      random_(options.seed),
       passes_(executor, scrub_first_delay),
       pauses_(executor, options.pass_interval) {}
 
@@ -43,24 +54,56 @@ Task<void> Scrubber::run() {
   }
 }
 
+// Once around, and back to where it began.
 Task<void> Scrubber::pass() {
-  TopicPartition last;
-  std::size_t looked_at = 0;
-  std::shared_ptr<Log> log = next_log_(nullptr);
-  while (log && !passes_.stopped()) {
-    last = log->partition();
-    co_await scrub_log(std::move(log));
-    if (++looked_at % 64 == 0) co_await yield(executor_);
-    log = next_log_(&last);
+  std::optional<Place> begin = co_await draw();
+  if (begin) {
+    const TopicPartition first = begin->log->partition();
+    co_await scrub_log(std::move(begin->log), begin->segment, any_end);
+    TopicPartition last = first;
+    bool is_around = false;
+    for (std::size_t count = 1; !passes_.stopped(); ++count) {
+      std::shared_ptr<Log> log = next_log_(&last);
+      if (!log && !is_around) {
+        is_around = true;
+        log = next_log_(nullptr);
+      }
+      if (!log || (is_around && first < log->partition())) break;
+      last = log->partition();
+      co_await scrub_log(std::move(log), Offset(0),
+                         is_around && last == first ? begin->segment : any_end);
+      if (count % logs_at_a_time == 0) co_await yield(executor_);
+    }
   }
   if (!passes_.stopped()) ++counts_.passes;
 }
 
-Task<void> Scrubber::scrub_log(std::shared_ptr<Log> log) {
+Task<std::optional<Scrubber::Place>> Scrubber::draw() {
+  std::optional<Place> drawn;
+  std::uint64_t seen = 0;
+  TopicPartition last;
+  std::size_t count = 0;
+  for (std::shared_ptr<Log> log = next_log_(nullptr); log; log = next_log_(&last)) {
+    last = log->partition();
+    for (const auto& segment : log->segments()) {
+      seen += segment->bytes();
+      // Each takes the place of those before it as often as its share of the bytes so far.
+      if (random_.below(seen) < segment->bytes()) drawn = Place{log, segment->base()};
+    }
+    log.reset();
+    if (++count % logs_at_a_time == 0) co_await yield(executor_);
+    if (passes_.stopped()) break;
+  }
+  co_return drawn;
+}
+
+Task<void> Scrubber::scrub_log(std::shared_ptr<Log> log, Offset from, Offset to) {
   // A copy: the log rolls and removes meanwhile.
   const std::vector<std::shared_ptr<Segment>> segments(log->segments().begin(),
                                                        log->segments().end());
   for (std::size_t i = 0; i < segments.size() && !passes_.stopped(); ++i) {
+    if (segments[i]->base() < from) continue;
+    if (segments[i]->base() >= to) break;
     const bool last = i + 1 == segments.size();
     const Offset settled = last ? segments[i]->base() : segments[i + 1]->base();
     if (settled > log->recovery_point() || log->offline()) break;

@@ -39,6 +39,7 @@ struct Corruption {
 struct ScrubberOptions {
   std::uint64_t bytes_per_second = 0;  // 0: nothing is read
   Milliseconds pass_interval = scrub_pass_interval_default;
+  std::uint64_t seed = 0;  // of the places where passes begin
 };
 
 struct ScrubCounts {
@@ -49,11 +50,12 @@ struct ScrubCounts {
 };
 
 // Goes around the segments of a shard's logs that begin below the recovery point, the one that is
-// written to as well, and checks every batch, a block at a time and never faster than told: the
-// CRC; what the CRC does not cover, against the batches around it, the offset index and the leader
-// epochs; that the transaction index has what the markers say. A member of the manager, on its
-// shard. What it finds is told and left as it is, but for a transaction index, which is put right;
-// a device that fails takes its directory offline.
+// written to as well, from a place that is drawn for each pass, so that a server which never lives
+// through one gets everywhere in time. Checks every batch, a block at a time and never faster than
+// told: the CRC; what the CRC does not cover, against the batches around it, the offset index and
+// the leader epochs; that the transaction index has what the markers say. A member of the manager,
+// on its shard. What it finds is told and left as it is, but for a transaction index, which is put
+// right; a device that fails takes its directory offline.
 class Scrubber {
  public:
   // The log behind the one of a partition in some order, the first one for null; null at the end.
@@ -73,8 +75,16 @@ class Scrubber {
   [[nodiscard]] const ScrubCounts& counts() const { return counts_; }
 
  private:
+  // The beginning of a segment.
+  struct Place {
+    std::shared_ptr<Log> log;
+    Offset segment;
+  };
   [[nodiscard]] Task<void> pass();
-  [[nodiscard]] Task<void> scrub_log(std::shared_ptr<Log> log);
+  // Every byte is as likely as any other; nothing if there are none.
+  [[nodiscard]] Task<std::optional<Place>> draw();
+  // The segments that begin in [from, to).
+  [[nodiscard]] Task<void> scrub_log(std::shared_ptr<Log> log, Offset from, Offset to);
   [[nodiscard]] Task<void> scrub_segment(Log& log, std::shared_ptr<Segment> segment);
   [[nodiscard]] Task<void> check_aborted(Log& log, std::shared_ptr<Segment> segment,
                                          std::vector<Offset> markers);
@@ -90,6 +100,7 @@ class Scrubber {
   ScrubberOptions options_;
   NextLog next_log_;
   Found found_;
+  Random random_;
   Ticker passes_;
   Ticker pauses_;
   MonotonicTime free_{};  // before this nothing more is read

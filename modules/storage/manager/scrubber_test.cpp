@@ -1,4 +1,6 @@
 // Damage in closed segments is found.
+#include <set>
+
 #include "manager_machine.hpp"
 
 namespace millrace::storage {
@@ -211,6 +213,33 @@ TEST_F(Scrubbing, reads_no_faster_than_told) {
   EXPECT_LE(machine.manager().scrubber().counts().bytes, 4'000u + 1'000u);
   EXPECT_GT(machine.manager().scrubber().counts().bytes, 0u);
   EXPECT_EQ(machine.manager().scrubber().counts().passes, 0u);
+}
+
+// Each life of the server is too short for a pass.
+TEST_F(Scrubbing, gets_everywhere_in_many_lives) {
+  const TopicPartition last{"zebras", PartitionIndex(0)};
+  ASSERT_TRUE(machine.create(last));
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(machine.append(last, std::string(200, 'x')));
+  std::set<std::pair<TopicPartition, Offset>> damaged;
+  for (const TopicPartition& partition : {orders_0, last}) {
+    for (const auto& segment : machine.manager().find(partition)->segments()) {
+      // In the last batch: only what was read counts.
+      ASSERT_TRUE(machine.disk.flip_bit(segment->log_path(), (segment->bytes() - 50) * 8));
+      damaged.emplace(partition, segment->base());
+    }
+  }
+  ASSERT_GT(damaged.size(), 30u);
+  machine.options.scrub_bytes_per_second = 1'000;
+  int lives = 0;
+  while (!damaged.empty() && ++lives < 400) {
+    ASSERT_TRUE(machine.stop());
+    ASSERT_TRUE(machine.start());
+    machine.executor.advance(scrub_first_delay + std::chrono::seconds(3));
+    EXPECT_EQ(machine.manager().scrubber().counts().passes, 0u);
+    EXPECT_LT(found().size(), 8u);
+    for (const Corruption& each : found()) damaged.erase({each.partition, each.segment});
+  }
+  EXPECT_TRUE(damaged.empty()) << damaged.size() << " segments were never looked at";
 }
 
 // From the beginning of one pass to that of the next, however long they take.

@@ -34,7 +34,7 @@ struct HostOptions {
   BrokerId self = no_broker;
   std::shared_ptr<const config::ServerConfig> server;
   storage::ManagerOptions manager;  // manager_options(*server)
-  std::uint64_t cleaner_seed = 0;   // another one in each process
+  std::uint64_t seed = 0;           // of the managers; another one in each process
 };
 
 // Belongs to the home shard, which is the first one, and is used there. Owns the log directories,
