@@ -129,12 +129,12 @@ class Producing(unittest.TestCase):
 
 
 class Groups(unittest.TestCase):
-    def test_share_partitions_through_joins_and_deaths(self):
+    def test_share_partitions_while_members_join_and_leave(self):
         for strategy in ("range", "roundrobin", "cooperative-sticky"):
             with self.subTest(strategy):
-                self.share_through_joins_and_deaths(strategy)
+                self.share_while_members_join_and_leave(strategy)
 
-    def share_through_joins_and_deaths(self, strategy):
+    def share_while_members_join_and_leave(self, strategy):
         topic, group = fresh("confluent-shared"), fresh("group")
         create(topic, 6)
         members = [Member(group, [topic], partition_assignment_strategy=strategy)]
@@ -146,7 +146,7 @@ class Groups(unittest.TestCase):
             wait_until(lambda: is_shared_out(members, topic, 6), "partitions to be shared",
                        lambda: poll_all(members))
             members.pop().close()
-            wait_until(lambda: is_shared_out(members, topic, 6), "the dead member's partitions",
+            wait_until(lambda: is_shared_out(members, topic, 6), "all partitions again",
                        lambda: poll_all(members))
             wanted = records(600)
             produce(topic, wanted)
