@@ -4,7 +4,7 @@ import struct
 
 import kafka
 
-DESCRIBE_GROUPS, LIST_GROUPS, DELETE_RECORDS, INIT_PRODUCER_ID, DESCRIBE_CONFIGS = 15, 16, 21, 22, 32
+DESCRIBE_GROUPS, DELETE_RECORDS, INIT_PRODUCER_ID, DESCRIBE_CONFIGS = 15, 21, 22, 32
 # Where a setting comes from: of the topic, of this broker, of all brokers; all were made by a
 # request.
 DYNAMIC_SOURCES = {1, 2, 3}

@@ -1,5 +1,5 @@
-"""What each process shows of itself: a scraper can read it, it moves with the work, and whoever asks
-badly harms nobody."""
+"""What each process shows of itself: a scraper can read it, it moves with the work, and whoever
+asks badly harms nobody."""
 
 import contextlib
 import pathlib
