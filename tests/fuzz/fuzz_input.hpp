@@ -1,6 +1,7 @@
 // What a fuzzer gives, taken byte by byte; zeros behind its end.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -18,7 +19,16 @@ class Input {
     data_ = data_.subspan(1);
     return first;
   }
-  std::size_t number() { return std::size_t{byte()} * 256 + byte(); }
+  std::size_t number() {
+    const std::size_t high = byte();
+    return high * 256 + byte();
+  }
+  // At the most as many; fewer at the end.
+  std::span<const std::byte> bytes(std::size_t count) {
+    const auto taken = data_.first(std::min(count, data_.size()));
+    data_ = data_.subspan(taken.size());
+    return std::as_bytes(taken);
+  }
 
  private:
   std::span<const std::uint8_t> data_;
