@@ -15,7 +15,7 @@ import :printing;
 export namespace millrace::cli {
 
 // The version of the program.
-inline constexpr std::string_view version = "0.1.0";
+inline constexpr std::string_view version = MILLRACE_VERSION;
 
 // What may stand in a place of the command line.
 enum class Completes : std::uint8_t {

@@ -73,7 +73,7 @@ TEST(Program, helps) {
   EXPECT_THAT(help.output, HasSubstr("-p, --partitions N"));
   EXPECT_THAT(help.output, HasSubstr("Examples:\n  millrace topic create orders --partitions 6"));
   EXPECT_EQ(run({"nonsense", "--help"}).code, 2);
-  EXPECT_EQ(run({"--version"}).output, "millrace 0.1.0\n");
+  EXPECT_EQ(run({"--version"}).output, "millrace " + std::string(version) + "\n");
 }
 
 TEST(Program, has_man_pages) {
