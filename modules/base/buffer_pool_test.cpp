@@ -206,7 +206,10 @@ RC_GTEST_PROP(BufferPool, adds_up_whatever_is_asked_for, (std::vector<std::uint3
   RC_ASSERT(pool.counters().lent_bytes == lent);
   RC_ASSERT(pool.counters().kept_bytes <= 100'000u);
   for (const Buffer& buffer : held) {
-    for (const std::byte byte : buffer.bytes()) RC_ASSERT(byte == buffer.bytes().front());
+    const auto bytes = buffer.bytes();
+    if (bytes.empty()) continue;
+    // Each byte is as the one after it; all at once, for they are a great many.
+    RC_ASSERT(std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
   }
 }
 
