@@ -59,6 +59,28 @@ function(millrace_python_test)
   millrace_test_properties(${ARG_NAME} python)
 endfunction()
 
+# Coverage instrumentation, and a little optimisation, for a target and for all of ours that it
+# links. Nothing else is instrumented: it makes whatever is slow to compile and to run.
+function(millrace_cover target)
+  get_target_property(covered ${target} MILLRACE_COVERED)
+  if(covered)
+    return()
+  endif()
+  set_target_properties(${target} PROPERTIES MILLRACE_COVERED TRUE)
+  target_compile_options(${target} PRIVATE -O1 -fsanitize=fuzzer-no-link)
+  get_target_property(links ${target} LINK_LIBRARIES)
+  foreach(link IN LISTS links)
+    if(NOT TARGET ${link})
+      continue()
+    endif()
+    get_target_property(type ${link} TYPE)
+    get_target_property(imported ${link} IMPORTED)
+    if(type MATCHES "^(STATIC|OBJECT)_LIBRARY$" AND NOT imported)
+      millrace_cover(${link})
+    endif()
+  endforeach()
+endfunction()
+
 # A libFuzzer target over SOURCES (LLVMFuzzerTestOneInput); its small seed corpus lies in CORPUS.
 # ctest runs it for a bounded number of inputs; `./dev fuzz` runs it for as long as asked. What it
 # finds goes into the build folder: the seed corpus is only read.
@@ -76,7 +98,8 @@ function(millrace_fuzz_target)
   add_executable(${ARG_NAME} ${ARG_SOURCES})
   target_compile_options(${ARG_NAME} PRIVATE ${MILLRACE_WARNINGS})
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LINKS})
-  target_link_options(${ARG_NAME} PRIVATE -fsanitize=fuzzer)
+  target_link_options(${ARG_NAME} PRIVATE -fsanitize=fuzzer) # brings main()
+  millrace_cover(${ARG_NAME})
   add_test(NAME ${ARG_NAME}
            COMMAND ${ARG_NAME} -runs=20000 -max_total_time=30 -seed=1 -max_len=4096 -timeout=20
                    -rss_limit_mb=2048 -artifact_prefix=${found}/ ${corpora})
