@@ -182,6 +182,25 @@ TEST(GroupCall, offset_fetch_of_several_groups_from_version_8_on) {
   }
 }
 
+// An answer of all its offsets for each time would take all memory there is.
+TEST(GroupCall, all_offsets_of_a_group_are_given_once_in_a_request) {
+  using Request = protocol::OffsetFetchRequest;
+  Request::OffsetFetchRequestGroup all;
+  all.group_id = "g";
+  all.topics = protocol::Array<Request::OffsetFetchRequestTopics>::null();
+  Request::OffsetFetchRequestGroup named;
+  named.group_id = "g";
+  const auto decode = [](const std::vector<Request::OffsetFetchRequestGroup>& groups) {
+    Request in;
+    in.groups = std::span<const Request::OffsetFetchRequestGroup>(groups);
+    return GroupCall::decode(ApiKey::offset_fetch, 8, encoded(in, 8), {"app", "/1.2.3.4"},
+                             ListedTopics(known));
+  };
+  EXPECT_TRUE(decode({all, named, named}).has_value());
+  EXPECT_FALSE(decode({all, named, all}).has_value());
+  EXPECT_FALSE(decode(std::vector(1'000, all)).has_value());
+}
+
 TEST(GroupCall, offset_delete) {
   using Request = protocol::OffsetDeleteRequest;
   Request::OffsetDeleteRequestPartition partitions[2];

@@ -50,6 +50,20 @@ TEST(GroupCall, describe_groups_in_all_versions) {
   });
 }
 
+// An answer of all its members for each time would take all memory there is.
+TEST(GroupCall, a_group_that_is_named_many_times_is_described_once) {
+  const std::vector<protocol::String> names(100'000, "g");
+  protocol::DescribeGroupsRequest in;
+  in.groups = std::span<const protocol::String>(names);
+  const GroupCall call = call_of(in, 5);
+  ASSERT_EQ(call.questions().size(), 1u);
+  groups::DescribedGroup g;
+  g.group = "g";
+  const auto out = answered<protocol::DescribeGroupsResponse>(
+      call, {groups::DescribeReply{ErrorCode::none, {g}}}, 5);
+  EXPECT_EQ(out.message.groups.size(), 1u);
+}
+
 TEST(GroupCall, authorised_operations_are_told_only_where_they_are_asked_for) {
   const protocol::String name = "g";
   protocol::DescribeGroupsRequest in;

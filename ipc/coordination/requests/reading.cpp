@@ -4,7 +4,9 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -39,6 +41,7 @@ struct CallReader {
   GroupCall& call;
   const Asker& asker;
   const TopicLookup& topics;
+  bool is_refused = false;
 
   void ask(std::string group, groups::Request request) {
     call.kinds_.push_back(request.index());
@@ -177,7 +180,12 @@ struct CallReader {
       fetch(in.group_id, in.topics, in.require_stable);
       return;
     }
-    for (const auto& group : in.groups) fetch(group.group_id, group.topics, in.require_stable);
+    std::set<std::string_view> whole;
+    for (const auto& group : in.groups) {
+      // Each time would be answered with all that the group has.
+      if (group.topics.is_null() && !whole.insert(group.group_id).second) is_refused = true;
+      if (!is_refused) fetch(group.group_id, group.topics, in.require_stable);
+    }
   }
 
   template <class Topic>
@@ -215,7 +223,10 @@ struct CallReader {
 
   void read(const protocol::DescribeGroupsRequest& in) {
     call.wants_operations_ = in.include_authorized_operations;
+    // Once each, however often a group is named: an answer is as large as all its members.
+    std::set<std::string_view> seen;
     for (const protocol::String group : in.groups) {
+      if (!seen.insert(group).second) continue;
       call.names_.emplace_back(group);
       ask(std::string(group), groups::DescribeRequest{{std::string(group)}, call.version_ >= 6});
     }
@@ -242,6 +253,7 @@ struct CallReader {
     const protocol::DecodeResult size = decode(message, body, call.version_, arena);
     if (!size) return failure(ErrorKind::corrupt, to_string(size.error()));
     read(message);
+    if (is_refused) return failure(ErrorKind::corrupt, "all offsets of a group, twice");
     return {};
   }
 

@@ -1,6 +1,14 @@
 // Clients, gateway, coordinator and log together. Also proves gateway.cppm, session.cpp.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
 // This one imports a module: it comes after all that includes standard headers.
 #include "cluster_support.hpp"
 
@@ -217,6 +225,68 @@ TEST(EndToEnd, a_body_that_cannot_be_read_closes_the_connection) {
   ASSERT_TRUE(answer.has_value());
   EXPECT_TRUE(answer->close);
   EXPECT_NE(answer->reason, "");
+}
+
+// More topics than a message may name, as a client counts them, ended the session for everybody.
+TEST(EndToEnd, a_request_that_names_topics_over_and_over_harms_nobody) {
+  Cluster cluster;
+  cluster.start_coordinator();
+  cluster.settle();
+  OffsetCommitRequest::OffsetCommitRequestTopic orders;
+  orders.name = "orders";
+  const std::vector<OffsetCommitRequest::OffsetCommitRequestTopic> topics(
+      2 * coordination::known_topics_max, orders);
+  OffsetCommitRequest commit;
+  commit.group_id = "g";
+  commit.topics = std::span<const OffsetCommitRequest::OffsetCommitRequestTopic>(topics);
+  const auto committed = cluster.ask<OffsetCommitResponse>(commit, 7);
+  EXPECT_FALSE(committed.is_closed) << committed.reason;
+  EXPECT_TRUE(cluster.gateway.is_up());
+  // All topics of the cluster, where they are more than that.
+  cluster.topics.topics.resize(coordination::known_topics_max + 1);
+  OffsetFetchRequest::OffsetFetchRequestGroup all;
+  all.group_id = "g";
+  all.topics = protocol::Array<OffsetFetchRequest::OffsetFetchRequestTopics>::null();
+  OffsetFetchRequest fetch;
+  fetch.groups = {&all, 1};
+  const auto fetched = cluster.ask<OffsetFetchResponse>(fetch, 10);
+  ASSERT_EQ(fetched.message.groups.size(), 1);
+  EXPECT_EQ(fetched.message.groups[0].error_code, number_of(ErrorCode::invalid_request));
+  EXPECT_TRUE(cluster.gateway.is_up());
+}
+
+// Together they are more than may be queued for the coordinator.
+TEST(EndToEnd, large_requests_at_once_are_told_to_come_again_and_end_no_session) {
+  Cluster cluster;
+  cluster.start_coordinator();
+  cluster.settle();
+  const std::string note(32'000, 'n');
+  std::vector<OffsetCommitRequest::OffsetCommitRequestPartition> partitions(640);
+  for (auto& partition : partitions) partition.committed_metadata = note;
+  OffsetCommitRequest::OffsetCommitRequestTopic topic;
+  topic.name = "orders";
+  topic.partitions = std::span<const OffsetCommitRequest::OffsetCommitRequestPartition>(partitions);
+  OffsetCommitRequest commit;
+  commit.group_id = "g";
+  commit.topics = {&topic, 1};
+  constexpr int count = 5;
+  std::vector<Answered<OffsetCommitResponse>> answers(count);
+  std::array<bool, count> ended{};
+  for (std::size_t i = 0; i < count; ++i) {
+    cluster.clients.start(cluster.send<OffsetCommitResponse>(commit, 7, answers[i], ended[i]));
+  }
+  cluster.pass(std::chrono::seconds{5});
+  int unavailable = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    ASSERT_TRUE(ended[i]);
+    ASSERT_FALSE(answers[i].is_closed) << answers[i].reason;
+    const auto code = answers[i].message.topics[0].partitions[0].error_code;
+    if (code == number_of(ErrorCode::coordinator_not_available)) ++unavailable;
+  }
+  EXPECT_GE(unavailable, 1);
+  EXPECT_LT(unavailable, count) << "the first had room";
+  EXPECT_TRUE(cluster.gateway.is_up());
+  EXPECT_EQ(cluster.ask<HeartbeatResponse>(HeartbeatRequest(), 4).is_closed, false);
 }
 
 TEST(EndToEnd, a_coordinator_that_cannot_reach_its_broker_tries_on) {
