@@ -306,6 +306,13 @@ class Log {
   [[nodiscard]] std::optional<LogSlice> read_tail(const ReadRequest& request);
   template <class Choose, class Ask>
   [[nodiscard]] Task<ReadResult<void>> ask_segments(Choose choose, Ask ask);
+  [[nodiscard]] std::optional<BatchStart> start_now(Segment& segment, Offset offset,
+                                                    std::uint64_t end);
+  [[nodiscard]] std::optional<std::uint64_t> end_now(Segment& segment, Offset end_of_segment,
+                                                     Offset up_to);
+  [[nodiscard]] std::optional<LogSlice> read_segment_now(const std::shared_ptr<Segment>& segment,
+                                                         Offset end_of_segment,
+                                                         const ReadRequest& request);
   [[nodiscard]] Task<StorageResult<std::uint64_t>> end_position(std::shared_ptr<Segment> segment,
                                                                 Offset up_to);
   [[nodiscard]] Task<StorageResult<std::optional<LogSlice>>> read_segment(

@@ -35,14 +35,52 @@ void Log::remember(std::uint64_t version, Offset offset, PositionCache::Place pl
   if (version == version_) positions_.add(offset, place);
 }
 
+// Where reading from the offset begins, if that is in memory.
+std::optional<BatchStart> Log::start_now(Segment& segment, Offset offset, std::uint64_t end) {
+  const auto known = positions_.find(offset);
+  if (!known || known->segment_base != segment.base()) return segment.find_now(offset, end);
+  if (known->position >= end) return std::nullopt;
+  return BatchStart{known->position, offset};
+}
+
+// Where it ends at the latest, likewise.
+std::optional<std::uint64_t> Log::end_now(Segment& segment, Offset end_of_segment, Offset up_to) {
+  if (up_to >= end_of_segment) return segment.bytes();
+  const auto first_hidden = start_now(segment, up_to, segment.bytes());
+  if (!first_hidden) return std::nullopt;
+  return first_hidden->position;
+}
+
+// What is read of a segment, if nothing must be read to tell where it lies: a read of a header
+// would take longer than all of this.
+std::optional<LogSlice> Log::read_segment_now(const std::shared_ptr<Segment>& segment,
+                                              Offset end_of_segment, const ReadRequest& request) {
+  const auto end = end_now(*segment, end_of_segment, request.up_to);
+  const auto start = start_now(*segment, request.offset, end.value_or(segment->bytes()));
+  if (!start) return std::nullopt;
+  const auto boundary =
+      end ? segment->boundary_by_index(start->position, request.bytes_max, *end)
+          : segment->boundary_below(start->position, request.bytes_max, request.up_to);
+  if (!boundary || boundary->position <= start->position) return std::nullopt;
+  auto lease = segment->open_log_now();
+  if (!lease) return std::nullopt;
+  LogSlice slice;
+  slice.asked = request.offset;
+  slice.base_offset = start->base_offset;
+  slice.length = boundary->position - start->position;
+  slice.version = version_;
+  slice.position = start->position;
+  slice.file = std::move(*lease);
+  slice.segment = segment;
+  return slice;
+}
+
 // Up to where a reader that may see records below `up_to`, which lies in this segment, may read.
 Task<StorageResult<std::uint64_t>> Log::end_position(std::shared_ptr<Segment> segment,
                                                      Offset up_to) {
   using Found = StorageResult<std::uint64_t>;
   const std::uint64_t version = version_;
   const std::uint64_t bytes = segment->bytes();
-  const auto known = positions_.find(up_to);
-  if (known && known->segment_base == segment->base()) co_return Found(known->position);
   const auto place = co_await segment->find(up_to, bytes);
   if (!place) co_return failure(place.error());
   if (!*place) co_return Found(bytes);
@@ -72,8 +110,11 @@ Task<ReadResult<LogSlice>> Log::read(ReadRequest request) {
         nothing.version = version;
         co_return Read(std::move(nothing));
       }
-      const std::shared_ptr<Segment> segment = segments_[index];
       const Offset end_of_segment = segment_end(index);
+      if (auto slice = read_segment_now(segments_[index], end_of_segment, now)) {
+        co_return std::move(*slice);
+      }
+      const std::shared_ptr<Segment> segment = segments_[index];
       auto slice = co_await read_segment(segment, end_of_segment, now);
       // While other segments are replaced, reading goes on.
       const bool found = slice && *slice;
@@ -109,16 +150,16 @@ Task<StorageResult<std::optional<LogSlice>>> Log::read_segment(std::shared_ptr<S
   LogSlice slice;
   slice.asked = request.offset;
   slice.version = version_;
-  std::uint64_t end = segment->bytes();
-  if (request.up_to < end_of_segment) {
+  auto end_known = end_now(*segment, end_of_segment, request.up_to);
+  if (!end_known) {
     const auto found = co_await end_position(segment, request.up_to);
     if (!found) co_return failure(found.error());
-    end = *found;
+    end_known = *found;
   }
+  const std::uint64_t end = *end_known;
   std::optional<std::uint64_t> first_batch_bytes;
-  const auto known = positions_.find(request.offset);
-  if (known && known->segment_base == segment->base() && known->position < end) {
-    slice.base_offset = request.offset;
+  if (const auto known = start_now(*segment, request.offset, end)) {
+    slice.base_offset = known->base_offset;
     slice.position = known->position;
   } else {
     const auto place = co_await segment->find(request.offset, end);

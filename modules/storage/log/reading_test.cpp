@@ -165,6 +165,58 @@ TEST(Reading, however_little_is_read_at_once_nothing_is_left_out) {
   }
 }
 
+// Also of what nobody may see all of.
+TEST(Reading, what_was_appended_or_read_before_is_found_without_the_disk) {
+  LogMachine machine(9);
+  machine.config.index_interval_bytes = 1;
+  ASSERT_TRUE(machine.open());
+  fill(machine, 20);
+  const std::vector<ReadRequest> requests = {{Offset(3), Offset(60), 200, true},
+                                             {Offset(32), Offset(60), 400, true},
+                                             {Offset(45), Offset(60), 100'000, true},
+                                             {Offset(11), Offset(30), 100'000, true},
+                                             {Offset(12), Offset(31), 300, false}};
+  const std::vector<Bases> expected = {
+      {3, 6}, {30, 33, 36, 39}, {45, 48, 51, 54, 57}, {9, 12, 15, 18, 21, 24, 27}, {12, 15, 18}};
+  for (const bool reopened : {false, true}) {
+    if (reopened) {
+      machine.reopen();
+      for (const ReadRequest& request : requests) batches_in(machine, request);
+    }
+    machine.disk.faults().plan({.kind = IoKind::read, .times = PlannedFault::always});
+    std::vector<LogSlice> slices;
+    for (const ReadRequest& request : requests) {
+      auto slice = machine.wait(machine.log->read(request));
+      ASSERT_TRUE(slice) << slice.error().storage.message;
+      slices.push_back(std::move(*slice));
+    }
+    EXPECT_EQ(machine.disk.faults().injected(), 0u);
+    machine.disk.faults().clear();
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      EXPECT_EQ(batches_in(machine, requests[i]), expected[i]);
+      EXPECT_EQ(slices[i].base_offset, Offset(expected[i].front()));
+      EXPECT_EQ(slices[i].length, 95 * expected[i].size());
+      EXPECT_TRUE(machine.wait(machine.log->load_verified(slices[i])));
+    }
+  }
+  ASSERT_TRUE(machine.close());
+}
+
+TEST(Reading, verified_finds_an_offset_that_has_changed_since_it_was_known) {
+  LogMachine machine(10);
+  machine.config.index_interval_bytes = 1;
+  ASSERT_TRUE(machine.open());
+  fill(machine, 10);
+  ASSERT_TRUE(machine.disk.flip_bit(machine.path(0, SegmentFileKind::log), 8 * (5 * 95 + 7)));
+  const auto slice = machine.wait(machine.log->read({Offset(16), Offset(30), 300, true}));
+  ASSERT_TRUE(slice);
+  EXPECT_EQ(slice->base_offset, Offset(15));
+  const auto bytes = machine.wait(machine.log->load_verified(*slice));
+  ASSERT_FALSE(bytes);
+  EXPECT_EQ(bytes.error().storage.fault, StorageFault::corrupt);
+  ASSERT_TRUE(machine.close());
+}
+
 TEST(Reading, verified_finds_a_flipped_bit_and_names_the_segment) {
   LogMachine machine(7);
   machine.config.segment_bytes = 400;

@@ -12,6 +12,7 @@ export module millrace.storage.segment:index_cache;
 import millrace.base;
 import millrace.runtime;
 import millrace.storage.files;
+import :batch_spans;
 import :open_files;
 
 export namespace millrace::storage {
@@ -19,6 +20,8 @@ export namespace millrace::storage {
 inline constexpr std::size_t index_page_bytes_max = 4 * kibibyte;
 // Of a shard: the places that thousands of readers look at, or some indexes as a whole.
 inline constexpr std::size_t index_cache_bytes_default = 16 * mebibyte;
+// One part of so many is for the spans of batches.
+inline constexpr std::size_t batch_spans_part = 8;
 
 // Reads pages of index files when they are searched and forgets all pages of the indexes that were
 // not used for the longest time. Of an index that is searched it also knows the first entry of each
@@ -77,7 +80,10 @@ class IndexCache {
 
   IndexCache(FileSystem& files, OpenFiles& open_files,
              std::size_t bytes_max = index_cache_bytes_default)
-      : files_(files), open_files_(open_files), bytes_max_(bytes_max) {}
+      : files_(files),
+        open_files_(open_files),
+        bytes_max_(bytes_max - bytes_max / batch_spans_part),
+        spans_(bytes_max / batch_spans_part) {}
   IndexCache(const IndexCache&) = delete;
   IndexCache& operator=(const IndexCache&) = delete;
   ~IndexCache();
@@ -102,8 +108,11 @@ class IndexCache {
   // Before the file becomes shorter or is replaced.
   void forget(Place& place);
 
+  // What is known of the batches that offset indexes have entries for.
+  [[nodiscard]] BatchSpans& spans() { return spans_; }
+
   // What all of it takes.
-  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_ + spans_.bytes(); }
 
  private:
   [[nodiscard]] Task<StorageResult<void>> read(std::string path, std::size_t position,
@@ -116,8 +125,9 @@ class IndexCache {
 
   FileSystem& files_;
   OpenFiles& open_files_;
-  std::size_t bytes_max_;
-  std::size_t bytes_ = 0;
+  std::size_t bytes_max_;  // of pages
+  std::size_t bytes_ = 0;  // likewise
+  BatchSpans spans_;
   Held* newest_ = nullptr;
   Held* oldest_ = nullptr;
 };

@@ -34,6 +34,7 @@ Segment::Segment(SegmentContext& context, const std::string& directory, Offset b
       opened_at_(now),
       largest_{no_timestamp, base},
       next_offset_(base),
+      spans_owner_(context.index_cache.spans().new_owner()),
       prepared_(true),
       largest_known_(true) {}
 
@@ -165,6 +166,7 @@ void Segment::added(const BatchHeader& header, std::uint32_t index_interval_byte
                       (planted(Planted::time_index_left_empty) ||
                        add_time_entry(times_.growing(), base_, largest_));
     check(fits, "a batch was asked for by can_hold() before it is added");
+    context_.index_cache.spans().add({spans_owner_, entry.position}, header.last_offset_delta);
     bytes_since_entry_ = 0;
   }
   bytes_ += header.size_bytes();

@@ -51,6 +51,12 @@ struct BatchBoundary {
   std::optional<Offset> next_offset = std::nullopt;
 };
 
+// Where a batch begins.
+struct BatchStart {
+  std::uint64_t position = 0;
+  Offset base_offset;
+};
+
 // The files of a partition from one base offset on. Owned by its log and by readers, which keep it
 // while they read; lives on the log's shard and goes before the log. The log sees to it that one at
 // a time changes it; reading goes on meanwhile. It says what failed and changes nothing then,
@@ -124,6 +130,8 @@ class Segment {
   // there is none.
   [[nodiscard]] Task<StorageResult<std::optional<BatchPlace>>> find(Offset offset,
                                                                     std::uint64_t end_position);
+  // Where the batch begins that find() would give; nothing if something must be read to tell that.
+  [[nodiscard]] std::optional<BatchStart> find_now(Offset offset, std::uint64_t end_position);
   // Where a batch ends, as far behind `position` as `bytes_max` allows; `position` itself if the
   // batch that begins there is larger.
   [[nodiscard]] Task<StorageResult<BatchBoundary>> boundary(std::uint64_t position,
@@ -134,6 +142,9 @@ class Segment {
   [[nodiscard]] std::optional<BatchBoundary> boundary_by_index(std::uint64_t position,
                                                                std::uint64_t bytes_max,
                                                                std::uint64_t end_position);
+  // The same where it is not known where the batches below `up_to` end: those it gives are below.
+  [[nodiscard]] std::optional<BatchBoundary> boundary_below(std::uint64_t position,
+                                                            std::uint64_t bytes_max, Offset up_to);
   // The youngest timestamp and the last offset of the first batch that has it.
   [[nodiscard]] Task<StorageResult<TimestampOffset>> largest_timestamp();
   // The same of the records at or after `from`.
@@ -201,6 +212,11 @@ class Segment {
   struct Around {
     OffsetPosition floor;
     std::optional<OffsetPosition> next = std::nullopt;
+
+    // Of the batch that holds the offset, if any of the two is.
+    [[nodiscard]] std::optional<OffsetPosition> likely(Offset offset) const {
+      return floor.offset == offset && floor.position > 0 ? floor : next;
+    }
   };
   // Nothing if load_index() is needed first.
   [[nodiscard]] std::optional<Around> around_now(Offset offset);
@@ -221,6 +237,8 @@ class Segment {
   [[nodiscard]] Task<StorageResult<std::optional<Misplaced>>> held_against_index(
       std::uint64_t position, const protocol::BatchHeader& header,
       std::optional<Misplaced> otherwise);
+  // Of the batch of an entry; nothing if that is not known without reading it.
+  [[nodiscard]] std::optional<Offset> first_offset(const OffsetPosition& entry);
   void note_timestamp(const protocol::BatchHeader& header);
   [[nodiscard]] Task<StorageResult<void>> sync_file(FileHandle file);
 
@@ -235,6 +253,7 @@ class Segment {
   Timestamp first_timestamp_ = no_timestamp;
   TimestampOffset largest_;
   Offset next_offset_;
+  std::uint64_t spans_owner_;  // another one when batches may lie elsewhere
   bool prepared_ = false;
   bool finished_ = false;
   bool largest_known_ = false;

@@ -5,6 +5,7 @@ export import millrace.protocol.batch;
 export import millrace.storage.files;
 export import millrace.storage.index;
 export import :batch_order;
+export import :batch_spans;
 export import :batch_walker;
 export import :context;
 export import :index_cache;

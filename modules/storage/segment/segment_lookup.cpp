@@ -96,6 +96,7 @@ Task<StorageResult<std::optional<BatchPlace>>> Segment::find(Offset offset,
     if (const auto done = co_await load_index(offsets_); !done) co_return failure(done.error());
     around = around_now(offset);
   }
+  const std::uint64_t owner = spans_owner_;
   if (around->floor.position >= end_position) co_return Found(std::nullopt);
   auto lease = open_log_now();
   if (!lease) {
@@ -103,16 +104,20 @@ Task<StorageResult<std::optional<BatchPlace>>> Segment::find(Offset offset,
     if (!opened) co_return failure(opened.error());
     lease = std::move(*opened);
   }
-  // Mostly the batch that the next entry is about holds the offset.
-  if (around->next && around->next->position + record_batch_header_bytes <= end_position) {
-    const std::uint64_t position = around->next->position;
+  // Mostly a batch that has an entry holds the offset.
+  const auto likely = around->likely(offset);
+  const auto first = likely ? first_offset(*likely) : std::nullopt;
+  if (likely && first.value_or(offset) <= offset &&
+      likely->position + record_batch_header_bytes <= end_position) {
+    const std::uint64_t position = likely->position;
     std::array<std::byte, record_batch_header_bytes> bytes;
     const auto read = co_await context_.files.read(lease->handle(), position, bytes);
     if (!read) co_return storage_failure(read.error(), log_path_);
     const auto header = protocol::read_batch_header(ByteView(bytes).first(*read));
-    if (header && header->base_offset <= offset && header->last_offset() == around->next->offset &&
+    if (header && header->last_offset_delta >= 0 && header->last_offset() == likely->offset &&
         position + header->size_bytes() <= end_position) {
-      co_return Found(BatchPlace{position, *header});
+      context_.index_cache.spans().add({owner, likely->position}, header->last_offset_delta);
+      if (header->base_offset <= offset) co_return Found(BatchPlace{position, *header});
     }
   }
   BatchWalker walker(context_.files, context_.buffers, lease->handle(), log_path_,
@@ -121,6 +126,21 @@ Task<StorageResult<std::optional<BatchPlace>>> Segment::find(Offset offset,
     auto place = co_await walker.next();
     if (!place || !*place || (*place)->header.last_offset() >= offset) co_return place;
   }
+}
+
+std::optional<Offset> Segment::first_offset(const OffsetPosition& entry) {
+  const auto span = context_.index_cache.spans().find({spans_owner_, entry.position});
+  if (!span) return std::nullopt;
+  return entry.offset.plus(-std::int64_t{*span});
+}
+
+std::optional<BatchStart> Segment::find_now(Offset offset, std::uint64_t end_position) {
+  const auto around = around_now(offset);
+  const auto likely = around ? around->likely(offset) : std::nullopt;
+  if (!likely || likely->position >= end_position) return std::nullopt;
+  const auto first = first_offset(*likely);
+  if (!first || *first > offset) return std::nullopt;
+  return BatchStart{likely->position, *first};
 }
 
 Task<StorageResult<std::uint64_t>> Segment::well_before(Offset offset) {
@@ -168,6 +188,16 @@ std::optional<BatchBoundary> Segment::boundary_by_index(std::uint64_t position,
   if (bytes_max >= end_position - position) return BatchBoundary{end_position};
   const auto floor = floor_of_position_now(position + bytes_max);
   if (!floor || floor->position < position + bytes_max / 2) return std::nullopt;
+  return BatchBoundary{floor->position};
+}
+
+std::optional<BatchBoundary> Segment::boundary_below(std::uint64_t position,
+                                                     std::uint64_t bytes_max, Offset up_to) {
+  if (bytes_max >= bytes_ - position) return std::nullopt;
+  const auto floor = floor_of_position_now(position + bytes_max);
+  if (!floor || floor->position < position + bytes_max / 2) return std::nullopt;
+  // The batches before the one of the entry end below its last offset.
+  if (floor->offset > up_to) return std::nullopt;
   return BatchBoundary{floor->position};
 }
 

@@ -34,6 +34,7 @@ struct Sample {
 };
 
 TEST(SegmentLookup, finds_the_first_batch_that_ends_at_or_after_an_offset) {
+  std::size_t found_now = 0;
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     SegmentMachine machine(seed);
     const Sample sample(seed, machine);
@@ -48,12 +49,87 @@ TEST(SegmentLookup, finds_the_first_batch_that_ends_at_or_after_an_offset) {
         const bool there = expected != sample.batches.begin() + static_cast<std::ptrdiff_t>(limit);
         ASSERT_EQ(found->has_value(), there) << seed << " at " << offset.value();
         if (there) ASSERT_EQ((*found)->position, expected->position) << seed;
+        if (const auto now = sample.segment->find_now(offset, to)) {
+          ASSERT_TRUE(there) << seed << " at " << offset.value();
+          ASSERT_EQ(now->position, expected->position) << seed << " at " << offset.value();
+          ASSERT_EQ(now->base_offset, expected->first) << seed << " at " << offset.value();
+          ++found_now;
+        }
       }
+    }
+  }
+  EXPECT_GT(found_now, 1'000u);
+}
+
+// What is learned of batches beside a cut, after which others lie in their places, some of them
+// with the same last offset.
+TEST(SegmentLookup, what_was_known_of_batches_that_were_cut_is_not_believed) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    SegmentMachine machine(seed, {.completion = SimulatedCompletion::mixed, .slow = 0.5});
+    machine.index_interval_bytes = 1;
+    auto segment = machine.create(0);
+    Random random(seed);
+    const auto append = [&](std::int64_t from) {
+      for (std::int64_t end = from + 4; end <= 40; end += 4) {
+        const int count = 1 + static_cast<int>(random.below(4));
+        machine.append(*segment, {.base = end - count, .count = count, .value_bytes = 50});
+      }
+    };
+    const auto find = [&](std::int64_t offset) -> Task<void> {
+      static_cast<void>(co_await segment->find(Offset(offset), segment->bytes()));
+    };
+    append(0);
+    // Known of no batch.
+    segment = machine.sealed(std::move(segment));
+    TaskGroup finding;
+    for (int round = 0; round < 6; ++round) {
+      for (int i = 0; i < 4; ++i) finding.start(find(static_cast<std::int64_t>(random.below(40))));
+      const auto keep = 4 * static_cast<std::int64_t>(random.below(10));
+      const auto place = machine.wait(segment->find(Offset(keep), segment->bytes()));
+      ASSERT_TRUE(place && *place);
+      machine.good(segment->truncate((*place)->position, Offset(keep)));
+      append(keep);
+    }
+    while (finding.running() > 0) {
+      machine.executor.run_until_idle();
+      if (finding.running() > 0) ASSERT_TRUE(machine.executor.advance_to_next_timer());
+    }
+    for (int offset = 0; offset < 40; ++offset) {
+      const auto now = segment->find_now(Offset(offset), segment->bytes());
+      const auto found = machine.wait(segment->find(Offset(offset), segment->bytes()));
+      ASSERT_TRUE(found && *found);
+      if (!now) continue;
+      EXPECT_EQ(now->position, (*found)->position) << seed << " at " << offset;
+      EXPECT_EQ(now->base_offset, (*found)->header.base_offset) << seed << " at " << offset;
     }
   }
 }
 
+TEST(SegmentLookup, what_has_an_entry_and_was_found_before_is_found_without_reading) {
+  SegmentMachine machine;
+  machine.index_interval_bytes = 1;
+  auto segment = machine.create(0);
+  for (int i = 0; i < 20; ++i) machine.append(*segment, {.base = 3 * i, .count = 3});
+  for (const bool opened : {false, true}) {
+    if (opened) segment = machine.sealed(std::move(segment));
+    EXPECT_EQ(segment->find_now(Offset(30), segment->bytes()).has_value(), !opened);
+    for (std::int64_t offset = 3; offset < 60; ++offset) {
+      if (opened) {
+        const auto found = machine.wait(segment->find(Offset(offset), segment->bytes()));
+        ASSERT_TRUE(found && *found);
+      }
+      const auto now = segment->find_now(Offset(offset), segment->bytes());
+      ASSERT_TRUE(now) << offset;
+      EXPECT_EQ(now->base_offset, Offset(offset / 3 * 3));
+      // Nothing that lies behind the end is given.
+      EXPECT_FALSE(segment->find_now(Offset(offset), now->position));
+    }
+    EXPECT_FALSE(segment->find_now(Offset(60), segment->bytes()));
+  }
+}
+
 TEST(SegmentLookup, a_boundary_lies_behind_the_last_batch_that_fits) {
+  std::size_t below_found = 0;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     SegmentMachine machine(seed);
     const Sample sample(seed, machine);
@@ -77,9 +153,22 @@ TEST(SegmentLookup, a_boundary_lies_behind_the_last_batch_that_fits) {
                           [&](const Batch& batch) { return batch.position == by_index->position; });
           ASSERT_TRUE(at_a_border);
         }
+        for (const Batch& hidden : {sample.batches[from], sample.batches.back()}) {
+          const auto below = sample.segment->boundary_below(position, bytes_max, hidden.last);
+          if (!below) continue;
+          ASSERT_LE(below->position, expected);
+          ASSERT_GE(below->position, position + bytes_max / 2);
+          const auto behind =
+              std::find_if(sample.batches.begin(), sample.batches.end(),
+                           [&](const Batch& batch) { return batch.position == below->position; });
+          ASSERT_NE(behind, sample.batches.end());
+          if (behind != sample.batches.begin()) ASSERT_LT(std::prev(behind)->last, hidden.last);
+          ++below_found;
+        }
       }
     }
   }
+  EXPECT_GT(below_found, 100u);
 }
 
 TEST(SegmentLookup, batches_that_are_damaged_are_told_and_others_are_found) {

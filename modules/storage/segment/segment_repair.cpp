@@ -292,6 +292,8 @@ Task<StorageResult<void>> Segment::forget_indexes() {
 Task<StorageResult<void>> Segment::start_again_at(std::uint64_t position, Offset offset) {
   bytes_ = position;
   next_offset_ = offset;
+  // The indexes have been cut: what a reader still finds out about batches that they had is lost.
+  spans_owner_ = context_.index_cache.spans().new_owner();
   finished_ = false;
   prepared_ = false;
   largest_known_ = false;
