@@ -261,10 +261,8 @@ Task<StorageResult<void>> LogDirectories::close(std::vector<bool> clean, BrokerE
   StorageResult<void> outcome;
   for (std::uint32_t i = 0; i < directories_.size(); ++i) {
     const bool all_closed = i < clean.size() && clean[i];
-    const bool was_online = directories_[i]->online();
     auto closed = co_await directories_[i]->close(all_closed, epoch);
-    // One that went offline before has been told of.
-    if (!closed && was_online) outcome = std::move(closed);
+    if (!closed) outcome = std::move(closed);
   }
   co_await tasks_.wait();
   co_return outcome;
