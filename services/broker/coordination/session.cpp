@@ -130,8 +130,7 @@ Result<void> GroupGateway::take(Session& session, ByteView bytes) {
 
 void GroupGateway::close(Session& session, std::string_view why, LogLevel level) {
   if (std::exchange(session.is_closed, true)) return;
-  log_.write(level,
-             formatted("session {} with the coordinator ends: {}", session.id.value(), why));
+  log_.write(level, formatted("session {} with the coordinator ends: {}", session.id.value(), why));
   session.channel.close();
   session.outbound.close();
   session.alarm.ring();
