@@ -2,12 +2,16 @@
 // with sendfile, as a consumer that is far behind does.
 //   log_stalls [--directory=PATH] [--gigabytes=N] [--files=auto|io_uring|thread_pool]
 // A stall is the time between two turns of the loop in which it did not wait for anything. What of
-// it the thread waited for a processor is other programs' doing and told apart.
+// it the thread waited for a processor, or had none though it neither waited nor slept (the host
+// ran something else, or the system served the disk), is not its doing and told apart. What no
+// program is spared shows a thread beside it that does nothing but sleep for a millisecond.
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
@@ -18,6 +22,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -47,22 +52,65 @@ constexpr std::uint64_t slice_bytes = mebibyte;
 struct Scheduled {
   Duration ran;
   Duration waited;
+  long times_asleep = 0;
 };
 [[nodiscard]] Scheduled scheduled() {
   std::ifstream file("/proc/thread-self/schedstat");
   std::int64_t ran = 0;
   std::int64_t waited = 0;
   must(static_cast<bool>(file >> ran >> waited), "schedstat");
-  return {Duration(ran), Duration(waited)};
+  rusage usage{};
+  ::getrusage(RUSAGE_THREAD, &usage);
+  return {Duration(ran), Duration(waited), usage.ru_nvcsw};
 }
 
-// What of the longest turn of a millisecond was not spent on a processor or on the way to one, the
-// thread slept in a system call.
+// The longest turn of a millisecond. What the thread neither ran nor waited for a processor, it
+// slept in a system call, if it slept at all; else it was stopped without a part in it.
 struct Turn {
   Duration took;
   Duration waited;
   Duration asleep;
+  Duration stopped;
 };
+
+// How late a thread is that only sleeps, each time.
+class Sleeper {
+ public:
+  explicit Sleeper(const Clock& clock)
+      : thread_([this, &clock] {
+          while (!done_.load()) {
+            const MonotonicTime due = clock.now() + Milliseconds(1);
+            std::this_thread::sleep_for(Milliseconds(1));
+            late_.push_back(clock.now() - due);
+          }
+        }) {}
+  Sleeper(const Sleeper&) = delete;
+  Sleeper& operator=(const Sleeper&) = delete;
+  ~Sleeper() {
+    if (thread_.joinable()) static_cast<void>(end());
+  }
+
+  [[nodiscard]] std::vector<Duration> end() {
+    done_.store(true);
+    thread_.join();
+    return std::move(late_);
+  }
+
+ private:
+  std::atomic<bool> done_ = false;
+  std::vector<Duration> late_;
+  std::thread thread_;
+};
+
+void print_quantiles(const char* name, std::vector<Duration> taken) {
+  std::sort(taken.begin(), taken.end());
+  const auto quantile = [&](double part) {
+    const auto at = static_cast<std::size_t>(static_cast<double>(taken.size() - 1) * part);
+    return static_cast<double>(taken[at].count()) / 1e6;
+  };
+  std::printf("%-33s p50 %.3f ms, p99 %.3f ms, p99.9 %.3f ms, longest %.3f ms\n", name,
+              quantile(0.5), quantile(0.99), quantile(0.999), quantile(1));
+}
 
 class Stalls {
  public:
@@ -172,7 +220,10 @@ Task<void> Stalls::watch_turns() {
     const Scheduled after = scheduled();
     const Duration waited = std::min(longest, after.waited - before.waited);
     const Duration ran = std::min(longest - waited, after.ran - before.ran);
-    turns_.push_back({longest, waited, longest - waited - ran});
+    const Duration rest = longest - waited - ran;
+    const bool slept = after.times_asleep != before.times_asleep;
+    turns_.push_back(
+        {longest, waited, slept ? rest : Duration::zero(), slept ? Duration::zero() : rest});
     before = after;
     noted = last = logs_.clock().now();
     longest = Duration::zero();
@@ -196,13 +247,7 @@ template <class Take>
 void Stalls::print(const char* name, Take take) {
   std::vector<Duration> taken;
   for (const Turn& turn : turns_) taken.push_back(take(turn));
-  std::sort(taken.begin(), taken.end());
-  const auto quantile = [&](double part) {
-    const auto at = static_cast<std::size_t>(static_cast<double>(taken.size() - 1) * part);
-    return static_cast<double>(taken[at].count()) / 1e6;
-  };
-  std::printf("%-33s p50 %.3f ms, p99 %.3f ms, p99.9 %.3f ms, longest %.3f ms\n", name,
-              quantile(0.5), quantile(0.99), quantile(0.999), quantile(1));
+  print_quantiles(name, std::move(taken));
 }
 
 void Stalls::run() {
@@ -218,7 +263,9 @@ void Stalls::run() {
   config.retention_bytes = 1024 * mebibyte;
   config.file_delete_delay = Milliseconds(0);
   for (std::size_t i = 1; i <= writers; ++i) written.push_back(logs_.open(i, config, false));
+  Sleeper sleeper(logs_.clock());
   const Sample sample = measured(logs_.clock(), [&] { logs_.loop().run(all(*cold, written)); });
+  std::vector<Duration> late = sleeper.end();
   std::printf("read %.1f GB cold at %.0f MB/s, wrote %.1f GB at %.0f MB/s\n",
               static_cast<double>(read_bytes_) / 1e9,
               static_cast<double>(read_bytes_) / sample.wall_ns * 1e3,
@@ -227,7 +274,10 @@ void Stalls::run() {
   print("longest turn of each millisecond", [](const Turn& turn) { return turn.took; });
   print("without waiting for a processor",
         [](const Turn& turn) { return turn.took - turn.waited; });
+  print("without being stopped, too",
+        [](const Turn& turn) { return turn.took - turn.waited - turn.stopped; });
   print("asleep in system calls", [](const Turn& turn) { return turn.asleep; });
+  print_quantiles("a thread that only sleeps is late", std::move(late));
   const FileSystemCounters counters = logs_.files().counters();
   std::printf("writes in place %llu, slow ones %llu, to the pool %llu, early write-backs %llu\n",
               static_cast<unsigned long long>(counters.writes_in_place),

@@ -104,6 +104,11 @@ ssize_t preadv2(int file, const iovec* pieces, int count, off_t position, int fl
   return ::syscall(SYS_preadv2, file, &piece, 1, position, 0, flags);
 }
 
+int mincore(void* begin, std::size_t bytes, unsigned char* pages) noexcept {
+  if (millrace::fails(LibraryCall::mincore)) return -1;
+  return static_cast<int>(::syscall(SYS_mincore, begin, bytes, pages));
+}
+
 ssize_t sendfile(int to, int file, off_t* position, std::size_t bytes) noexcept {
   if (millrace::fails(LibraryCall::sendfile)) return -1;
   return ::syscall(SYS_sendfile, to, file, position, std::min(bytes, millrace::bytes_max()));

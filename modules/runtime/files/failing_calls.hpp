@@ -16,6 +16,7 @@ enum class LibraryCall : std::uint8_t {
   close,
   pread,
   preadv2,
+  mincore,
   sendfile,
   pwritev,
   fdatasync,

@@ -203,7 +203,7 @@ TEST_P(EveryCall, of_a_read_in_place_is_made_good_by_one_that_may_wait) {
 
 TEST_P(EveryCall, of_reading_in) {
   const Run run = on_file([this](FileHandle file) { return read_in(file, 0, 8); });
-  const std::vector<LibraryCall> calls{LibraryCall::preadv2, LibraryCall::sendfile};
+  const std::vector<LibraryCall> calls{LibraryCall::mincore, LibraryCall::sendfile};
   expect_errors("read_in", calls, run);
   expect_that_interruptions_do_not_matter(calls, run);
 }

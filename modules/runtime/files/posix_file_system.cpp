@@ -122,13 +122,9 @@ bool PosixFileSystem::start_on_file(IoOperation& operation, files::OpenFile& fil
 
 // Most of what is sent was written or sent a moment ago.
 bool PosixFileSystem::start_read_in(IoOperation& operation, files::OpenFile& file) {
-  if (file.reads_in_place) {
-    const files::CachedRead outcome = files::probe_cached(operation);
-    if (outcome == files::CachedRead::ended) {
-      ++counters_.reads_in_place;
-      return true;
-    }
-    file.reads_in_place = outcome == files::CachedRead::would_block;
+  if (files::is_cached(operation)) {
+    ++counters_.reads_in_place;
+    return true;
   }
   hand_over(operation, file, Reason::blocks);
   return false;

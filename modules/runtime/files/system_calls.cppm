@@ -62,14 +62,12 @@ enum class CachedRead : std::uint8_t { ended, would_block, unsupported };
 // Reads what is in memory, without blocking.
 [[nodiscard]] CachedRead read_cached(IoOperation& operation);
 
-// What is looked at of a range to tell whether it is in memory: a byte of each step. The system
-// brings in at least as much at a time, and rarely forgets less.
-inline constexpr std::uint64_t cached_probe_step = 128 * kibibyte;
 // Ranges that are longer are not probed, because that would take long.
 inline constexpr std::uint64_t cached_probe_bytes_max = 8 * mebibyte;
 
-// Whether the range of the operation can be sent without waiting for a disk, as far as a few looks
-// at it tell. Without blocking; `ended` means yes.
-[[nodiscard]] CachedRead probe_cached(const IoOperation& operation);
+// Whether the range of the operation can be sent without waiting for a disk, as all of it is in
+// memory. What reaches beyond the end of the file may be said to be missing. Neither blocks
+// nor reads anything.
+[[nodiscard]] bool is_cached(const IoOperation& operation);
 
 }  // namespace millrace::files

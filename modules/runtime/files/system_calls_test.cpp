@@ -2,9 +2,11 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -277,6 +279,42 @@ TEST_F(SystemCalls, a_write_across_the_limit_of_file_sizes_is_done_in_part) {
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   return ::fcntl(file, F_SETLK, &lock);
+}
+
+// Of what is not, nothing is read: not even so that the next look finds it.
+TEST_F(SystemCalls, what_is_in_memory_in_part_only_is_not_taken_for_there) {
+  struct statfs status{};
+  ASSERT_EQ(::fstatfs(descriptor_, &status), 0);
+  if (status.f_type == tmpfs_magic) GTEST_SKIP() << "all files of this file system are in memory";
+  const std::string text(mebibyte, 'x');
+  const ByteView piece = as_bytes(text);
+  Operation write = operation(IoKind::write);
+  write.pieces_ = std::span(&piece, 1);
+  ASSERT_FALSE(write.perform().failed_);
+  const auto is_cached = [&](std::uint64_t position, std::uint64_t length) {
+    Operation read = operation(IoKind::read_in);
+    read.position_ = position;
+    read.length_ = length;
+    return files::is_cached(read);
+  };
+  EXPECT_TRUE(is_cached(0, mebibyte));
+  EXPECT_TRUE(is_cached(4'097, mebibyte - 4'097));
+  EXPECT_TRUE(is_cached(7, 0));
+  ASSERT_EQ(::fdatasync(descriptor_), 0);
+  ASSERT_EQ(::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED), 0);
+  ASSERT_EQ(::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_RANDOM), 0);
+  for (std::size_t at = 0; at <= mebibyte; at += 128 * kibibyte) {
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(is_cached(0, mebibyte)) << at;
+    const std::size_t looked_at = std::min<std::size_t>(at, mebibyte - 1);
+    char byte{};
+    ASSERT_EQ(::pread(descriptor_, &byte, 1, static_cast<off_t>(looked_at)), 1);
+    EXPECT_TRUE(is_cached(looked_at, 1));
+  }
+  EXPECT_FALSE(is_cached(0, mebibyte)) << "what lies between";
+  Operation read = operation(IoKind::read_in);
+  read.length_ = mebibyte;
+  ASSERT_FALSE(read.perform().failed_);
+  EXPECT_TRUE(is_cached(0, mebibyte));
 }
 
 TEST_F(SystemCalls, a_lock_keeps_out_programs_that_lock_their_process) {

@@ -39,8 +39,8 @@ class TemporaryDirectory {
 };
 
 inline constexpr const char* tmpfs_directory = "/dev/shm";
+inline constexpr long tmpfs_magic = 0x01021994;
 [[nodiscard]] inline bool has_tmpfs() {
-  constexpr long tmpfs_magic = 0x01021994;
   struct statfs status{};
   return ::statfs(tmpfs_directory, &status) == 0 && status.f_type == tmpfs_magic;
 }
