@@ -19,6 +19,9 @@ import :positions;
 
 namespace millrace::client {
 
+// From this version on requests and answers know topics by their ids only, before it by names only.
+inline constexpr std::int16_t fetch_version_with_ids = 13;
+
 struct Fetcher::Asked {
   struct Named {
     std::shared_ptr<const TopicPartition> name;
@@ -70,6 +73,7 @@ struct Fetcher::Asked {
   [[nodiscard]] bool is_incremental() const { return message.session_epoch > 0; }
 
   bool has_ids = true;
+  bool uses_ids = false;
   std::map<Uuid, std::shared_ptr<const TopicPartition>> names;  // by the id of the topic
   // Which request of the partition this is.
   std::vector<std::pair<TopicPartition, std::uint64_t>> requests;

@@ -28,8 +28,6 @@ using protocol::FetchResponse;
 
 namespace {
 
-// The first version whose answers know topics by their ids, and the first one with sessions.
-constexpr std::int16_t version_with_ids = 13;
 constexpr std::int16_t version_with_sessions = 7;
 
 void note(std::optional<Offset>& offset, std::int64_t told) {
@@ -45,7 +43,7 @@ bool Fetcher::take_answer(const Asked& asked, std::shared_ptr<Reply<FetchRespons
                                                             asked.requests.end());
   for (const FetchResponse::FetchableTopicResponse& topic : message.responses) {
     TopicPartition name;
-    if (reply->version < version_with_ids) {
+    if (reply->version < fetch_version_with_ids) {
       name.topic = std::string(topic.topic);
     } else if (const auto known = asked.names.find(topic.topic_id); known != asked.names.end()) {
       name.topic = known->second->topic;

@@ -154,7 +154,11 @@ std::unique_ptr<Fetcher::Asked> Fetcher::ask(BrokerId broker,
                      knows_ends(*partition)});
     asked->wait_for(*partition, topic_id);
   }
-  asked->fill(lanes_[broker].session.ask(std::move(items), asked->has_ids));
+  const auto versions = brokers_.known_versions(broker);
+  asked->uses_ids =
+      asked->has_ids && versions != nullptr &&
+      versions->highest(protocol::FetchRequest::api_key).value_or(0) >= fetch_version_with_ids;
+  asked->fill(lanes_[broker].session.ask(std::move(items), asked->uses_ids));
   const auto most = static_cast<std::size_t>(settings_.fetch_max_bytes);
   asked->message.max_wait_ms = static_cast<std::int32_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(settings_.fetch_max_wait).count());
@@ -171,8 +175,12 @@ Task<void> Fetcher::fetch(BrokerId broker, std::unique_ptr<Asked> asked) {
   // The answer may wait at the broker.
   options.timeout = settings_.common.request_timeout + settings_.fetch_max_wait;
   options.may_wait_for_connection = false;
-  // Versions from 13 on know topics by their ids only.
-  if (!asked->has_ids) options.version_max = 12;
+  // What the session was told by ids means nothing by names.
+  if (asked->uses_ids) {
+    options.version_min = fetch_version_with_ids;
+  } else {
+    options.version_max = fetch_version_with_ids - 1;
+  }
   const MonotonicTime begun = executor_.clock().now();
   auto reply = co_await brokers_.call(broker, asked->message, options);
   if (is_closed_) co_return;

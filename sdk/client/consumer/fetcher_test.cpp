@@ -229,6 +229,30 @@ TEST_F(FetchFaults, the_end_of_a_partition_that_comes_back_is_known) {
   EXPECT_EQ(lag->end, Offset(30));
 }
 
+TEST(Fetcher, reads_a_topic_that_was_made_anew) {
+  for (const std::int16_t version : std::vector<std::int16_t>{12, 17}) {
+    SCOPED_TRACE(version);
+    ConsumerMachine machine;
+    machine.settings.common.metadata_max_age = 5s;
+    machine.cluster->set_versions(ApiKey::fetch, 4, version);
+    machine.create("orders", 1);
+    machine.create("others", 1);
+    machine.append("orders", 0, 10);
+    Application& one = machine.start();
+    one.may_repeat = true;
+    ASSERT_TRUE(one.client.assign({place("orders", 0), place("others", 0)}).has_value());
+    machine.poll(one, 10);
+    ASSERT_TRUE(machine.cluster->delete_topic("orders").has_value());
+    machine.create("orders", 1);
+    machine.append("orders", 0, 30);
+    machine.run(one.poll_until([] { return false; }, 20s));
+    EXPECT_GE(one.count, 30u) << "it goes on at offset 10, or begins anew";
+    machine.append("orders", 0, 10);
+    machine.append("others", 0, 10);
+    machine.poll(one, one.count + 20);
+  }
+}
+
 TEST(Fetcher, names_everything_to_brokers_that_remember_nothing) {
   for (const std::int16_t version : std::vector<std::int16_t>{6, 17}) {
     ConsumerMachine machine({.fetch_sessions = 0});
