@@ -27,6 +27,7 @@ struct Handled {
 constexpr std::array handled = {
     Handled{ApiKey::describe_cluster, describe_cluster},
     Handled{ApiKey::describe_log_dirs, describe_log_dirs},
+    Handled{ApiKey::get_telemetry_subscriptions, get_telemetry_subscriptions},
     Handled{ApiKey::describe_producers, describe_producers},
     Handled{ApiKey::describe_acls, describe_acls},
     Handled{ApiKey::create_acls, create_acls},

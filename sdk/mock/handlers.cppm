@@ -35,6 +35,8 @@ struct Spoken {
 // --- overseeing.cpp ---
 [[nodiscard]] Answer describe_cluster(Asked& asked);
 [[nodiscard]] Answer describe_log_dirs(Asked& asked);
+// No metrics are wanted.
+[[nodiscard]] Answer get_telemetry_subscriptions(Asked& asked);
 [[nodiscard]] Answer describe_producers(Asked& asked);
 
 // --- changing_topics.cpp ---

@@ -1,5 +1,7 @@
 // Groups: who is in them, and who may know what of them.
 module;
+#include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <coroutine>
 #include <cstdint>
@@ -23,12 +25,14 @@ import :faults;
 import :group_desk;
 import :group_words;
 import :handlers;
+import :planted_group;
 import :state;
 
 namespace millrace::mock {
 namespace {
 
 using groups::Milliseconds;
+using ListedRow = protocol::ListGroupsResponse::ListedGroup;
 
 constexpr std::int16_t rebalance_timeout_from = 1;
 constexpr std::int16_t several_leave_from = 3;
@@ -56,6 +60,41 @@ groups::JoinRequest read_join(const protocol::JoinGroupRequest& in, Asked& asked
   out.may_skip_assignment = asked.version() >= skip_assignment_from;
   out.random = asked.state.new_id();
   return out;
+}
+
+std::string_view type_of(GroupKind kind) {
+  switch (kind) {
+    case GroupKind::consumer:
+      return "consumer";
+    case GroupKind::share:
+      return "share";
+    case GroupKind::streams:
+      return "streams";
+  }
+  return "";
+}
+
+bool equal_but_for_case(std::string_view one, std::string_view other) {
+  return std::ranges::equal(one, other, [](unsigned char a, unsigned char b) {
+    return std::tolower(a) == std::tolower(b);
+  });
+}
+
+// Of the broker, as far as the filters of the request want them.
+void add_planted_groups(const protocol::ListGroupsRequest& message, std::vector<ListedRow>& rows,
+                        Asked& asked) {
+  const auto wants = [](const auto& filter, std::string_view value) {
+    return filter.empty() || std::ranges::any_of(filter, [&](std::string_view wanted) {
+             return equal_but_for_case(wanted, value);
+           });
+  };
+  for (const auto& [id, group] : asked.state.administration.groups) {
+    if (asked.state.coordinator_of(id) != asked.broker) continue;
+    const std::string_view type = type_of(group.kind);
+    if (!wants(message.states_filter, group.state) || !wants(message.types_filter, type)) continue;
+    rows.push_back(
+        {.group_id = id, .protocol_type = type, .group_state = group.state, .group_type = type});
+  }
 }
 
 }  // namespace
@@ -212,7 +251,7 @@ Task<Answer> list_groups(Asked& asked) {
   if (!replied) co_return Answer{};
   protocol::ListGroupsResponse out;
   out.error_code = number_of(replied->error);
-  std::vector<protocol::ListGroupsResponse::ListedGroup> rows;
+  std::vector<ListedRow> rows;
   for (const groups::ListedGroup& group : replied->groups) {
     // A broker lists those that it coordinates.
     if (asked.state.coordinator_of(group.group) != asked.broker) continue;
@@ -221,6 +260,7 @@ Task<Answer> list_groups(Asked& asked) {
                     .group_state = name_of(group.state),
                     .group_type = group.type});
   }
+  add_planted_groups(message, rows, asked);
   out.groups = keep(rows, asked);
   co_return answer(asked, out);
 }

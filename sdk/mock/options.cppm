@@ -31,6 +31,8 @@ struct Options {
   std::chrono::milliseconds initial_rebalance_delay{0};
   // transaction.version that the cluster has finalized; below 2 producers name partitions first.
   std::int16_t transaction_version = 2;
+  // DescribeCluster tells of them as of controllers, to those who ask for these.
+  bool are_controllers = false;
   // Fetch sessions of each broker, at most.
   std::size_t fetch_sessions = 1000;
   std::uint64_t seed = 1;  // of ids and of garbage

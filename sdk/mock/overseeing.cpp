@@ -11,6 +11,7 @@ import millrace.base;
 import millrace.protocol.admin;
 import millrace.protocol.api;
 import millrace.protocol.metadata;
+import millrace.protocol.telemetry;
 import millrace.protocol.transactions;
 import millrace.protocol.wire;
 import millrace.runtime;
@@ -40,11 +41,13 @@ Answer describe_cluster(Asked& asked) {
   protocol::DescribeClusterRequest message;
   if (!read(message, asked)) return {};
   constexpr std::int8_t of_brokers = 1;
+  constexpr std::int8_t of_controllers = 2;
+  const std::int8_t served = asked.state.options().are_controllers ? of_controllers : of_brokers;
   protocol::DescribeClusterResponse response;
   response.cluster_id = cluster_id;
   response.endpoint_type = message.endpoint_type;
   ErrorCode error = asked.planted;
-  if (error == ErrorCode::none && message.endpoint_type != of_brokers) {
+  if (error == ErrorCode::none && message.endpoint_type != served) {
     error = ErrorCode::mismatched_endpoint_type;
   }
   response.error_code = number_of(error);
@@ -60,6 +63,17 @@ Answer describe_cluster(Asked& asked) {
     row.is_fenced = !broker.alive;
   }
   response.brokers = keep(rows, asked);
+  return answer(asked, response);
+}
+
+Answer get_telemetry_subscriptions(Asked& asked) {
+  protocol::GetTelemetrySubscriptionsRequest message;
+  if (!read(message, asked)) return {};
+  protocol::GetTelemetrySubscriptionsResponse response;
+  response.error_code = number_of(asked.planted);
+  if (asked.planted != ErrorCode::none) return answer(asked, response);
+  const bool is_new = message.client_instance_id.is_zero();
+  response.client_instance_id = is_new ? asked.state.new_id() : message.client_instance_id;
   return answer(asked, response);
 }
 

@@ -194,6 +194,11 @@ class AdminClient {
   [[nodiscard]] Task<Outcomes<TopicPartition, std::vector<ActiveProducer>>> describe_producers(
       std::vector<TopicPartition> partitions, AdminOptions options = {});
 
+  // --- Itself ---
+  // By which brokers that collect metrics of clients know this one (KIP-714); they give it once.
+  [[nodiscard]] Task<ClientResult<Uuid>> client_instance_id(AdminOptions options = {});
+  void list_metrics(MetricList& to) const;
+
   // What the calls have in common; of this module.
   struct State;
 

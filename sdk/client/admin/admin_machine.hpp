@@ -39,6 +39,7 @@ class AdminMachine {
     AdminSettings settings;
     settings.common.bootstrap = {{first.host(), first.port}};
     settings.common.client_id = "admin";
+    settings.asks_controllers = options.are_controllers;
     admin = std::make_unique<AdminClient>(settings, executor, network, resolver,
                                           Logger(std::make_shared<MemoryLogSink>(), "admin"));
   }

@@ -103,6 +103,8 @@ Task<ClientResult<DescribedCluster>> AdminClient::describe_cluster(AdminOptions 
     return out;
   };
   CallOptions call{.deadline = state_->deadline_of(options)};
+  request.endpoint_type = state_->endpoint_type();
+  if (state_->settings.asks_controllers) call.version_min = endpoint_types_from;
   if (with_fenced) call.version_min = fenced_from;
   co_return co_await state_->ask_one<DescribedCluster>(Whom::any, request, call, read);
 }

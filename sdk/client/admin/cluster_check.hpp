@@ -56,6 +56,10 @@ class Expectations {
 // went wrong.
 [[nodiscard]] Task<int> check_operations(AdminClient& admin, Executor& executor,
                                          const std::string& topic);
+// What a controller of Apache Kafka is asked, of a cluster of one node.
+[[nodiscard]] Task<int> check_controllers(AdminClient& admin);
+// On a broker that collects metrics of clients.
+[[nodiscard]] Task<int> check_telemetry(AdminClient& admin);
 // On a broker that offers none of that: each call says so.
 [[nodiscard]] Task<int> check_refusals(AdminClient& admin);
 

@@ -1,7 +1,8 @@
 // Lets an administrative client do everything against the cluster that is named on the command
 // line, once; says what went wrong and ends with 1. With "operations" the cluster is Apache Kafka
 // with an authoriser, and everything that it offers to operators is done, too; without, a broker
-// that does not offer it is to say so.
+// that does not offer it is to say so. With "controllers" it is a controller of Apache Kafka, with
+// "telemetry" a broker that collects metrics of clients, and only what concerns that is done.
 #include <algorithm>
 #include <chrono>
 #include <coroutine>
@@ -177,8 +178,24 @@ class Check : public Expectations {
   AdminClient& admin_;
 };
 
-int check_cluster(const std::string& bootstrap, bool with_operations) {
-  const auto settings = admin_settings({{"bootstrap.servers", bootstrap}});
+Task<int> check_brokers(AdminClient& admin, Executor& executor, bool with_operations) {
+  Check check(admin);
+  const int found = co_await check.run();
+  if (!with_operations) co_return found + co_await check_refusals(admin);
+  const std::string topic = "check-operations";
+  const auto made =
+      co_await admin.create_topics({{.name = topic, .partitions = 1, .replication_factor = 1}});
+  if (!made[0].second) {
+    std::fprintf(stderr, "%s\n", made[0].second.error().message.c_str());
+    co_return found + 1;
+  }
+  co_return found + co_await check_operations(admin, executor, topic);
+}
+
+int check_cluster(const std::string& bootstrap, std::string_view what) {
+  const bool asks_controllers = what == "controllers";
+  const auto settings = admin_settings(
+      {{asks_controllers ? "bootstrap.controllers" : "bootstrap.servers", bootstrap}});
   if (!settings) {
     std::fprintf(stderr, "%s\n", settings.error().front().c_str());
     return 2;
@@ -191,16 +208,13 @@ int check_cluster(const std::string& bootstrap, bool with_operations) {
   }
   const int failures = thread.run([&]() -> Task<int> {
     AdminClient admin(*settings, thread.executor(), thread.network(), thread.resolver(), logger);
-    Check check(admin);
-    int found = co_await check.run();
-    if (with_operations) {
-      const std::string topic = "check-operations";
-      const auto made =
-          co_await admin.create_topics({{.name = topic, .partitions = 1, .replication_factor = 1}});
-      if (!made[0].second) std::fprintf(stderr, "%s\n", made[0].second.error().message.c_str());
-      found += made[0].second ? co_await check_operations(admin, thread.executor(), topic) : 1;
+    int found = 0;
+    if (asks_controllers) {
+      found = co_await check_controllers(admin);
+    } else if (what == "telemetry") {
+      found = co_await check_telemetry(admin);
     } else {
-      found += co_await check_refusals(admin);
+      found = co_await check_brokers(admin, thread.executor(), what == "operations");
     }
     co_await admin.close();
     co_return found;
@@ -213,10 +227,12 @@ int check_cluster(const std::string& bootstrap, bool with_operations) {
 }  // namespace millrace::client
 
 int main(int count, char** arguments) {
-  const bool with_operations = count == 3 && std::string_view(arguments[2]) == "operations";
-  if (count != 2 && !with_operations) {
-    std::fprintf(stderr, "usage: client_admin_check BOOTSTRAP [operations]\n");
+  const std::string_view what = count == 3 ? arguments[2] : "";
+  const bool is_known = what == "operations" || what == "controllers" || what == "telemetry";
+  if (count != 2 && !(count == 3 && is_known)) {
+    std::fprintf(stderr,
+                 "usage: client_admin_check BOOTSTRAP [operations|controllers|telemetry]\n");
     return 2;
   }
-  return millrace::client::check_cluster(arguments[1], with_operations);
+  return millrace::client::check_cluster(arguments[1], what);
 }

@@ -99,11 +99,13 @@ void match(Items<ConfigResource, Value>& items, const Rows& rows, BrokerId broke
   }
 }
 
-// To whom requests about settings go; `elsewhere` is for what concerns no single broker.
+// To whom requests about settings go; `elsewhere` is for what concerns no single broker. The active
+// controller keeps those of all brokers.
 template <class Value>
-void to_owners(Items<ConfigResource, Value>& items, const Brokers& brokers, BrokerId elsewhere) {
+void to_owners(Items<ConfigResource, Value>& items, const Brokers& brokers, BrokerId elsewhere,
+               bool are_controllers) {
   for (auto* const item : items) {
-    const auto broker = own_broker(item->key);
+    const auto broker = are_controllers ? std::nullopt : own_broker(item->key);
     item->target = broker.value_or(elsewhere);
     if (broker && !brokers.knows(*broker)) {
       item->fail_for_good(client_error(Failure::unknown_broker,
@@ -122,7 +124,7 @@ Task<Outcomes<ConfigResource, std::vector<ConfigEntry>>> AdminClient::describe_c
   using Open = Items<ConfigResource, Value>;
   const auto route = [&](Open& items) -> Task<void> {
     co_await state_->to_known_brokers(items, deadline);
-    to_owners(items, state_->brokers, no_broker);
+    to_owners(items, state_->brokers, no_broker, state_->settings.asks_controllers);
   };
   const auto ask = [&](BrokerId broker, Open& items) -> Task<ClientResult<void>> {
     std::vector<DescribeConfigsRequest::DescribeConfigsResource> rows;
@@ -158,7 +160,7 @@ Task<Outcomes<ConfigResource, void>> AdminClient::alter_configs(std::vector<Conf
   using Open = Items<ConfigResource, void>;
   const auto route = [&](Open& items) -> Task<void> {
     co_await state_->to_controller(items, deadline);
-    to_owners(items, state_->brokers, state_->controller);
+    to_owners(items, state_->brokers, state_->controller, state_->settings.asks_controllers);
   };
   const auto ask = [&](BrokerId broker, Open& items) -> Task<ClientResult<void>> {
     std::vector<std::vector<IncrementalAlterConfigsRequest::AlterableConfig>> configs(items.size());

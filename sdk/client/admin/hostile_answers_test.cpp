@@ -46,7 +46,8 @@ constexpr std::array operators_apis = {ApiKey::describe_acls,
                                        ApiKey::list_transactions,
                                        ApiKey::describe_transactions,
                                        ApiKey::write_txn_markers,
-                                       ApiKey::init_producer_id};
+                                       ApiKey::init_producer_id,
+                                       ApiKey::get_telemetry_subscriptions};
 
 // Items of the calls below that have an outcome of their own whatever happens.
 constexpr std::size_t items_with_outcome = 16;
@@ -128,6 +129,7 @@ Task<std::size_t> everything_of_operators(AdminClient& admin) {
   items += (co_await admin.describe_transactions({"copy"}, soon)).size();
   items += (co_await admin.abort_transaction({partition, ProducerId(1)}, soon)).has_value();
   items += (co_await admin.fence_producers({"copy"}, soon)).size();
+  items += (co_await admin.client_instance_id(soon)).has_value();
   co_return items;
 }
 

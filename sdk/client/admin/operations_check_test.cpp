@@ -299,6 +299,7 @@ Task<int> check_refusals(AdminClient& admin) {
                    "describe_transactions");
   refusals.refused((co_await admin.update_features({{.name = "no.such", .level = 1}}))[0].second,
                    "update_features");
+  refusals.refused(co_await admin.client_instance_id(), "client_instance_id");
   std::printf("%d calls are not supported\n", refusals.refused());
   co_return refusals.failures();
 }

@@ -27,6 +27,7 @@ import :types;
 namespace millrace::client {
 namespace {
 
+using protocol::DescribeClusterRequest;
 using protocol::FindCoordinatorRequest;
 using protocol::MetadataRequest;
 using protocol::MetadataResponse;
@@ -38,6 +39,12 @@ constexpr std::int16_t authorized_operations_from = 8;
 constexpr std::int16_t one_key_until = 3;
 // From here on a coordinator is that of a group or of a transactional id.
 constexpr std::int16_t kinds_of_keys_from = 1;
+
+ClientError controllers_know_no_topics() {
+  return client_error(Failure::unsupported_version,
+                      "controllers do not tell of topics; bootstrap.servers names brokers, which "
+                      "do");
+}
 
 }  // namespace
 
@@ -82,6 +89,12 @@ std::int32_t AdminClient::State::milliseconds_until(MonotonicTime deadline) cons
 Task<ClientResult<SeenTopics>> AdminClient::State::look(
     std::optional<std::vector<std::string>> topics, MonotonicTime deadline,
     bool authorized_operations) {
+  if (settings.asks_controllers) {
+    if (!topics || !topics->empty()) co_return failure(controllers_know_no_topics());
+    if (auto looked = co_await look_at_controllers(deadline); !looked)
+      co_return failure(std::move(looked.error()));
+    co_return SeenTopics();
+  }
   MetadataRequest request;
   request.allow_auto_topic_creation = false;
   request.include_topic_authorized_operations = authorized_operations;
@@ -106,19 +119,49 @@ Task<ClientResult<SeenTopics>> AdminClient::State::look(
         {BrokerId(broker.node_id),
          {std::string(broker.host), Port(static_cast<std::uint16_t>(broker.port))}});
   }
+  note(endpoints, BrokerId(reply->message.controller_id));
+  SeenTopics told;
+  for (const auto& topic : reply->message.topics) {
+    told.insert_or_assign(std::string(topic.name), seen_topic(topic));
+  }
+  co_return told;
+}
+
+Task<ClientResult<void>> AdminClient::State::look_at_controllers(MonotonicTime deadline) {
+  DescribeClusterRequest request;
+  request.endpoint_type = endpoint_type();
+  const CallOptions call{.deadline = deadline, .version_min = endpoint_types_from};
+  auto reply = explained(co_await brokers.call_any(request, call), request.api_key, call);
+  if (!reply) co_return failure(std::move(reply.error()));
+  const auto& in = reply->message;
+  if (code_of(in.error_code) != ErrorCode::none) {
+    co_return failure(refused(in.error_code, reply->broker, "the controllers", in.error_message));
+  }
+  if (in.endpoint_type != request.endpoint_type) {
+    co_return failure(broker_error(ErrorCode::mismatched_endpoint_type, reply->broker,
+                                   "bootstrap.controllers names a broker"));
+  }
+  std::vector<BrokerEndpoint> endpoints;
+  for (const auto& one : in.brokers) {
+    endpoints.push_back({BrokerId(one.broker_id),
+                         {std::string(one.host), Port(static_cast<std::uint16_t>(one.port))}});
+  }
+  note(endpoints, BrokerId(in.controller_id));
+  if (controller == no_broker) {
+    co_return failure(broker_error(ErrorCode::not_controller, reply->broker,
+                                   "no controller is active that it knows"));
+  }
+  co_return ClientResult<void>();
+}
+
+void AdminClient::State::note(const std::vector<BrokerEndpoint>& endpoints, BrokerId active) {
   // A broker that has just started may know none.
   if (!endpoints.empty()) {
     brokers.update(endpoints);
     present.clear();
     for (const BrokerEndpoint& endpoint : endpoints) present.push_back(endpoint.id);
   }
-  controller = BrokerId(reply->message.controller_id);
-  if (!brokers.knows(controller)) controller = no_broker;
-  SeenTopics told;
-  for (const auto& topic : reply->message.topics) {
-    told.insert_or_assign(std::string(topic.name), seen_topic(topic));
-  }
-  co_return told;
+  controller = brokers.knows(active) ? active : no_broker;
 }
 
 Task<ClientResult<SeenTopics>> AdminClient::State::look_until(
@@ -182,8 +225,12 @@ Task<ClientResult<BrokerId>> AdminClient::State::find_coordinator(CoordinatorOf 
   co_return id;
 }
 
-std::string AdminClient::State::not_supported(protocol::ApiKey api, const CallOptions& options) {
+std::string AdminClient::State::not_supported(protocol::ApiKey api,
+                                              const CallOptions& options) const {
   const std::string_view name = protocol::name_of(api);
+  if (settings.asks_controllers) {
+    return formatted("the controller does not support {}; bootstrap.servers names brokers", name);
+  }
   if (options.version_min == 0) return formatted("the broker does not support {}", name);
   return formatted("the broker does not support {} from version {} on", name, options.version_min);
 }

@@ -42,6 +42,9 @@ enum class CoordinatorOf : std::int8_t { group = 0, transaction = 1 };
 
 enum class Whom : std::uint8_t { any, controller };
 
+// From here on DescribeCluster is asked for brokers or for controllers.
+inline constexpr std::int16_t endpoint_types_from = 1;
+
 // Whether a broker that the cluster does not have (any more) is an error, or has nothing to tell.
 enum class GoneBroker : std::uint8_t { is_an_error, has_nothing };
 
@@ -63,11 +66,16 @@ struct AdminClient::State {
   // What a broker is given for its work: no longer than we wait for its answer.
   [[nodiscard]] std::int32_t milliseconds_until(MonotonicTime deadline) const;
 
-  // To the broker, or to any.
+  // To the broker, or to any; of controllers only the active one knows everything.
   template <class Request>
   [[nodiscard]] Task<ClientResult<Reply<AnswerOf<Request>>>> send(BrokerId broker,
                                                                   const Request& request,
                                                                   CallOptions options) {
+    if (broker == no_broker && settings.asks_controllers) {
+      const auto looked = co_await look_at_controllers(options.deadline);
+      if (!looked) co_return failure(looked.error());
+      broker = controller;
+    }
     if (broker == no_broker) {
       co_return explained(co_await brokers.call_any(request, options), Request::api_key, options);
     }
@@ -75,20 +83,22 @@ struct AdminClient::State {
   }
   // Says of what a broker does not speak that it does not support it.
   template <class T>
-  [[nodiscard]] static ClientResult<T> explained(ClientResult<T> reply, protocol::ApiKey api,
-                                                 const CallOptions& options) {
+  [[nodiscard]] ClientResult<T> explained(ClientResult<T> reply, protocol::ApiKey api,
+                                          const CallOptions& options) const {
     if (!reply && reply.error().failure == Failure::unsupported_version) {
       reply.error().message = not_supported(api, options);
     }
     return reply;
   }
-  [[nodiscard]] static std::string not_supported(protocol::ApiKey api, const CallOptions& options);
+  [[nodiscard]] std::string not_supported(protocol::ApiKey api, const CallOptions& options) const;
 
   // Asks any broker about the topics; none: about all. Notes brokers and controller. One try.
   [[nodiscard]] Task<ClientResult<SeenTopics>> look(std::optional<std::vector<std::string>> topics,
                                                     MonotonicTime deadline,
                                                     bool authorized_operations = false);
-  // The same until it works.
+  // Asks any controller for all of them; fails where none is active. Notes them as brokers.
+  [[nodiscard]] Task<ClientResult<void>> look_at_controllers(MonotonicTime deadline);
+  // look() until it works.
   [[nodiscard]] Task<ClientResult<SeenTopics>> look_until(
       std::optional<std::vector<std::string>> topics, MonotonicTime deadline);
 
@@ -236,10 +246,16 @@ struct AdminClient::State {
     }
   }
 
+  // Whom DescribeCluster shall tell of.
+  [[nodiscard]] std::int8_t endpoint_type() const { return settings.asks_controllers ? 2 : 1; }
+  // Of an answer about the cluster.
+  void note(const std::vector<BrokerEndpoint>& endpoints, BrokerId active);
+
   AdminSettings settings;
   Executor& executor;
   Random random;
   Brokers brokers;
+  std::optional<Uuid> client_instance_id;  // that a broker gave
   BrokerId controller = no_broker;
   std::vector<BrokerId> present;  // as the last look told
 };

@@ -61,16 +61,16 @@ std::string lower_case(std::string text) {
   return text;
 }
 
-void read_bootstrap(SettingsReader& reader, CommonSettings& common) {
-  const auto servers = reader.list("bootstrap.servers");
+void read_bootstrap(SettingsReader& reader, CommonSettings& common, std::string_view name) {
+  const auto servers = reader.list(name);
   if (!servers || servers->empty()) {
-    reader.problem("bootstrap.servers must name at least one host:port");
+    reader.problem(formatted("{} must name at least one host:port", name));
     return;
   }
   for (const std::string& server : *servers) {
     auto address = host_port_from_string(server);
     if (!address) {
-      reader.problem(formatted("bootstrap.servers: {}", address.error().message));
+      reader.problem(formatted("{}: {}", name, address.error().message));
     } else if (std::ranges::find(common.bootstrap, *address) == common.bootstrap.end()) {
       common.bootstrap.push_back(std::move(*address));
     }
@@ -166,8 +166,8 @@ std::optional<AssignorKind> assignor_from(std::string_view name) {
   return std::nullopt;
 }
 
-void read_common(SettingsReader& reader, CommonSettings& common) {
-  read_bootstrap(reader, common);
+void read_common(SettingsReader& reader, CommonSettings& common, std::string_view bootstrap) {
+  read_bootstrap(reader, common, bootstrap);
   read_names(reader, common);
   read_backoffs(reader, common);
   reader.text("client.id", common.client_id);

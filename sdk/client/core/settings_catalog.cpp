@@ -165,6 +165,9 @@ constexpr SettingInfo of_consumers[] = {
 };
 
 constexpr SettingInfo of_admins[] = {
+    {"bootstrap.controllers", "list of host:port", unset, high,
+     "In place of bootstrap.servers: controllers that are asked, of a cluster whose controllers "
+     "speak Kafka's protocol. Millrace's do not."},
     {"connections.max.idle.ms", milliseconds, "300000", medium, idle_meaning},
     {"default.api.timeout.ms", milliseconds, "60000", medium, api_meaning},
     {"receive.buffer.bytes", bytes, "-1", medium, receive_meaning},

@@ -297,7 +297,17 @@ ConsumerSettings read_consumer(SettingsReader& reader) {
 AdminSettings read_admin(SettingsReader& reader) {
   AdminSettings settings;
   settings.common.connections_max_idle = std::chrono::minutes{5};
-  read_common(reader, settings.common);
+  const auto names_any = [&](std::string_view name) {
+    const auto named = reader.list(name);
+    return named && !named->empty();
+  };
+  const bool has_brokers = names_any("bootstrap.servers");
+  settings.asks_controllers = names_any("bootstrap.controllers");
+  if (settings.asks_controllers && has_brokers) {
+    reader.problem("bootstrap.servers and bootstrap.controllers exclude each other");
+  }
+  read_common(reader, settings.common,
+              settings.asks_controllers ? "bootstrap.controllers" : "bootstrap.servers");
   reader.milliseconds("default.api.timeout.ms", settings.default_api_timeout, 0, int_max);
   reader.number("retries", settings.retries, 0);
   settle_api_timeout(reader, settings.common, settings.default_api_timeout);
@@ -325,7 +335,7 @@ Result<ConsumerSettings, SettingsProblems> consumer_settings(const Properties& g
 Result<AdminSettings, SettingsProblems> admin_settings(const Properties& given) {
   SettingsReader reader(given, "admin client");
   AdminSettings settings = read_admin(reader);
-  SettingsProblems problems = reader.finish(unsupported_of_admins());
+  SettingsProblems problems = reader.finish({});
   if (!problems.empty()) return failure(std::move(problems));
   return settings;
 }

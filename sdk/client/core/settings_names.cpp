@@ -99,10 +99,6 @@ constexpr UnsupportedName of_consumers[] = {
     {"value.deserializer", "", false},
 };
 
-constexpr UnsupportedName of_admins[] = {
-    {"bootstrap.controllers", "", true},
-};
-
 }  // namespace
 
 std::span<const UnsupportedName> unsupported_everywhere() {
@@ -113,9 +109,6 @@ std::span<const UnsupportedName> unsupported_of_producers() {
 }
 std::span<const UnsupportedName> unsupported_of_consumers() {
   return of_consumers;
-}
-std::span<const UnsupportedName> unsupported_of_admins() {
-  return of_admins;
 }
 
 }  // namespace millrace::client

@@ -37,7 +37,6 @@ struct UnsupportedName {
 [[nodiscard]] std::span<const UnsupportedName> unsupported_everywhere();
 [[nodiscard]] std::span<const UnsupportedName> unsupported_of_producers();
 [[nodiscard]] std::span<const UnsupportedName> unsupported_of_consumers();
-[[nodiscard]] std::span<const UnsupportedName> unsupported_of_admins();
 
 // Whole milliseconds; what does not fit into a Duration is the longest there is.
 [[nodiscard]] Duration duration_of_milliseconds(std::int64_t milliseconds);
@@ -86,7 +85,8 @@ class SettingsReader {
   SettingsProblems problems_;
 };
 
-void read_common(SettingsReader& reader, CommonSettings& common);
+void read_common(SettingsReader& reader, CommonSettings& common,
+                 std::string_view bootstrap = "bootstrap.servers");
 
 // By our name or the class that Java's settings name.
 [[nodiscard]] std::optional<PartitionerKind> partitioner_from(std::string_view name);

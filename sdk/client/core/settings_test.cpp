@@ -181,5 +181,21 @@ TEST(Settings, bootstrap_servers_are_names_and_addresses_with_ports) {
   EXPECT_FALSE(admin_settings({}).has_value());
 }
 
+TEST(Settings, of_admins_name_brokers_or_controllers) {
+  const auto brokers =
+      admin_settings({{"bootstrap.servers", "a:1"}, {"bootstrap.controllers", ""}});
+  ASSERT_TRUE(brokers.has_value()) << problems_of(brokers);
+  EXPECT_FALSE(brokers->asks_controllers);
+  const auto controllers = admin_settings({{"bootstrap.controllers", "c:1,d:2"}});
+  ASSERT_TRUE(controllers.has_value()) << problems_of(controllers);
+  EXPECT_TRUE(controllers->asks_controllers);
+  EXPECT_EQ(controllers->common.bootstrap, (std::vector<HostPort>{{"c", Port(1)}, {"d", Port(2)}}));
+  EXPECT_TRUE(contains(problems_of(admin_settings(with({{"bootstrap.controllers", "c:1"}}))),
+                       "exclude each other"));
+  EXPECT_TRUE(contains(problems_of(admin_settings({{"bootstrap.controllers", "c"}})),
+                       "bootstrap.controllers: "));
+  EXPECT_TRUE(contains(producer_problems({{"bootstrap.controllers", "c:1"}}), "has no setting"));
+}
+
 }  // namespace
 }  // namespace millrace::client

@@ -22,4 +22,16 @@ Admin::Admin(Admin&&) noexcept = default;
 Admin& Admin::operator=(Admin&&) noexcept = default;
 Admin::~Admin() = default;
 
+Result<Metrics> Admin::metrics() const {
+  return implementation_->metrics();
+}
+
+Future<Result<Uuid>> Admin::client_instance_id(AdminOptions options) {
+  return implementation_->ask<Uuid>(
+      [options](client::AdminClient& client) {
+        return client.client_instance_id(client::inner(options));
+      },
+      [](const client::KafkaUuid& id) { return client::outer(id); });
+}
+
 }  // namespace millrace::inline v1

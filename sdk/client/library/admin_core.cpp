@@ -9,6 +9,7 @@ module;
 #include <vector>
 
 #include "millrace/admin_options.hpp"
+#include "millrace/metrics.hpp"
 #include "millrace/records.hpp"
 #include "millrace/uuid.hpp"
 
@@ -101,6 +102,14 @@ std::optional<v1::Error> AdminCore::start() {
     co_return;
   });
   return std::nullopt;
+}
+
+v1::Result<v1::Metrics> AdminCore::metrics() {
+  return public_result(host_.run([this]() -> Task<ClientResult<v1::Metrics>> {
+    MetricList list(settings_.common.client_id, host_.thread().clock().now());
+    client_->list_metrics(list);
+    co_return public_metrics(std::move(list));
+  }));
 }
 
 AdminCore::~AdminCore() {

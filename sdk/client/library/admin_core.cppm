@@ -12,6 +12,7 @@ module;
 
 #include "millrace/admin_options.hpp"
 #include "millrace/future.hpp"
+#include "millrace/metrics.hpp"
 #include "millrace/options.hpp"
 #include "millrace/records.hpp"
 #include "millrace/result.hpp"
@@ -115,6 +116,7 @@ class AdminCore {
           co_return convert(*answer);
         });
   }
+  [[nodiscard]] v1::Result<v1::Metrics> metrics();
   // The same where there is nothing to tell but that it was done.
   template <class Call>
   v1::Future<v1::Result<void>> ask_done(Call call) {

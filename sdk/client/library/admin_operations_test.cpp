@@ -121,6 +121,30 @@ TEST_F(AdminOperations, looks_at_the_cluster_and_changes_it) {
   EXPECT_EQ(*resources, (std::vector<ConfigResource>{{ResourceType::broker, "1"}}));
 }
 
+TEST_F(AdminOperations, tells_of_itself) {
+  const auto id = admin_.client_instance_id().get();
+  ASSERT_TRUE(id) << id.error().message();
+  EXPECT_NE(*id, Uuid());
+  EXPECT_EQ(admin_.client_instance_id().get().value(), *id);
+  const auto metrics = admin_.metrics();
+  ASSERT_TRUE(metrics) << metrics.error().message();
+  EXPECT_TRUE(std::ranges::any_of(*metrics, [](const Metric& metric) {
+    return metric.group == "admin-client-metrics" && metric.name == "request-total" &&
+           metric.value > 0;
+  }));
+}
+
+TEST_F(AdminOperations, of_brokers_and_of_controllers_at_once_is_refused) {
+  const auto both = Admin::open({{"bootstrap.servers", cluster_.bootstrap()},
+                                 {"bootstrap.controllers", cluster_.bootstrap()}});
+  ASSERT_FALSE(both);
+  EXPECT_NE(both.error().message().find("exclude each other"), std::string::npos);
+  Admin controllers({{"bootstrap.controllers", cluster_.bootstrap()}});
+  const auto quorum = controllers.describe_quorum().get();
+  ASSERT_FALSE(quorum);
+  EXPECT_EQ(quorum.error().code(), ErrorCode::mismatched_endpoint_type);
+}
+
 TEST_F(AdminOperations, finds_topics_by_their_ids) {
   cluster_.create_topic("orders");
   const Uuid id = admin_.list_topics().get()->front().id;

@@ -1,5 +1,6 @@
 """What operators do, with our own client on Apache Kafka with an authoriser: access control,
-quotas, credentials, features, transactions, groups of all kinds."""
+quotas, credentials, features, transactions, groups of all kinds; what its controllers answer; ids
+of clients whose metrics it collects."""
 
 import os
 import pathlib
@@ -22,18 +23,34 @@ class NodeWithAuthoriser(kafka_node.EmptyKafkaNode):
 super.users=User:ANONYMOUS"""
 
 
+class CollectingNode(kafka_node.EmptyKafkaNode):
+    more_settings = "metric.reporters=millrace.clients.TelemetrySink"
+
+
 class OperationsOnKafka(unittest.TestCase):
+    def start(self, kind):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        node = kind(folder.name)
+        self.addCleanup(node.stop)
+        node.start()
+        return node
+
+    def check(self, bootstrap, what):
+        done = subprocess.run([PROGRAMS / "client_admin_check", bootstrap, what],
+                              capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+                              stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
     def test_everything_that_operators_are_offered_works(self):
-        with tempfile.TemporaryDirectory() as folder:
-            node = NodeWithAuthoriser(folder)
-            self.addCleanup(node.stop)
-            node.start()
-            done = subprocess.run(
-                [PROGRAMS / "client_admin_check", node.bootstrap, "operations"],
-                capture_output=True, text=True, timeout=PATIENCE_S, check=False,
-                stdin=subprocess.DEVNULL)
-            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-            node.stop()
+        self.check(self.start(NodeWithAuthoriser).bootstrap, "operations")
+
+    def test_controllers_are_asked_and_clients_have_ids(self):
+        node = self.start(CollectingNode)
+        self.check(node.bootstrap, "telemetry")
+        voters = kafka_node.properties(node.folder / "server.properties")[
+            "controller.quorum.voters"]
+        self.check(voters.partition("@")[2], "controllers")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@
 #include "millrace/admin_transactions.hpp"
 #include "millrace/config.hpp"
 #include "millrace/future.hpp"
+#include "millrace/metrics.hpp"
 #include "millrace/options.hpp"
 #include "millrace/records.hpp"
 #include "millrace/result.hpp"
@@ -93,6 +94,7 @@ class MILLRACE_API Admin {
       std::vector<ResourceType> types = {}, AdminOptions options = {});
 
   // --- The cluster. ---
+  // Of controllers where these are asked (bootstrap.controllers), in the place of brokers.
   Future<Result<DescribedCluster>> describe_cluster(AdminOptions options = {},
                                                     FencedBrokers fenced = FencedBrokers::left_out);
   Future<Result<Quorum>> describe_quorum(AdminOptions options = {});
@@ -199,6 +201,12 @@ class MILLRACE_API Admin {
   // Producers with these transactional ids can do nothing more; what they had open is aborted.
   Future<Outcomes<std::string, FencedProducer>> fence_producers(std::vector<std::string> ids,
                                                                 AdminOptions options = {});
+
+  // --- Itself. ---
+  [[nodiscard]] Result<Metrics> metrics() const;
+  // By which brokers that collect metrics of clients (KIP-714) know this one: they give it, once.
+  // This client sends them none.
+  Future<Result<Uuid>> client_instance_id(AdminOptions options = {});
 
  private:
   class Implementation;
