@@ -191,6 +191,12 @@ Result<void> Consumer::subscribe_pattern(std::string_view pattern) {
       [&](Client& client) { return client.subscribe_pattern(std::string(pattern), core); });
 }
 
+Result<void> Consumer::subscribe_broker_pattern(std::string_view pattern) {
+  client::ConsumerCore* core = implementation_->core.get();
+  return core->ask_now<void>(
+      [&](Client& client) { return client.subscribe_broker_pattern(std::string(pattern), core); });
+}
+
 Result<void> Consumer::assign(const std::vector<TopicPartition>& partitions) {
   return implementation_->core->ask_now<void>(
       [&](Client& client) { return client.assign(inner(partitions)); });

@@ -220,6 +220,23 @@ TEST_F(ConsumerTest, subscribes_to_patterns) {
   EXPECT_FALSE(consumer.subscribe_pattern("("));
 }
 
+TEST_F(ConsumerTest, subscribes_to_patterns_that_the_broker_matches) {
+  produce(0, 1);
+  const Config managed = config() + Config{{"group.protocol", "consumer"}};
+  Consumer consumer(managed, quiet_);
+  ASSERT_TRUE(consumer.subscribe_broker_pattern("ord.*"));
+  EXPECT_EQ(values(consumer, 1), numbers(0, 1));
+  Consumer other(managed + Config{{"group.id", "other"}}, quiet_);
+  ASSERT_TRUE(other.subscribe_broker_pattern("(")) << "only the broker knows";
+  auto polled = other.poll(60s);
+  while (polled) polled = other.poll(60s);
+  EXPECT_EQ(polled.error().code(), ErrorCode::invalid_regular_expression);
+  Consumer classic(config(), quiet_);
+  const auto refused = classic.subscribe_broker_pattern("ord.*");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("group.protocol=consumer"), std::string::npos);
+}
+
 TEST_F(ConsumerTest, ends_a_poll_that_waits) {
   Consumer consumer(config(), quiet_);
   ASSERT_TRUE(consumer.assign({orders}));

@@ -38,6 +38,10 @@ Result<void> MockConsumer::subscribe_pattern(std::string_view pattern) {
   return implementation_->subscribe({std::string(pattern)}, true);
 }
 
+Result<void> MockConsumer::subscribe_broker_pattern(std::string_view pattern) {
+  return implementation_->subscribe({std::string(pattern)}, true);
+}
+
 Result<void> MockConsumer::assign(const std::vector<TopicPartition>& partitions) {
   return implementation_->assign(partitions);
 }

@@ -170,6 +170,8 @@ TEST_F(MockConsumerTest, leaving_revokes_what_it_had) {
   EXPECT_FALSE(consumer.subscribe({"orders"}));
   EXPECT_FALSE(consumer.assign({first}));
   EXPECT_FALSE(consumer.subscribe_pattern("("));
+  ASSERT_TRUE(consumer.subscribe_broker_pattern("bill.*"));
+  EXPECT_EQ(consumer.subscription(), Values{"bill.*"});
   consumer.rebalance({first});
   static_cast<void>(consumer.poll(0ms));
   ASSERT_TRUE(consumer.close());

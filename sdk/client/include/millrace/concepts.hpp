@@ -45,6 +45,7 @@ concept Subscribes =
              const std::vector<TopicPartition>& some, RebalanceHandler handler) {
       { consumer.subscribe(topics) } -> std::same_as<Result<void>>;
       { consumer.subscribe_pattern(pattern) } -> std::same_as<Result<void>>;
+      { consumer.subscribe_broker_pattern(pattern) } -> std::same_as<Result<void>>;
       { consumer.assign(some) } -> std::same_as<Result<void>>;
       { consumer.unsubscribe() } -> std::same_as<Result<void>>;
       { fixed.assignment() } -> std::same_as<Result<std::vector<TopicPartition>>>;

@@ -74,6 +74,9 @@ class MILLRACE_API Consumer {
   Result<void> subscribe(std::vector<std::string> topics);
   // All topics whose whole name matches the ECMAScript expression, those to come too.
   Result<void> subscribe_pattern(std::string_view pattern);
+  // The same, matched by the broker (RE2 in Apache Kafka): with group.protocol=consumer only. One
+  // that the broker cannot read fails a poll with ErrorCode::invalid_regular_expression.
+  Result<void> subscribe_broker_pattern(std::string_view pattern);
   Result<void> assign(const std::vector<TopicPartition>& partitions);
   Result<void> unsubscribe(std::chrono::milliseconds time = waiting_time);
   [[nodiscard]] Result<std::vector<TopicPartition>> assignment() const;

@@ -51,6 +51,8 @@ class MILLRACE_API MockConsumer {
   // --- As Consumer has it. ---
   Result<void> subscribe(std::vector<std::string> topics);
   Result<void> subscribe_pattern(std::string_view pattern);
+  // Read as subscribe_pattern() reads it.
+  Result<void> subscribe_broker_pattern(std::string_view pattern);
   Result<void> assign(const std::vector<TopicPartition>& partitions);
   Result<void> unsubscribe(std::chrono::milliseconds time = waiting_time);
   [[nodiscard]] Result<std::vector<TopicPartition>> assignment() const;
