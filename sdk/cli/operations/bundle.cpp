@@ -66,6 +66,11 @@ std::string file_name(std::string name) {
   return name;
 }
 
+// The list of groups is all that is told of the others.
+bool is_of_consumers(const v1::ListedGroup& group) {
+  return group.protocol_type != "share" && group.protocol_type != "streams";
+}
+
 void add_configs(Bundle& bundle, const Call& call, Failures& failures) {
   auto session = ClientSession::open(call, failures);
   v1::Admin* admin = session ? session->admin(failures) : nullptr;
@@ -80,8 +85,11 @@ void add_configs(Bundle& bundle, const Call& call, Failures& failures) {
     bundle.add(joined("topics/", file_name(topic), ".json"), describe_topic, {topic});
     bundle.add(joined("configs/topic-", file_name(topic), ".json"), list_configs, {"topic", topic});
   }
-  for (const std::string& group : session->group_names(of_listing))
-    bundle.add(joined("groups/", file_name(group), ".json"), describe_group, {group});
+  const auto groups = admin->list_groups(session->admin_options()).get();
+  if (!groups) of_listing.push_back(failure_of(groups.error()));
+  for (const v1::ListedGroup& group : groups ? groups->groups : std::vector<v1::ListedGroup>())
+    if (is_of_consumers(group))
+      bundle.add(joined("groups/", file_name(group.id), ".json"), describe_group, {group.id});
   failures.insert(failures.end(), of_listing.begin(), of_listing.end());
 }
 

@@ -92,6 +92,17 @@ TEST_F(ClusterCommands, tell_that_all_is_well_and_what_is_not) {
   EXPECT_THAT(run("cluster health").output, HasSubstr("not healthy: 2 brokers, "));
 }
 
+TEST_F(ClusterCommands, tell_groups_of_other_kinds_apart) {
+  ASSERT_TRUE(cluster_->run([](mock::Cluster& cluster) {
+    cluster.plant_group({.kind = mock::GroupKind::share, .id = "sharers"});
+    return true;
+  }));
+  EXPECT_EQ(run("group describe sharers").errors,
+            "error: group sharers is of the type share, and this is for groups of consumers "
+            "(GROUP_ID_NOT_FOUND)\n");
+  EXPECT_EQ(run("group describe sharer").errors, "error: no group sharer; did you mean sharers?\n");
+}
+
 TEST_F(ClusterCommands, drain_a_broker) {
   create("orders", 6, 2);
   const Said shown = run("cluster drain 3");

@@ -38,6 +38,26 @@ std::string name_of_member(const v1::GroupMember& member) {
   return joined(member.client_id, " (", host_of(member), ")");
 }
 
+// Of a group that the coordinator of groups of consumers does not know: the nearest that is there,
+// or of which other kind it is.
+Failure unknown_group(ClientSession& session, const std::string& name) {
+  Failures nobody_sees;  // without the list there is no more to say, that is all
+  v1::Admin* admin = session.admin(nobody_sees);
+  const auto listed = admin->list_groups(session.admin_options()).get();
+  std::vector<std::string> names;
+  if (listed) {
+    for (const v1::ListedGroup& group : listed->groups) names.push_back(group.id);
+    const auto same = std::ranges::find(listed->groups, name, &v1::ListedGroup::id);
+    if (same != listed->groups.end() && !same->protocol_type.empty() &&
+        same->protocol_type != "consumer") {
+      return {.code = std::string(v1::name_of(v1::ErrorCode::group_id_not_found)),
+              .message = joined("group ", name, " is of the type ", same->protocol_type,
+                                ", and this is for groups of consumers")};
+    }
+  }
+  return no_group(name, names);
+}
+
 // A group that does not exist fails, with the nearest that does.
 std::optional<v1::DescribedGroup> described(ClientSession& session, const std::string& name,
                                             Failures& failures) {
@@ -48,8 +68,7 @@ std::optional<v1::DescribedGroup> described(ClientSession& session, const std::s
   const bool is_missing = outcome ? lower(outcome->state) == "dead"
                                   : outcome.error().code() == v1::ErrorCode::group_id_not_found;
   if (is_missing) {
-    Failures of_listing;  // without the names there is no nearest one, that is all
-    failures.push_back(no_group(name, session.group_names(of_listing)));
+    failures.push_back(unknown_group(session, name));
     return std::nullopt;
   }
   if (!outcome) {
@@ -65,7 +84,9 @@ std::optional<v1::Offsets> committed(ClientSession& session, const std::string& 
   const auto listed =
       session.admin(failures)->list_group_offsets(group, {}, session.admin_options()).get();
   if (!listed) {
-    failures.push_back(group_failure(listed.error(), group));
+    const bool is_missing = listed.error().code() == v1::ErrorCode::group_id_not_found;
+    failures.push_back(is_missing ? unknown_group(session, group)
+                                  : group_failure(listed.error(), group));
     return std::nullopt;
   }
   v1::Offsets offsets;
@@ -295,8 +316,7 @@ Answer delete_groups(const Call& call) {
       answer.rows.push_back({group, true});
       answer.sentences.push_back(joined("deleted ", group));
     } else if (outcome.error().code() == v1::ErrorCode::group_id_not_found) {
-      Failures of_listing;
-      answer.failures.push_back(no_group(group, session->group_names(of_listing)));
+      answer.failures.push_back(unknown_group(*session, group));
     } else {
       answer.failures.push_back(group_failure(outcome.error(), group));
     }

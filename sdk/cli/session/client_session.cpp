@@ -72,6 +72,9 @@ std::optional<ClientSession> ClientSession::open(const Call& call, Failures& fai
   if (!session.shared_.get("client.id")) session.shared_.set("client.id", "millrace-cli");
   for (const auto& [name, value] : *settings)
     (is_shared_setting(name) ? session.shared_ : session.own_).set(name, value);
+  // In the place of brokers: those of the environment and of the profile do not count then.
+  if (session.own_.get("bootstrap.controllers") && !call.arguments.has("bootstrap"))
+    session.own_.set("bootstrap.servers", "");
   session.timeout_ =
       std::chrono::seconds(call.arguments.number_or("timeout", timeout_seconds_default));
   session.is_verbose_ = call.arguments.has("verbose");

@@ -16,7 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "java"))
 
 import kafka_node  # noqa: E402  (its folder had to be named first)
-from kafka_node import local_cluster  # noqa: E402
+from kafka_node import local_cluster, packages  # noqa: E402
 
 PROGRAM = pathlib.Path(os.environ["MILLRACE_PROGRAMS"]) / "millrace"
 PATIENCE_S = 120
@@ -319,6 +319,20 @@ class CliOnKafka(unittest.TestCase):
         self.assertEqual([row["broker"] for row in leaders["brokers"]], [1, 2])
         self.assertEqual(sum(row["leaders"] for row in leaders["brokers"]), leaders["partitions"])
 
+    def test_a_controller_is_asked(self):
+        voters = kafka_node.properties(self.nodes[0].folder / "server.properties")[
+            "controller.quorum.voters"]
+        controller = ("-X", f"bootstrap.controllers={voters.partition('@')[2]}")
+        self.assertEqual(self.ask("cluster", "quorum", *controller)["leader"], 1)
+        changed = self.ask("config", "set", "broker", "default", "background.threads=11",
+                           *controller)
+        self.assertTrue(changed["changed"])
+        self.ask("config", "unset", "broker", "default", "background.threads", *controller)
+        failure = self.fails("UNSUPPORTED_VERSION", "topic", "list", *controller)
+        self.assertIn("bootstrap.servers names brokers", failure["message"])
+        self.fails("USAGE", "cluster", "quorum", *controller, "-b", self.nodes[0].bootstrap,
+                   status=2)
+
     def replicas(self, topic):
         return [row["replicas"] for row in self.ask("topic", "describe", topic)["partitions"]]
 
@@ -393,6 +407,28 @@ class CliOnKafka(unittest.TestCase):
         said = self.millrace("log", "dump", node.logs / "dumped-0", "-o", "json")
         records = [item for item in map(json.loads, said.splitlines()) if item["type"] == "record"]
         self.assertEqual([record["value"] for record in records], ["paid 200"])
+
+    # --- What only Apache Kafka has. ---
+
+    def test_share_groups_are_told_apart(self):
+        self.create("shared")
+        self.produce("shared", "one")
+        command = packages.java("org.apache.kafka.tools.consumer.ConsoleShareConsumer")
+        process = subprocess.Popen(
+            [*command, "--bootstrap-server", self.nodes[0].bootstrap, "--topic", "shared",
+             "--group", "sharers"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL)
+        self.addCleanup(process.wait, PATIENCE_S)
+        self.addCleanup(process.kill)
+        local_cluster.wait_until(
+            lambda: {"group": "sharers", "state": "stable", "type": "share"}
+            in self.ask("group", "list")["groups"], "the share group is not listed")
+        told = self.ask("debug", "bundle", self.folder / "with-sharers.tar")
+        self.assertEqual(told["failed"], [])
+        failure = self.fails("GROUP_ID_NOT_FOUND", "group", "describe", "sharers")
+        self.assertEqual((failure["message"], failure.get("hint")),
+                         ("group sharers is of the type share, and this is for groups of "
+                          "consumers", None))
 
 
 if __name__ == "__main__":
