@@ -18,6 +18,12 @@ import millrace.client.core;
 import millrace.runtime;
 
 namespace millrace::client {
+namespace {
+
+// Partitions that may have news at one time before the list of them grows.
+constexpr std::size_t news_at_first = 64;
+
+}  // namespace
 
 Accumulator::Accumulator(const ProducerSettings& settings, const Clock& clock, Waker& waker,
                          std::uint64_t seed)
@@ -25,7 +31,9 @@ Accumulator::Accumulator(const ProducerSettings& settings, const Clock& clock, W
       topics(settings.batch_size, seed),
       settings_(settings),
       clock_(clock),
-      waker_(waker) {}
+      waker_(waker) {
+  news_.reserve(news_at_first);
+}
 
 Accumulator::~Accumulator() = default;
 
@@ -52,11 +60,12 @@ void Accumulator::ask_for(Partition& partition) {
 }
 
 void Accumulator::take_news(std::vector<Partition*>& partitions, std::vector<Topic*>& names) {
-  partitions.clear();
-  names.clear();
   const std::scoped_lock lock(mutex_);
-  partitions.swap(news_);
-  names.swap(wanted_);
+  // Copied: what threads that send put things into keeps its room.
+  partitions.assign(news_.begin(), news_.end());
+  names.assign(wanted_.begin(), wanted_.end());
+  news_.clear();
+  wanted_.clear();
 }
 
 std::int32_t Accumulator::partition_count(std::string_view name) const {
