@@ -20,7 +20,6 @@ import millrace.storage.files;
 namespace millrace::controller {
 namespace {
 
-constexpr std::string_view version = "0.1.0";
 constexpr ShardIndex home{0};
 constexpr std::size_t file_threads = 8;
 // A lone voter leads at once; what takes time is reading the log.
@@ -227,7 +226,7 @@ int controller_main(int argument_count, const char* const* arguments) {
   ProcessOptions options;
   options.command_line = {.name = "millrace-controller",
                           .description = "Keeps the metadata of a cluster.",
-                          .version = version};
+                          .version = MILLRACE_VERSION};
   options.rules.process = config::Processes::controller;
   return run_process(argument_count, arguments, options, run_controller);
 }

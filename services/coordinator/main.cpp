@@ -20,8 +20,6 @@ import millrace.telemetry;
 namespace millrace {
 namespace {
 
-constexpr std::string_view version = "0.1.0";
-
 // What runs on the shard, and is touched there only.
 struct OnShard {
   OnShard(Shard& shard, std::uint64_t seed, const groups::Options& options,
@@ -73,7 +71,7 @@ int main(int argument_count, char** arguments) {
       .command_line = {.name = "millrace-coordinator",
                        .description =
                            "Coordinates the consumer groups of the broker on this machine.",
-                       .version = version},
+                       .version = MILLRACE_VERSION},
   };
   return run_process(argument_count, arguments, options, serve);
 }
