@@ -167,11 +167,16 @@ Task<Result<void>> probe_groups(Network& network, ByteStream& stream, MonotonicT
   if (!address) co_return failure(address.error());
   auto connected = co_await network.connect(*address, {}, deadline);
   if (!connected) co_return failed(connected.error(), *address);
-  const auto groups =
-      co_await ask(**connected, describe_groups_request(4, probe_group), 4, deadline);
+  Result<void> described;
+  for (std::uint32_t number = 0; number < probe_groups_max; ++number) {
+    std::string group(probe_group);
+    if (number > 0) group += formatted("-{}", number);
+    const auto answer = co_await ask(**connected, describe_groups_request(4, group), 4, deadline);
+    described = answer ? check_describe_groups(*answer) : Result<void>(failure(answer.error()));
+    if (described || !answer) break;
+  }
   (*connected)->close();
-  if (!groups) co_return failure(groups.error());
-  co_return check_describe_groups(*groups);
+  co_return described;
 }
 
 Task<Result<void>> probe_loading(ByteStream& stream, MonotonicTime deadline) {

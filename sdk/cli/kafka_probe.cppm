@@ -17,6 +17,9 @@ export namespace millrace::cli {
 
 // The group that is asked for; nobody is in it.
 inline constexpr std::string_view probe_group = "millrace-local-probe";
+// Groups that are described, until one can be: with a number behind the name they lie in partitions
+// that follow each other, and where a log directory has failed some are not there.
+inline constexpr std::uint32_t probe_groups_max = 8;
 // Answers to the probe are small.
 inline constexpr std::size_t probe_answer_bytes_max = mebibyte;
 

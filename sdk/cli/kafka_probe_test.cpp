@@ -36,6 +36,8 @@ TEST(KafkaProbe, asks_as_kafka_clients_do) {
             "\0\0\0\x1c\0\x0a\0\0\0\0\0\x02\0\x0emillrace-local\0\x02"s + "ab");
   EXPECT_EQ(text_of(describe_groups_request(3, "ab")),
             "\0\0\0\x20\0\x0f\0\0\0\0\0\x03\0\x0emillrace-local\0\0\0\x01\0\x02"s + "ab");
+  EXPECT_EQ(text_of(list_groups_request(4)),
+            "\0\0\0\x20\0\x10\0\x04\0\0\0\x04\0\x0emillrace-local\0\x02\x05"s + "Dead\0"s);
 }
 
 TEST(KafkaProbe, understands_answers) {
@@ -47,6 +49,7 @@ TEST(KafkaProbe, understands_answers) {
   EXPECT_EQ(place.host, "127.0.0.1");
   EXPECT_EQ(place.port, 9092);
   EXPECT_TRUE(check_describe_groups(bytes_of("\0\0\0\x01\0\0\0\x02"s + "ab")));
+  EXPECT_TRUE(check_list_groups(bytes_of("\0\0\0\0\0\0\0\x01\0"s)));
 }
 
 TEST(KafkaProbe, says_which_error_was_answered) {
@@ -57,6 +60,10 @@ TEST(KafkaProbe, says_which_error_was_answered) {
       HasSubstr("FindCoordinator answers error 15"));
   EXPECT_THAT(check_describe_groups(bytes_of("\0\0\0\x01\0\x0e"s)).error().message,
               HasSubstr("DescribeGroups answers error 14"));
+  EXPECT_THAT(check_list_groups(bytes_of("\0\0\0\0\0\0\x0e\x01\0"s)).error().message,
+              HasSubstr("still loads groups"));
+  EXPECT_THAT(check_list_groups(bytes_of("\0\0\0\0\0\0\x0f\x01\0"s)).error().message,
+              HasSubstr("ListGroups answers error 15"));
 }
 
 TEST(KafkaProbe, refuses_answers_that_end_too_early) {
@@ -69,6 +76,7 @@ TEST(KafkaProbe, refuses_answers_that_end_too_early) {
   EXPECT_FALSE(brokers_in_metadata(bytes_of("\0\0"s)));
   EXPECT_FALSE(brokers_in_metadata(bytes_of("\xff\xff\xff\xff"s)));
   EXPECT_FALSE(check_describe_groups(bytes_of("\0\0\0\0\0\0"s)));
+  EXPECT_FALSE(check_list_groups(bytes_of("\0\0\0\0\0\0"s)));
 }
 
 }  // namespace

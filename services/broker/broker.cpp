@@ -154,7 +154,9 @@ std::string Broker::address() const {
 }
 
 void Broker::directory_failed(const storage::LogDirectory& directory) {
-  if (link_) link_->directories_offline({directory.id()});
+  // One that could not be read has none.
+  if (!directory.id().is_zero()) offline_directories_.push_back(directory.id());
+  if (link_) link_->directories_offline(offline_directories_);
 }
 
 void Broker::all_directories_failed() {

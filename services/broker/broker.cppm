@@ -107,6 +107,7 @@ class Broker final : public storage::DirectoryObserver {
   std::unique_ptr<GroupGateway> gateway_;
   FetchGrounds fetch_grounds_;
   DataRequestsOfShards data_;
+  std::vector<Uuid> offline_directories_;
   TaskGroup tasks_;
   bool joining_ = false;
   bool cluster_left_ = false;

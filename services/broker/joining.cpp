@@ -115,7 +115,8 @@ Task<Result<void>> Broker::register_broker(Uuid cluster_id) {
   registration.cluster_id = cluster_id;
   auto& directories = host_->directories();
   for (std::uint32_t i = 0; i < directories.count(); ++i) {
-    registration.directories.push_back(directories.at(storage::DirectoryIndex(i)).id());
+    const storage::LogDirectory& directory = directories.at(storage::DirectoryIndex(i));
+    if (directory.online()) registration.directories.push_back(directory.id());
   }
   if (const auto epoch = directories.stopped_epoch()) registration.previous_epoch = *epoch;
   const MonotonicTime deadline = home().clock().now() + joining_max;
@@ -195,7 +196,10 @@ Task<void> Broker::leave() {
 
 Task<Result<void>> Broker::close_partitions() {
   const auto closed = co_await host_->stop(link_->epoch());
-  if (!closed) co_return as_error(closed.error());
+  // Of a directory that is offline the log has told.
+  if (!closed && closed.error().fault != storage::StorageFault::offline) {
+    co_return as_error(closed.error());
+  }
   co_return Result<void>();
 }
 

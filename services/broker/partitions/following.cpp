@@ -148,8 +148,10 @@ void Partitions::follow_partition(HostedTopic& topic, const metadata::Partition&
     return;
   }
   if (!here) {
-    const Novelty novelty = caught_up_ ? Novelty::is_new : Novelty::may_be_here;
-    work.makings.push_back({{topic.name, partition.index}, novelty});
+    TopicPartition missing{topic.name, partition.index};
+    // One that could not be opened is no newer because the metadata name it again.
+    const bool is_new = caught_up_ && !failed_.contains(missing);
+    work.makings.push_back({std::move(missing), is_new ? Novelty::is_new : Novelty::may_be_here});
     return;
   }
   const bool was_leader = here->is_leader();

@@ -1,0 +1,183 @@
+"""Log directories that are unreadable, full, or in use: they are named, and the others go on."""
+
+import os
+import pathlib
+import re
+import subprocess
+import unittest
+
+import kafka
+import prometheus
+from local_cluster import PATIENCE_SECONDS, PROGRAMS, LocalCluster, wait_until
+from ports import free_port
+
+TOPIC, PARTITIONS = "spread", 6
+STORAGE_ERROR, LEADER_NOT_AVAILABLE = 56, 5
+SMALL_DISK_BYTES = 16 << 20
+PIECE = b"x" * 100_000
+# Root may read everything, but not without these.
+RIGHTS = "-dac_override,-dac_read_search"
+AS_OTHERS = (("setpriv", f"--bounding-set={RIGHTS}", f"--inh-caps={RIGHTS}")
+             if os.geteuid() == 0 else ())
+MOUNTS = ("unshare", "--mount") + (() if os.geteuid() == 0 else ("--map-root-user",))
+
+
+class DirectoriesTest(unittest.TestCase):
+
+    def cluster(self, *arguments, under=()):
+        """With two log directories, first and second, not started."""
+        cluster = LocalCluster(under=under)
+        self.addCleanup(cluster.close)
+        self.places = [cluster.directory / name for name in ("first", "second")]
+        for place in self.places:
+            place.mkdir()
+        cluster.arguments = ("--set", f"log.dirs={','.join(map(str, self.places))}",
+                             "--set", "group.initial.rebalance.delay.ms=0", *arguments)
+        return cluster
+
+    def fill(self, cluster):
+        """A topic with a record in each partition; gives the partitions of each directory."""
+        with kafka.Connection(*cluster.bootstrap[0]) as connection:
+            self.assertEqual(connection.create_topic(TOPIC, PARTITIONS), 0)
+            for partition in range(PARTITIONS):
+                self.assert_produced(cluster, connection, partition, b"kept")
+        return [{int(path.name.rpartition("-")[2]) for path in self.inside(cluster, place).iterdir()
+                 if path.name.startswith(f"{TOPIC}-")} for place in self.places]
+
+    @staticmethod
+    def inside(cluster, path):
+        """The path as the processes of the cluster see it."""
+        return pathlib.Path(f"/proc/{cluster.process.pid}/root{path}")
+
+    def assert_produced(self, cluster, connection, partition, value):
+        errors = []
+
+        def is_taken():
+            errors.append(connection.produce(TOPIC, partition, [value])[0])
+            return errors[-1] not in kafka.NOT_READY
+        wait_until(is_taken, f"{set(errors)}\n" + cluster.explanation())
+        self.assertEqual(errors[-1], 0, cluster.explanation())
+
+    def assert_kept(self, cluster, connection, partitions):
+        for partition in partitions:
+            def is_there():
+                error, values = connection.fetch(TOPIC, partition, 0)
+                return error == 0 and values[:1] == [(0, b"kept")]
+            wait_until(is_there, f"partition {partition} is lost\n" + cluster.explanation())
+
+    def offline_lines(self, cluster, place):
+        """The lines that say that the directory is given up; the log is that of several lives."""
+        said = rf"\berror\b.*the log directory {re.escape(str(place))} goes offline: "
+        return [line for line in cluster.log_of("broker").splitlines() if re.search(said, line)]
+
+    def test_one_that_cannot_be_read_is_named_and_the_other_goes_on(self):
+        cluster = self.cluster(under=AS_OTHERS)
+        cluster.start()
+        kept = self.fill(cluster)
+        self.assertTrue(all(kept))
+        for number, place in enumerate(self.places):
+            with self.subTest(place.name):
+                self.assertEqual(cluster.stop(), 0, cluster.explanation())
+                place.chmod(0)
+                try:
+                    cluster.start()
+                    self.check_without(cluster, place, kept[1 - number], kept[number])
+                    self.assertEqual(cluster.stop(), 0, cluster.explanation())
+                finally:
+                    place.chmod(0o700)
+                cluster.start()
+                with kafka.Connection(*cluster.bootstrap[0]) as connection:
+                    self.assert_kept(cluster, connection, set().union(*kept))
+        self.assertEqual(cluster.stop(), 0, cluster.explanation())
+
+    def check_without(self, cluster, place, there, lost):
+        lines = self.offline_lines(cluster, place)
+        self.assertEqual(len(lines), 1, cluster.explanation())
+        self.assertIn("not permitted", lines[0])
+        self.assertEqual(prometheus.value(cluster, "broker-1", "millrace_log_directory_offline",
+                                          directory=str(place)), 1)
+        with kafka.Connection(*cluster.bootstrap[0]) as connection:
+            self.assert_kept(cluster, connection, there)
+            for partition in lost:
+                self.assertIn(connection.produce(TOPIC, partition, [b"lost"])[0],
+                              {STORAGE_ERROR, *kafka.NOT_READY})
+            self.assertEqual(connection.create_topic(f"without-{place.name}", 4), 0,
+                             cluster.explanation())
+            for partition in range(4):
+                self.assertEqual(connection.produce(f"without-{place.name}", partition, [b"x"])[0],
+                                 0, cluster.explanation())
+
+    def test_when_none_can_be_read_the_broker_says_so_of_each_and_ends(self):
+        cluster = self.cluster(under=AS_OTHERS)
+        for place in self.places:
+            place.chmod(0)
+            self.addCleanup(place.chmod, 0o700)
+        with self.assertRaises(AssertionError) as failed:
+            cluster.start()
+        self.assertRegex(str(failed.exception), r"broker-1 cannot start \(exit code 1\): .*first")
+        for place in self.places:
+            self.assertEqual(len(self.offline_lines(cluster, place)), 1, cluster.explanation())
+
+    def test_one_that_is_full_refuses_records_and_the_other_goes_on(self):
+        mount = 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"'
+        cluster = self.cluster("--set", "millrace.disk.reserve.bytes=0")
+        place = self.places[1]
+        cluster.under = (*MOUNTS, "sh", "-c", mount, "sh", str(SMALL_DISK_BYTES), str(place))
+        cluster.start()
+        first, second = self.fill(cluster)
+        self.assertTrue(first and second)
+        filler = self.inside(cluster, place) / "filler"
+        with self.assertRaises(OSError), open(filler, "wb", buffering=0) as file:
+            while True:
+                file.write(PIECE)
+        with kafka.Connection(*cluster.bootstrap[0]) as connection:
+            for partition in second:
+                wait_until(lambda: connection.produce(TOPIC, partition, [PIECE])[0] ==
+                           STORAGE_ERROR, "a full disk takes records\n" + cluster.explanation())
+            for _ in range(50):
+                for partition in first:
+                    self.assert_produced(cluster, connection, partition, b"more")
+            wait_until(lambda: any(str(place) in line and "space" in line for line in
+                                   cluster.log_of("broker").splitlines()),
+                       "nobody is told which disk is full\n" + cluster.explanation())
+            filler.unlink()
+            for partition in first | second:
+                self.assert_produced(cluster, connection, partition, b"again")
+            self.assert_kept(cluster, connection, first | second)
+        self.assertEqual(cluster.stop(), 0, cluster.explanation())
+
+    # --- In use ---
+
+    def second_process(self, cluster, service, *arguments):
+        """Another process on the configuration of the one that runs. Gives what it said."""
+        child = cluster.directory / f"data/{service}-1/{service}.properties"
+        done = subprocess.run(
+            [PROGRAMS / f"millrace-{service}", "--config", child, *cluster.arguments, *arguments,
+             "--set", "millrace.metrics.listener="], capture_output=True, text=True, check=False,
+            timeout=PATIENCE_SECONDS)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        return [line for line in done.stderr.splitlines() if re.search(r"\berror\b", line)]
+
+    def test_one_that_another_process_uses_is_refused_and_left_alone(self):
+        cluster = self.cluster()
+        cluster.start()
+        first, second = self.fill(cluster)
+        errors = self.second_process(
+            cluster, "broker", "--set", f"listeners=PLAINTEXT://127.0.0.1:{free_port()}",
+            "--set", f"millrace.coordinator.socket={cluster.directory}/other")
+        self.assertEqual(len(errors), 1, errors)
+        self.assertIn(str(self.places[0]), errors[0])
+        self.assertIn("another process uses this", errors[0])
+        errors = self.second_process(cluster, "controller")
+        self.assertEqual(len(errors), 1, errors)
+        self.assertIn(str(cluster.directory / "data/controller-1/metadata"), errors[0])
+        self.assertIn("another process uses this", errors[0])
+        with kafka.Connection(*cluster.bootstrap[0]) as connection:
+            for partition in first | second:
+                self.assert_produced(cluster, connection, partition, b"still")
+            self.assert_kept(cluster, connection, first | second)
+        self.assertEqual(cluster.stop(), 0, cluster.explanation())
+
+
+if __name__ == "__main__":
+    unittest.main()
