@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "millrace/admin.hpp"
 #include "millrace/consumer.hpp"
 #include "millrace/producer.hpp"
 #include "mock_cluster.hpp"
@@ -76,8 +77,11 @@ TEST_F(MetricsTest, have_the_names_that_kafka_gives_them) {
   while (consumer.poll(10s).value().empty()) {
   }
   ASSERT_TRUE(consumer.commit());
-  const Metrics more = consumer.metrics().value();
-  all.insert(all.end(), more.begin(), more.end());
+  Admin admin(config());
+  // Of a broker: the first one that is asked is none of the cluster yet.
+  ASSERT_TRUE(admin.describe_configs({{ResourceType::broker, "1"}}).get()[0].second);
+  for (const Metrics& more : {consumer.metrics().value(), admin.metrics().value()})
+    all.insert(all.end(), more.begin(), more.end());
 
   std::set<std::string> ours;
   for (const Metric& metric : all) {

@@ -1,4 +1,4 @@
-// Prints "GROUP NAME TAG,TAG" for each metric of Kafka's producer and consumer that have worked:
+// Prints "GROUP NAME TAG,TAG" for each metric of Kafka's clients of each kind that have worked:
 // java Metrics.java BOOTSTRAP, with kafka-clients on the class path. Topic "metrics" is made.
 import java.time.Duration;
 import java.util.*;
@@ -25,6 +25,7 @@ public class Metrics {
     config.put("group.protocol", "classic");
     try (Admin admin = Admin.create(Map.of("bootstrap.servers", arguments[0]))) {
       admin.createTopics(List.of(new NewTopic("metrics", 1, (short) 1))).all().get();
+      add(admin.metrics().keySet());
     }
     try (Producer<String, String> producer =
             new KafkaProducer<>(Map.of("bootstrap.servers", arguments[0]),
