@@ -1,4 +1,4 @@
-// Controllers in the place of brokers (bootstrap.controllers); also proves telemetry.cpp.
+// Controllers in the place of brokers (bootstrap.controllers). Also proves telemetry.cpp.
 #include <gtest/gtest.h>
 
 #include "admin_machine.hpp"

@@ -131,8 +131,8 @@ class CliOnKafka(unittest.TestCase):
         self.assertEqual(self.ask("topic", "add-partitions", "orders", "--to", 5)["added"], 2)
         self.fails("INVALID_PARTITIONS", "topic", "add-partitions", "orders", "--to", 2)
         self.assertEqual(self.ask("topic", "describe", "orders")["partition_count"], 5)
-        self.assertIn("did you mean orders?",
-                      self.fails("UNKNOWN_TOPIC_OR_PARTITION", "topic", "describe", "order")["hint"])
+        failure = self.fails("UNKNOWN_TOPIC_OR_PARTITION", "topic", "describe", "order")
+        self.assertIn("did you mean orders?", failure["hint"])
         self.assertEqual(self.ask("topic", "delete", "orders")["topics"],
                          [{"name": "orders", "deleted": True}])
         self.fails("UNKNOWN_TOPIC_OR_PARTITION", "topic", "delete", "orders")
