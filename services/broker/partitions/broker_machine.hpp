@@ -149,6 +149,7 @@ class BrokerMachine {
   SimulatedDisk disk;
   SimulatedFileOptions files;
   std::uint32_t shard_count;
+  std::string directories = "/data";  // counts from set_server() on
   std::shared_ptr<const config::ServerConfig> server;
   std::shared_ptr<MemoryLogSink> lines = std::make_shared<MemoryLogSink>();
   std::shared_ptr<const metadata::Image> image = metadata::empty_image();
@@ -156,7 +157,7 @@ class BrokerMachine {
   std::unique_ptr<BrokerLife> life;
 
   void set_server(std::vector<config::PropertyEntry> entries) {
-    entries.push_back({"log.dirs", "/data"});
+    entries.push_back({"log.dirs", directories});
     entries.push_back({"node.id", "1"});
     config::Layer layer;
     layer.entries = std::move(entries);

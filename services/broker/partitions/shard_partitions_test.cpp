@@ -248,6 +248,41 @@ TEST_F(PartitionsTest, tries_again_what_could_not_be_made) {
   }
 }
 
+TEST_F(PartitionsTest, makes_nothing_anew_while_the_directory_that_may_have_it_is_offline) {
+  constexpr std::int32_t count = 4;
+  machine.directories = "/one,/two";
+  machine.set_server({});
+  ASSERT_TRUE(machine.start().has_value());
+  machine.make_topic({.partitions = count});
+  for (std::int32_t i = 0; i < count; ++i) {
+    ASSERT_TRUE(machine.append(machine.partition("orders", i), {}).has_value());
+  }
+  machine.stop();
+  machine.disk.faults().plan({.kind = IoKind::list, .path_part = "/one"});
+  ASSERT_TRUE(machine.start().has_value());
+  const auto offline = [&] {
+    std::int32_t found = 0;
+    for (std::int32_t i = 0; i < count; ++i) {
+      if (machine.leader_code("orders", i) == ErrorCode::kafka_storage_error) ++found;
+    }
+    return found;
+  };
+  EXPECT_EQ(offline(), count / 2);
+  // The controllers elect its leaders anew, as after each start.
+  for (std::int32_t i = 0; i < count; ++i) {
+    machine.change_partition("orders", i, {.leader = no_broker});
+    machine.change_partition("orders", i, {.leader = test_broker});
+  }
+  EXPECT_EQ(offline(), count / 2);
+  machine.executor.advance(2 * failed_partition_retry);
+  EXPECT_EQ(offline(), count / 2);
+  machine.kill();
+  ASSERT_TRUE(machine.start().has_value());
+  for (std::int32_t i = 0; i < count; ++i) {
+    EXPECT_EQ(machine.values(machine.partition("orders", i)), std::vector<std::string>({"v"})) << i;
+  }
+}
+
 TEST_F(PartitionsTest, forgets_what_could_not_be_made_when_its_topic_goes) {
   ASSERT_TRUE(machine.start().has_value());
   machine.disk.set_capacity(0);
