@@ -163,6 +163,8 @@ struct Definition {
   // It may be given for one listener: listener.name.<listener>.<name>.
   bool per_listener = false;
   Synonyms synonyms = {};
+  // Why nothing reads it yet, as the end of a sentence; empty: its value counts.
+  std::string_view without_effect = {};
   std::string_view doc = {};
 };
 
@@ -183,7 +185,7 @@ struct ForeignName {
   Treatment treatment = Treatment::ignored;
   // Why, as the end of a sentence.
   std::string_view reason = {};
-  // A refused name is let pass with this value or an empty one, which ask for nothing.
+  // A value that, as an empty one, asks for nothing: a refused name is let pass with it.
   std::string_view harmless_value = {};
 };
 

@@ -80,6 +80,7 @@ std::string default_text(const Definition& definition) {
 }
 
 std::string change_text(const Definition& definition) {
+  if (!definition.without_effect.empty()) return "no effect yet";
   switch (definition.change) {
     case Change::read_only:
       return "at start";
@@ -99,6 +100,9 @@ std::string full_doc(const Definition& definition) {
   if (!definition.alias.empty()) text += fmt::format(" Also called {}.", definition.alias);
   if (definition.per_listener) {
     text += fmt::format(" For one listener: listener.name.<listener>.{}.", definition.name);
+  }
+  if (!definition.without_effect.empty()) {
+    text += fmt::format(" Without effect: {}.", definition.without_effect);
   }
   std::string synonyms;
   for (const Synonym& synonym : definition.synonyms.all()) {
@@ -197,7 +201,8 @@ std::string markdown_reference(std::span<const DocumentedArea> areas) {
       "Apache Kafka 4.3 except for names that begin with `millrace.`. \"Changes\" says whether a "
       "property is read at the start\n"
       "only or can be set while the cluster runs, for one broker, for all or for one topic; "
-      "\"Taken by\" names the processes.\n";
+      "\"no effect yet\": it is\n"
+      "taken from a file with a warning, and nothing reads it. \"Taken by\" names the processes.\n";
   for (const DocumentedArea& area : areas) {
     page += fmt::format("\n## {}\n\n{}\n\n", area.title, area.introduction);
     page +=

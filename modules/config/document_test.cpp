@@ -33,6 +33,12 @@ constexpr auto sample = std::to_array<Definition>({
      .alias = "the.time",
      .per_listener = true,
      .doc = "A time | with a bar and an <angle>."},
+    {.name = "c.idle",
+     .type = Type::boolean,
+     .default_value = "true",
+     .processes = Processes::broker,
+     .without_effect = "it is to come",
+     .doc = "A switch."},
 });
 
 std::vector<DocumentedArea> sample_areas() {
@@ -49,7 +55,10 @@ TEST(Document, prints_a_markdown_table_sorted_by_name) {
   const std::string second =
       "| `b.size` | whole number of bytes | 1048576 (1 MiB) | 0 or more | medium | cluster-wide | "
       "broker | A size. |\n";
-  EXPECT_NE(page.find(first + second), std::string::npos) << page;
+  const std::string third =
+      "| `c.idle` | boolean | true | true or false | medium | no effect yet | broker | A switch. "
+      "Without effect: it is to come. |\n";
+  EXPECT_NE(page.find(first + second + third), std::string::npos) << page;
 }
 
 TEST(Document, prints_plain_text_sorted_by_name) {
@@ -64,7 +73,12 @@ TEST(Document, prints_plain_text_sorted_by_name) {
             "b.size\n"
             "    A size.\n"
             "    whole number of bytes; 0 or more. Default: 1048576 (1 MiB).\n"
-            "    Importance: medium. Changes: cluster-wide. Taken by: broker.\n");
+            "    Importance: medium. Changes: cluster-wide. Taken by: broker.\n"
+            "\n"
+            "c.idle\n"
+            "    A switch. Without effect: it is to come.\n"
+            "    boolean; true or false. Default: true.\n"
+            "    Importance: medium. Changes: no effect yet. Taken by: broker.\n");
 }
 
 std::string default_cell(Definition definition) {

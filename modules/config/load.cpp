@@ -47,7 +47,12 @@ void ConfigBuilder::add(Layer layer) {
 }
 
 Built ConfigBuilder::finish() && {
-  set_defaults();
+  if (start_) {
+    config_.values_ = start_->values_;
+    config_.for_listeners_ = start_->for_listeners_;
+  } else {
+    set_defaults();
+  }
   for (const InheritedValue& inherited : inherited_) {
     config_.values_[inherited.id.value()] = inherited.value;
   }
@@ -66,6 +71,7 @@ Built ConfigBuilder::finish() && {
       config_.kept_.push_back({.id = inherited.id, .setting = std::move(setting)});
     }
   }
+  if (start_) std::ranges::move(start_->kept_, std::back_inserter(config_.kept_));
   check_required();
   check_relations();
   Built built{.config = std::nullopt, .problems = std::move(problems_)};
@@ -135,8 +141,20 @@ void ConfigBuilder::take_entry(const Layer& layer, const PropertyEntry& entry,
     fail(fmt::format("{}={}: {}", name, printable(text), value.error()));
     return;
   }
+  if (is_local(layer.kind)) warn_without_effect(definition, entry, resolved.text, source);
   keep(*given, std::move(*value),
        {.name = entry.name, .text = text, .source = source, .is_secret = is_secret});
+}
+
+// By the processes that take the property: one file may serve them all.
+void ConfigBuilder::warn_without_effect(const Definition& definition, const PropertyEntry& entry,
+                                        std::string_view value, const Source& source) {
+  const bool concerns_us =
+      rules_.process == Processes::none || overlaps(definition.processes, rules_.process);
+  if (!concerns_us) return;
+  if (auto sentence = without_effect(config_.definitions_, entry.name, value)) {
+    problems_.warn(source, *std::move(sentence));
+  }
 }
 
 std::string_view ConfigBuilder::why_fixed(const Definition& definition, SourceKind kind) {

@@ -42,6 +42,12 @@ struct LoadRules {
   bool allow_unknown_in_files = false;
 };
 
+// Why a setting would change nothing, as a sentence. Nothing where it counts, asks for what is so
+// anyway, or is no setting at all.
+[[nodiscard]] std::optional<std::string> without_effect(const DefinitionSet& definitions,
+                                                        std::string_view name,
+                                                        std::string_view value);
+
 // A value that a property has unless a layer sets it, in place of its default: a topic's from the
 // broker's configuration.
 struct InheritedValue {
@@ -64,6 +70,8 @@ class ConfigBuilder {
  public:
   ConfigBuilder(const DefinitionSet& definitions, LoadRules rules, Surroundings* surroundings);
 
+  // Begins with what another load gave, in place of the defaults; layers go on top of it.
+  void begin_with(const Config& start) { start_ = start; }
   void inherit(InheritedValue value);
   void add(Layer layer);
   // Reports these with its own.
@@ -88,6 +96,8 @@ class ConfigBuilder {
   // Why a source of this kind may not set the property; empty when it may.
   [[nodiscard]] static std::string_view why_fixed(const Definition& definition, SourceKind kind);
   void keep(const Given& given, Value value, Setting setting);
+  void warn_without_effect(const Definition& definition, const PropertyEntry& entry,
+                           std::string_view value, const Source& source);
   void set_defaults();
   void check_required();
   void check_relations();
@@ -96,6 +106,7 @@ class ConfigBuilder {
   Surroundings* surroundings_;
   Problems problems_;
   Config config_;
+  std::optional<Config> start_;
   std::vector<InheritedValue> inherited_;
   std::vector<Layer> layers_;
   // Properties with an error: nothing more is said about them.

@@ -39,6 +39,12 @@ constexpr auto definitions = std::to_array<Definition>({
     {.name = "max.rate", .type = Type::int32, .default_value = "7", .per_listener = true},
     {.name = "ssl.key.password", .type = Type::password, .default_value = Default::none()},
     {.name = "rack", .default_value = Default::none()},
+    {.name = "replica.wait",
+     .type = Type::int32,
+     .default_value = "500",
+     .change = Change::cluster_wide,
+     .processes = Processes::broker,
+     .without_effect = "replication is not supported yet"},
     {.name = "log.retention.hours", .type = Type::int32, .default_value = "168"},
 });
 
@@ -388,6 +394,58 @@ RC_GTEST_PROP(LoadProperty, the_strongest_source_that_sets_a_value_wins, ()) {
   RC_ASSERT(built.config.has_value());
   RC_ASSERT(number(*built.config, "lowest") == expected);
   RC_ASSERT(built.config->source(id_of_name("lowest")) == source);
+}
+
+TEST_F(Load, warns_of_a_setting_that_nothing_reads_yet) {
+  EXPECT_EQ(problems({file_layer("replica.wait=7")}),
+            "warning: server.properties:1: replica.wait has no effect: replication is not "
+            "supported yet\n");
+  EXPECT_EQ(problems({file_layer("replica.wait=0500")}), "") << "that is so anyway";
+  EXPECT_EQ(
+      problems({layer_of(SourceKind::command_line, {{"replica.wait", "7"}})}),
+      "warning: command line: replica.wait has no effect: replication is not supported yet\n");
+  rules_.process = Processes::controller;
+  EXPECT_EQ(problems({file_layer("replica.wait=7")}), "") << "the broker says it";
+}
+
+TEST_F(Load, knows_which_settings_would_change_nothing) {
+  const auto reason = [](std::string_view name, std::string_view value) {
+    return without_effect(SmallSet::definitions(), name, value).value_or("");
+  };
+  EXPECT_EQ(reason("replica.wait", "7"),
+            "replica.wait has no effect: replication is not supported yet");
+  EXPECT_EQ(reason("replica.wait", "500"), "");
+  EXPECT_EQ(reason("num.io.threads", "8"),
+            "num.io.threads has no effect: work is shared among shards");
+  EXPECT_EQ(reason("listener.name.inside.sasl.mechanism", "PLAIN"),
+            "listener.name.inside.sasl.mechanism has no effect: SASL is not supported yet");
+  EXPECT_EQ(reason("tiering", "true"), "tiering has no effect: tiering is not supported yet");
+  EXPECT_EQ(reason("tiering", "False"), "");
+  EXPECT_EQ(reason("lowest", "11"), "");
+  EXPECT_EQ(reason("listener.name.inside.max.connections", "11"), "");
+  EXPECT_EQ(reason("no.such.setting", "1"), "");
+}
+
+TEST_F(Load, goes_on_from_another_configuration) {
+  const Config start = config(
+      {file_layer("lowest=3\nmax.connections=50\nlistener.name.inside.max.connections=5\nrack=a")});
+  const auto changed = [&](Layer layer) {
+    ConfigBuilder builder(SmallSet::definitions(), rules_, nullptr);
+    builder.begin_with(start);
+    builder.add(std::move(layer));
+    return std::move(builder).finish();
+  };
+  const Built built = changed(layer_of(SourceKind::cluster_wide, {{"max.connections", "60"}}));
+  ASSERT_TRUE(built.config) << built.problems.text();
+  const PropertyId connections = id_of_name("max.connections");
+  EXPECT_EQ(number(*built.config, "max.connections"), 60);
+  EXPECT_EQ(number(*built.config, "lowest"), 3);
+  EXPECT_EQ(std::get<std::int64_t>(built.config->value(connections, "inside")), 5);
+  EXPECT_EQ(built.config->source(connections).kind, SourceKind::cluster_wide);
+  EXPECT_EQ(built.config->settings(connections).size(), 3u);
+  EXPECT_EQ(built.config->source(id_of_name("lowest")).kind, SourceKind::file);
+  EXPECT_EQ(changed(layer_of(SourceKind::per_broker, {{"highest", "2"}})).problems.text(),
+            "error: server.properties:1: lowest=3 must not be above highest=2\n");
 }
 
 }  // namespace

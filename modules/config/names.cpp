@@ -50,6 +50,17 @@ const ForeignName* find_foreign_anywhere(const DefinitionSet& definitions, std::
   return find_foreign(definitions, property.substr(dot + 1));
 }
 
+bool asks_for_nothing(const ForeignName& foreign, std::string_view value) {
+  const std::string text = lower_case(trim(value));
+  return text.empty() || text == lower_case(foreign.harmless_value);
+}
+
+std::optional<Value> default_of(const Definition& definition) {
+  const Default& text = definition.default_value;
+  if (text.is_none() || text.is_required()) return std::nullopt;
+  return *parse_value(definition, text.text());
+}
+
 // People mistake a topic property for the broker's default of it, and the other way round.
 std::string confusion(const DefinitionSet& set, std::string_view name) {
   for (const Definition& topic : set.topic_definitions) {
@@ -85,6 +96,26 @@ std::string suggestion(const DefinitionSet& set, std::string_view name) {
 
 }  // namespace
 
+std::optional<std::string> without_effect(const DefinitionSet& definitions, std::string_view name,
+                                          std::string_view value) {
+  const auto sentence = [&](std::string_view reason) {
+    return fmt::format("{} has no effect: {}", printable(name), reason);
+  };
+  auto id = definitions.find(name);
+  if (!id) id = definitions.find(split_listener_name(name).property);
+  if (id) {
+    const Definition& definition = definitions[*id];
+    if (definition.without_effect.empty()) return std::nullopt;
+    const auto parsed = parse_value(definition, value);
+    // Illegal values are reported as such.
+    if (!parsed || *parsed == default_of(definition)) return std::nullopt;
+    return sentence(definition.without_effect);
+  }
+  const ForeignName* const foreign = find_foreign_anywhere(definitions, name);
+  if (foreign == nullptr || asks_for_nothing(*foreign, value)) return std::nullopt;
+  return sentence(foreign->reason);
+}
+
 std::optional<ConfigBuilder::Given> ConfigBuilder::identify(const PropertyEntry& entry,
                                                             const Source& source) {
   const DefinitionSet& set = config_.definitions_;
@@ -111,11 +142,10 @@ std::optional<ConfigBuilder::Given> ConfigBuilder::identify(const PropertyEntry&
 bool ConfigBuilder::take_foreign(const PropertyEntry& entry, const Source& source) {
   const ForeignName* const foreign = find_foreign_anywhere(config_.definitions_, entry.name);
   if (foreign == nullptr) return false;
-  const std::string value = lower_case(trim(entry.value));
-  const bool asks_for_nothing = value.empty() || value == lower_case(foreign->harmless_value);
   const std::string message =
       fmt::format("{} has no effect: {}", printable(entry.name), foreign->reason);
-  if (foreign->treatment == ForeignName::Treatment::refused && !asks_for_nothing) {
+  if (foreign->treatment == ForeignName::Treatment::refused &&
+      !asks_for_nothing(*foreign, entry.value)) {
     problems_.fail(source, fmt::format("{}; remove it to go on without", message));
   } else {
     problems_.warn(source, message);

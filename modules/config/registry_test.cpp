@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <set>
@@ -77,6 +79,9 @@ const std::map<std::string, std::string>& other_defaults() {
 const std::map<std::string, std::string>& other_modes() {
   static const std::map<std::string, std::string> reasons = {
       {"config.providers", "references are followed at the start only"},
+      {"listeners", "sockets are opened at the start only"},
+      {"listener.security.protocol.map", "sockets are opened at the start only"},
+      {"num.recovery.threads.per.data.dir", "logs are recovered at the start only"},
   };
   return reasons;
 }
@@ -261,6 +266,51 @@ TEST(Registry, holds_sound_definitions_under_names_of_their_own) {
       }
       expect_sound(definition);
     }
+  }
+}
+
+// All that is written in the programs, without tests and without the definitions themselves.
+std::string sources() {
+  std::string all;
+  for (const char* const folder : {"/modules", "/services"}) {
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(MILLRACE_SOURCE_DIR + std::string(folder))) {
+      const std::string path = entry.path().string();
+      const bool is_source = path.ends_with(".cppm") || path.ends_with(".cpp");
+      const bool is_own = path.find("/modules/config/") != std::string::npos;
+      if (!is_source || is_own || path.ends_with("_test.cpp")) continue;
+      std::ifstream file(path);
+      all.append(std::istreambuf_iterator<char>(file), {});
+    }
+  }
+  return all;
+}
+
+// Read by the configuration itself.
+const std::set<std::string_view>& read_here() {
+  static const std::set<std::string_view> names = {"config.providers", "log.dir", "log.dirs"};
+  return names;
+}
+
+TEST(Registry, says_of_each_property_whether_anything_reads_it) {
+  const std::string text = sources();
+  ASSERT_GT(text.size(), 1'000'000u);
+  const auto is_named = [&](std::string_view name) {
+    return text.find("get<\"" + std::string(name) + "\">") != std::string::npos ||
+           text.find("get_for<\"" + std::string(name) + "\">") != std::string::npos;
+  };
+  std::set<std::string_view> read = read_here();
+  for (const Definition& definition : server_definitions) {
+    if (is_named(definition.name)) read.insert(definition.name);
+  }
+  for (const Definition& definition : topic_definitions) {
+    EXPECT_EQ(is_named(definition.name), definition.without_effect.empty()) << definition.name;
+    if (!is_named(definition.name)) continue;
+    for (const Synonym& synonym : definition.synonyms.all()) read.insert(synonym.name);
+  }
+  for (const Definition& definition : server_definitions) {
+    EXPECT_EQ(read.contains(definition.name), definition.without_effect.empty())
+        << definition.name << ": without_effect says why nothing reads it";
   }
 }
 

@@ -101,6 +101,17 @@ InheritedValue inherited_by(PropertyId id, const Config& server) {
   return inherited;
 }
 
+// Whether the property may contradict another one.
+bool is_related(const DefinitionSet& set, std::string_view name) {
+  return std::ranges::any_of(set.relations, [&](const Relation& relation) {
+    return relation.smaller == name || relation.larger == name;
+  });
+}
+
+void leave_out_related(const DefinitionSet& set, std::vector<PropertyEntry>& entries) {
+  std::erase_if(entries, [&](const PropertyEntry& entry) { return is_related(set, entry.name); });
+}
+
 template <class Typed>
 Result<WithWarnings<Typed>, Problems> finished(Built built) {
   if (!built.config) return failure(std::move(built.problems));
@@ -157,6 +168,42 @@ Result<WithWarnings<ServerConfig>, Problems> make_server_config(std::vector<Laye
   return finish_server(std::move(builder), rules.process);
 }
 
+Result<ServerConfig, Problems> with_settings(const ServerConfig& start,
+                                             std::vector<Layer> settings) {
+  ConfigBuilder builder(ServerSet::definitions(), {}, nullptr);
+  builder.begin_with(start.untyped());
+  for (Layer& layer : settings) builder.add(std::move(layer));
+  auto made = finished<ServerConfig>(std::move(builder).finish());
+  if (!made) return failure(std::move(made).error());
+  return std::move(made->config);
+}
+
+Layer usable_settings(const ServerConfig& start, Layer settings, Problems& problems) {
+  std::erase_if(settings.entries, [&](const PropertyEntry& entry) {
+    const Layer alone{.kind = settings.kind, .file = settings.file, .entries = {entry}};
+    const auto made = with_settings(start, {alone});
+    if (!made) problems.add(made.error());
+    return !made.has_value();
+  });
+  return settings;
+}
+
+WithWarnings<ServerConfig> with_usable_settings(const ServerConfig& start,
+                                                std::vector<Layer> settings) {
+  auto made = with_settings(start, settings);
+  if (made) return {.config = std::move(*made), .warnings = {}};
+  Problems problems;
+  for (Layer& layer : settings) layer = usable_settings(start, std::move(layer), problems);
+  made = with_settings(start, settings);
+  if (!made) {
+    problems.add(made.error());
+    for (Layer& layer : settings) leave_out_related(ServerSet::definitions(), layer.entries);
+    made = with_settings(start, std::move(settings));
+  }
+  check(made.has_value(), "settings that are legal and contradict nothing can count");
+  return {.config = std::move(*made), .warnings = std::move(problems)};
+}
+
 Result<WithWarnings<TopicConfig>, Problems> make_topic_config(const ServerConfig& server,
                                                               std::vector<PropertyEntry> own) {
   ConfigBuilder builder(TopicSet::definitions(), {}, nullptr);
@@ -167,6 +214,23 @@ Result<WithWarnings<TopicConfig>, Problems> make_topic_config(const ServerConfig
   }
   builder.add(Layer{.kind = SourceKind::per_topic, .file = {}, .entries = std::move(own)});
   return finished<TopicConfig>(std::move(builder).finish());
+}
+
+WithWarnings<TopicConfig> usable_topic_config(const ServerConfig& server,
+                                              std::vector<PropertyEntry> own) {
+  auto made = make_topic_config(server, own);
+  if (made) return {.config = std::move(made->config), .warnings = {}};
+  Problems problems = std::move(made).error();
+  std::erase_if(own, [&](const PropertyEntry& entry) {
+    return !make_topic_config(server, {entry}).has_value();
+  });
+  made = make_topic_config(server, own);
+  if (!made) {
+    leave_out_related(TopicSet::definitions(), own);
+    made = make_topic_config(server, std::move(own));
+  }
+  check(made.has_value(), "a server's settings, which fit together, are those of a topic");
+  return {.config = std::move(made->config), .warnings = std::move(problems)};
 }
 
 std::vector<std::string> log_directories(const ServerConfig& config) {

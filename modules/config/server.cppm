@@ -46,6 +46,7 @@ inline constexpr auto server_definitions =
 
 inline constexpr auto server_relations = std::to_array<Relation>({
     {"replica.fetch.wait.max.ms", "replica.lag.time.max.ms"},
+    {"log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms"},
     {"broker.heartbeat.interval.ms", "broker.session.timeout.ms"},
     {"group.min.session.timeout.ms", "group.max.session.timeout.ms"},
     {"group.consumer.min.session.timeout.ms", "group.consumer.session.timeout.ms"},
@@ -103,11 +104,28 @@ struct ServerArguments {
 [[nodiscard]] Result<WithWarnings<ServerConfig>, Problems> make_server_config(
     std::vector<Layer> layers, const LoadRules& rules, Surroundings* surroundings);
 
+// `start` with settings of the running cluster over it.
+[[nodiscard]] Result<ServerConfig, Problems> with_settings(const ServerConfig& start,
+                                                           std::vector<Layer> settings);
+
+// What of some settings can count over `start`, each looked at by itself; `problems` gets those
+// that cannot, because another version let them in.
+[[nodiscard]] Layer usable_settings(const ServerConfig& start, Layer settings, Problems& problems);
+
+// As with_settings(), without those that cannot count; where two contradict each other, without
+// all that may contradict one another. What was left out is among the warnings, as errors.
+[[nodiscard]] WithWarnings<ServerConfig> with_usable_settings(const ServerConfig& start,
+                                                              std::vector<Layer> settings);
+
 // A topic's properties: its own where given, else the brokers' defaults by the order of the
 // synonyms (log.retention.ms before log.retention.minutes before log.retention.hours). Topics
 // without settings of their own have equal values: share one TopicConfig among them.
 [[nodiscard]] Result<WithWarnings<TopicConfig>, Problems> make_topic_config(
     const ServerConfig& server, std::vector<PropertyEntry> own);
+
+// As make_topic_config(), without those that cannot count, in the same way.
+[[nodiscard]] WithWarnings<TopicConfig> usable_topic_config(const ServerConfig& server,
+                                                            std::vector<PropertyEntry> own);
 
 // log.dirs, or log.dir where that is not set.
 [[nodiscard]] std::vector<std::string> log_directories(const ServerConfig& config);

@@ -115,6 +115,7 @@ void Broker::make_link() {
   options.software_version = MILLRACE_VERSION;
   options.heartbeat_interval = config_->get<"broker.heartbeat.interval.ms">();
   options.session_timeout = config_->get<"broker.session.timeout.ms">();
+  options.controlled_shutdown = config_->get<"controlled.shutdown.enable">();
   link_ = std::make_unique<ClusterLink>(home().loop(), *client_, options, log_);
 }
 

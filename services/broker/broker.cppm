@@ -66,6 +66,8 @@ class Broker final : public storage::DirectoryObserver {
   // --- joining.cpp: on the home shard ---
   [[nodiscard]] Task<Result<void>> join();
   [[nodiscard]] Task<Result<Uuid>> learn_cluster();
+  [[nodiscard]] MonotonicTime registration_deadline();
+  [[nodiscard]] Error not_registered(Error error, MonotonicTime deadline);
   [[nodiscard]] Task<Result<void>> open_partitions(Uuid cluster_id);
   [[nodiscard]] Task<Result<void>> register_broker(Uuid cluster_id);
   [[nodiscard]] Task<void> take_image(std::shared_ptr<const metadata::Image> image,

@@ -32,7 +32,7 @@ namespace {
 
 // While the broker joins, a request to stop is noticed this soon.
 constexpr Duration stop_check_interval = std::chrono::milliseconds(50);
-// Controllers are waited for without an end; the log says so meanwhile.
+// For the metadata as of the registration, however much there is.
 constexpr Duration joining_max = std::chrono::hours(24 * 365);
 
 [[nodiscard]] Result<void> as_error(const storage::StorageError& error) {
@@ -77,9 +77,25 @@ Task<void> Broker::end_when_asked_to() {
 }
 
 Task<Result<Uuid>> Broker::learn_cluster() {
-  const auto hello = co_await link_->hello(home().clock().now() + joining_max);
-  if (!hello) co_return failure(hello.error());
+  const MonotonicTime deadline = registration_deadline();
+  const auto hello = co_await link_->hello(deadline);
+  if (!hello) co_return failure(not_registered(hello.error(), deadline));
   co_return hello->cluster_id;
+}
+
+// Of the first word with a controller, and of the registration, which comes after the recovery of
+// the logs: that may take longer.
+MonotonicTime Broker::registration_deadline() {
+  return home().clock().now() + config_->get<"initial.broker.registration.timeout.ms">();
+}
+
+Error Broker::not_registered(Error error, MonotonicTime deadline) {
+  if (home().clock().now() >= deadline) {
+    error.message =
+        formatted("not registered within initial.broker.registration.timeout.ms={}: {}",
+                  config_->get<"initial.broker.registration.timeout.ms">().count(), error.message);
+  }
+  return error;
 }
 
 Task<Result<void>> Broker::open_partitions(Uuid cluster_id) {
@@ -119,12 +135,12 @@ Task<Result<void>> Broker::register_broker(Uuid cluster_id) {
     if (directory.online()) registration.directories.push_back(directory.id());
   }
   if (const auto epoch = directories.stopped_epoch()) registration.previous_epoch = *epoch;
-  const MonotonicTime deadline = home().clock().now() + joining_max;
+  const MonotonicTime deadline = registration_deadline();
   const auto epoch = co_await link_->register_broker(std::move(registration), deadline);
-  if (!epoch) co_return failure(epoch.error());
+  if (!epoch) co_return failure(not_registered(epoch.error(), deadline));
   // The epoch is the place of the registration in the controllers' log.
-  const bool caught_up =
-      co_await link_->wait_for(metadata::MetadataOffset(epoch->value()), deadline);
+  const bool caught_up = co_await link_->wait_for(metadata::MetadataOffset(epoch->value()),
+                                                  home().clock().now() + joining_max);
   if (!caught_up) {
     co_return failure(ErrorKind::cancelled, "the metadata of the cluster did not come");
   }

@@ -44,6 +44,7 @@ class ControllerMachine {
   std::unique_ptr<Quorum> quorum;
   std::unique_ptr<Service> service;
   std::optional<Error> failure;
+  std::optional<Duration> snapshot_interval;
 
   template <class T>
   T run(Task<T> task) {
@@ -132,6 +133,7 @@ class ControllerMachine {
     options.random = [this] { return random_.next(); };
     options.store = {.segment_bytes = 4096, .reserve_bytes = 0};
     options.snapshot_after_bytes = snapshot_after_bytes_;
+    options.snapshot_interval = snapshot_interval;
     options.metrics = &metrics_;
     return options;
   }

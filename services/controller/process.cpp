@@ -152,6 +152,11 @@ Task<Result<void>> serve(Running& running, Shard& here) {
   options.random = fresh_seed;
   options.snapshot_after_bytes = static_cast<std::uint64_t>(
       running.server->get<"metadata.log.max.record.bytes.between.snapshots">().value());
+  const std::chrono::milliseconds interval =
+      running.server->get<"metadata.log.max.snapshot.interval.ms">();
+  // A time that is out of reach is none.
+  const bool has_end = interval.count() > 0 && interval < std::chrono::hours{24 * 365 * 10};
+  if (has_end) options.snapshot_interval = interval;
   auto quorum = co_await Quorum::open(here.loop(), *running.files, std::move(options),
                                       process.log().child("quorum"), [&](const Error& error) {
                                         running.failure = error;

@@ -157,7 +157,7 @@ Task<void> Quorum::run() {
 
 MonotonicTime Quorum::next_deadline() const {
   const MonotonicTime raft = raft_deadline_ - ahead_;
-  return machine_deadline_ ? std::min(raft, *machine_deadline_) : raft;
+  return std::min({raft, machine_deadline_.value_or(raft), snapshot_due_.value_or(raft)});
 }
 
 bool Quorum::has_work() const {
@@ -166,6 +166,7 @@ bool Quorum::has_work() const {
 
 Task<void> Quorum::turn() {
   if (machine_deadline_ && now() >= *machine_deadline_) dispatch(machine_.tick(now()));
+  if (is_snapshot_overdue()) snapshot_if_due();
   if (!events_.empty()) {
     raft::Event event = std::move(events_.front());
     events_.pop_front();
@@ -271,6 +272,9 @@ void Quorum::apply(const raft::Entry& entry) {
     return;
   }
   bytes_since_snapshot_ += raft::bytes_of(entry);
+  if (records && options_.snapshot_interval && !snapshot_due_) {
+    snapshot_due_ = now() + *options_.snapshot_interval;
+  }
   dispatch(*std::move(effects));
   const bool begins_own_term = entry.kind == raft::EntryKind::leader &&
                                node_->role() == raft::Role::leader && entry.term == node_->term();

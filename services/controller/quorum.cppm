@@ -36,6 +36,8 @@ struct QuorumOptions {
   raft::StoreOptions store;
   // A snapshot is written after so many bytes of entries.
   std::uint64_t snapshot_after_bytes = 20 * mebibyte;
+  // And this long after a change that is in none; without it, only by size.
+  std::optional<Duration> snapshot_interval;
   ControllerMetrics* metrics = nullptr;  // outlives the quorum
 };
 
@@ -125,6 +127,7 @@ class Quorum {
   [[nodiscard]] Task<Result<void>> restore(const raft::SnapshotMeta& meta);
   [[nodiscard]] Task<void> save_snapshot();
   void snapshot_if_due();
+  [[nodiscard]] bool is_snapshot_overdue() const;
 
   Executor& executor_;
   FileSystem& files_;
@@ -151,6 +154,7 @@ class Quorum {
   std::set<Wakeup*> followers_;
 
   std::uint64_t bytes_since_snapshot_ = 0;
+  std::optional<MonotonicTime> snapshot_due_;  // while a change is in no snapshot
   bool is_saving_ = false;
 };
 

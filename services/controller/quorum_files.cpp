@@ -105,9 +105,19 @@ Task<Result<void>> Quorum::restore(const raft::SnapshotMeta& meta) {
   co_return Result<void>();
 }
 
+bool Quorum::is_snapshot_overdue() const {
+  return snapshot_due_ && now() >= *snapshot_due_;
+}
+
 void Quorum::snapshot_if_due() {
-  if (is_saving_ || is_ending_ || has_failed_) return;
-  if (bytes_since_snapshot_ < options_.snapshot_after_bytes) return;
+  if (is_ending_ || has_failed_) return;
+  const bool is_overdue = is_snapshot_overdue();
+  if (!is_overdue && bytes_since_snapshot_ < options_.snapshot_after_bytes) return;
+  if (is_saving_) {
+    // What is not in that one waits for the next.
+    if (is_overdue) snapshot_due_ = now() + *options_.snapshot_interval;
+    return;
+  }
   is_saving_ = true;
   group_.start(save_snapshot());
 }
@@ -121,6 +131,7 @@ Task<void> Quorum::save_snapshot() {
   });
   const auto meta = node_->describe_snapshot(total);
   bytes_since_snapshot_ = 0;
+  snapshot_due_.reset();
   std::uint64_t offset = 0;
   std::optional<storage::StorageError> error;
   for (std::size_t i = 0; meta && i < pieces.size() && !error; ++i) {

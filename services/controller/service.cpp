@@ -180,7 +180,8 @@ Task<rpc::ForwardReply> Service::forward(rpc::Forward request) {
     const metadata::Reply answer = co_await quorum_.ask(*std::move(wanted));
     // The answer came after its change was applied here.
     reply.metadata_offset = rpc::MetadataOffset(quorum_.image()->offset().value());
-    body = write_reply(request.api, request.version, answer, *server_);
+    body = write_reply(request.api, request.version, answer,
+                       metadata::settings_of_brokers(*server_, *quorum_.image()));
   }
   if (!body) co_return refused<rpc::ForwardReply>(body.error().error, body.error().message);
   reply.body = *std::move(body);

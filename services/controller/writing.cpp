@@ -82,9 +82,8 @@ class Described {
     if (found != known_.end()) return found->second;
     std::vector<config::PropertyEntry> entries;
     for (const auto& [name, value] : own) entries.push_back({name, value});
-    const auto made = config::make_topic_config(server_, std::move(entries));
-    check(made.has_value(), "the settings of a new topic were checked");
-    return known_.emplace(own, made->config.untyped().describe()).first->second;
+    const auto made = config::usable_topic_config(server_, std::move(entries));
+    return known_.emplace(own, made.config.untyped().describe()).first->second;
   }
 
  private:

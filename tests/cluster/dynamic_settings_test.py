@@ -6,6 +6,7 @@ import kafka
 from local_cluster import LocalCluster, wait_until
 
 ALL_BROKERS, THIS_BROKER = "", "1"
+INVALID_CONFIG = 40
 MESSAGE_TOO_LARGE, INVALID_TIMESTAMP, INVALID_RECORD = 10, 32, 87
 NO_KEY_VALUE = b"x"
 LARGE_VALUE = b"x" * 5_000
@@ -91,6 +92,32 @@ class DynamicSettingsTest(unittest.TestCase):
         connection = self.connect()
         wait_until(lambda: connection.earliest("plain", 0) == (0, 12),
                    "old segments stay after the kill\n" + self.cluster.explanation())
+
+    def test_a_setting_that_would_change_nothing_is_refused(self):
+        connection = self.start()
+        for kind, resource, name, value in (
+                (kafka.BROKER, THIS_BROKER, "listeners", "PLAINTEXT://127.0.0.1:1"),
+                (kafka.BROKER, THIS_BROKER, "listener.security.protocol.map",
+                 "PLAINTEXT:PLAINTEXT"),
+                (kafka.BROKER, THIS_BROKER, "ssl.client.auth", "required"),
+                (kafka.BROKER, ALL_BROKERS, "num.recovery.threads.per.data.dir", "4"),
+                (kafka.BROKER, ALL_BROKERS, "num.io.threads", "16"),
+                (kafka.BROKER, ALL_BROKERS, "transaction.partition.verification.enable", "false"),
+                (kafka.TOPIC, "plain", "preallocate", "true")):
+            self.assertEqual(connection.alter_config(kind, resource, name, value), INVALID_CONFIG,
+                             f"{name}\n{self.cluster.explanation()}")
+
+    def test_settings_that_contradict_each_other_are_refused_and_end_no_broker(self):
+        connection = self.start("--set", "log.cleaner.min.compaction.lag.ms=60000")
+        least, most = "log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms"
+        alter = connection.alter_config
+        self.assertEqual(alter(kafka.BROKER, ALL_BROKERS, most, "59999"), INVALID_CONFIG)
+        self.assertEqual(alter(kafka.BROKER, THIS_BROKER, most, "59999"), INVALID_CONFIG)
+        self.assertEqual(alter(kafka.TOPIC, "plain", "max.compaction.lag.ms", "1"), INVALID_CONFIG)
+        self.set(connection, least, "1000")
+        self.set(connection, most, "59999")
+        self.assertEqual(alter(kafka.BROKER, ALL_BROKERS, least, None), INVALID_CONFIG)
+        self.assertEqual(self.error_of(connection, "plain", LARGE_VALUE), 0)
 
     def test_limits_of_connections_change_for_those_who_come_then(self):
         connection = self.start()

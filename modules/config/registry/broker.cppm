@@ -6,6 +6,7 @@ module;
 export module millrace.config:broker_registry;
 
 import :definition;
+import :reasons;
 
 export namespace millrace::config {
 
@@ -52,7 +53,6 @@ inline constexpr auto broker_definitions = std::to_array<Definition>({
      .meaning = Meaning::listeners,
      .default_value = "PLAINTEXT://:9092",
      .importance = Importance::high,
-     .change = Change::per_broker,
      .processes = Processes::broker | Processes::controller,
      .doc = "Addresses on which clients and peers are listened to. Without a host, all addresses "
             "of the machine are meant."},
@@ -68,22 +68,14 @@ inline constexpr auto broker_definitions = std::to_array<Definition>({
      .meaning = Meaning::pairs,
      .default_value = "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT",
      .importance = Importance::low,
-     .change = Change::per_broker,
      .processes = Processes::broker | Processes::controller,
      .doc = "Which security protocol each listener name stands for."},
     {.name = "inter.broker.listener.name",
      .default_value = Default::none(),
      .processes = Processes::broker,
+     .without_effect = reasons::no_replication,
      .doc = "Name of the listener whose advertised address the other brokers use. Without it, the "
             "listener with the name PLAINTEXT."},
-    {.name = "ssl.client.auth",
-     .meaning = Meaning::choice,
-     .default_value = "none",
-     .choices = {"required", "requested", "none"},
-     .change = Change::per_broker,
-     .processes = Processes::broker,
-     .per_listener = true,
-     .doc = "Whether clients must show a certificate, may show one, or are not asked for it."},
 
     // Connections and requests.
     {.name = "max.connections",
@@ -130,6 +122,7 @@ inline constexpr auto broker_definitions = std::to_array<Definition>({
      .range = at_least(0),
      .importance = Importance::low,
      .processes = Processes::broker,
+     .without_effect = reasons::no_security,
      .doc =
          "How long a connection stays open after a failed authentication, to slow down guessing."},
     {.name = "socket.request.max.bytes",
@@ -168,6 +161,7 @@ inline constexpr auto broker_definitions = std::to_array<Definition>({
      .range = at_least(1),
      .importance = Importance::high,
      .processes = Processes::broker,
+     .without_effect = reasons::budgeted,
      .doc =
          "Requests that may wait for an answer before the broker stops to read from connections."},
     {.name = "fetch.max.bytes",
@@ -193,6 +187,7 @@ inline constexpr auto broker_definitions = std::to_array<Definition>({
      .range = at_least(1),
      .importance = Importance::low,
      .processes = Processes::broker,
+     .without_effect = reasons::no_quotas,
      .doc = "Windows over which a client's use is averaged for its quota."},
     {.name = "quota.window.size.seconds",
      .type = Type::int32,
@@ -201,6 +196,7 @@ inline constexpr auto broker_definitions = std::to_array<Definition>({
      .range = at_least(1),
      .importance = Importance::low,
      .processes = Processes::broker,
+     .without_effect = reasons::no_quotas,
      .doc = "Length of each window of quota.window.num."},
 
     // Replication between brokers.
@@ -211,6 +207,7 @@ inline constexpr auto broker_definitions = std::to_array<Definition>({
      .range = at_least(1),
      .importance = Importance::high,
      .processes = Processes::broker,
+     .without_effect = reasons::no_replication,
      .doc = "A follower that has not caught up with its leader for this long leaves the in-sync "
             "replicas."},
     {.name = "replica.fetch.max.bytes",
@@ -219,6 +216,7 @@ inline constexpr auto broker_definitions = std::to_array<Definition>({
      .default_value = "1048576",
      .range = at_least(0),
      .processes = Processes::broker,
+     .without_effect = reasons::no_replication,
      .doc = "Bytes per partition that a follower asks for at once. The first batch is sent even if "
             "it is larger."},
     {.name = "replica.fetch.response.max.bytes",
@@ -227,6 +225,7 @@ inline constexpr auto broker_definitions = std::to_array<Definition>({
      .default_value = "10485760",
      .range = at_least(0),
      .processes = Processes::broker,
+     .without_effect = reasons::no_replication,
      .doc = "Bytes of all partitions that a follower asks for at once."},
     {.name = "replica.fetch.min.bytes",
      .type = Type::int32,
@@ -235,6 +234,7 @@ inline constexpr auto broker_definitions = std::to_array<Definition>({
      .range = at_least(1),
      .importance = Importance::high,
      .processes = Processes::broker,
+     .without_effect = reasons::no_replication,
      .doc = "A leader waits until it has this much for a follower, or until "
             "replica.fetch.wait.max.ms is over."},
     {.name = "replica.fetch.wait.max.ms",
@@ -244,6 +244,7 @@ inline constexpr auto broker_definitions = std::to_array<Definition>({
      .range = at_least(0),
      .importance = Importance::high,
      .processes = Processes::broker,
+     .without_effect = reasons::no_replication,
      .doc = "Longest wait of a follower's fetch for new records. It must not be above "
             "replica.lag.time.max.ms."},
     {.name = "replica.fetch.backoff.ms",
@@ -252,6 +253,7 @@ inline constexpr auto broker_definitions = std::to_array<Definition>({
      .default_value = "1000",
      .range = at_least(0),
      .processes = Processes::broker,
+     .without_effect = reasons::no_replication,
      .doc = "Pause before a follower fetches a partition again that gave an error."},
     {.name = "controlled.shutdown.enable",
      .type = Type::boolean,

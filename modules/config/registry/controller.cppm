@@ -5,6 +5,7 @@ module;
 export module millrace.config:controller_registry;
 
 import :definition;
+import :reasons;
 
 export namespace millrace::config {
 
@@ -26,12 +27,14 @@ inline constexpr auto controller_definitions = std::to_array<Definition>({
      .list = {.may_be_empty = true},
      .importance = Importance::high,
      .processes = Processes::broker | Processes::controller | Processes::coordinator,
+     .without_effect = reasons::all_by_voters,
      .doc = "Some controllers, through which the current quorum is found."},
     {.name = "controller.listener.names",
      .type = Type::list,
      .default_value = Default::none(),
      .importance = Importance::high,
      .processes = Processes::broker | Processes::controller,
+     .without_effect = reasons::all_by_voters,
      .doc = "Names in listeners on which a controller listens to brokers and to other controllers. "
             "No Kafka client can connect there."},
 
@@ -43,6 +46,7 @@ inline constexpr auto controller_definitions = std::to_array<Definition>({
      .range = at_least(0),
      .importance = Importance::high,
      .processes = Processes::controller,
+     .without_effect = reasons::no_quorum,
      .doc = "A candidate that has not won after this long gives up and waits for a new try."},
     {.name = "controller.quorum.fetch.timeout.ms",
      .type = Type::int32,
@@ -51,6 +55,7 @@ inline constexpr auto controller_definitions = std::to_array<Definition>({
      .range = at_least(0),
      .importance = Importance::high,
      .processes = Processes::controller,
+     .without_effect = reasons::no_quorum,
      .doc = "A controller that has not heard of its leader for this long becomes a candidate; a "
             "leader that has not heard of a majority for this long resigns."},
     {.name = "controller.quorum.election.backoff.max.ms",
@@ -60,6 +65,7 @@ inline constexpr auto controller_definitions = std::to_array<Definition>({
      .range = at_least(0),
      .importance = Importance::high,
      .processes = Processes::controller,
+     .without_effect = reasons::no_quorum,
      .doc = "Longest random pause before a new try of an election that nobody won."},
     {.name = "controller.quorum.request.timeout.ms",
      .type = Type::int32,
@@ -67,6 +73,7 @@ inline constexpr auto controller_definitions = std::to_array<Definition>({
      .default_value = "2000",
      .range = at_least(0),
      .processes = Processes::broker | Processes::controller,
+     .without_effect = reasons::no_quorum,
      .doc = "A request to a controller that has no answer after this long has failed."},
 
     // The metadata log.
@@ -123,6 +130,7 @@ inline constexpr auto controller_definitions = std::to_array<Definition>({
      .default_value = "true",
      .importance = Importance::high,
      .processes = Processes::controller,
+     .without_effect = reasons::no_replication,
      .doc =
          "Whether leadership goes back to the first replica of a partition when that is in sync."},
     {.name = "leader.imbalance.check.interval.seconds",
@@ -132,6 +140,7 @@ inline constexpr auto controller_definitions = std::to_array<Definition>({
      .range = at_least(1),
      .importance = Importance::high,
      .processes = Processes::controller,
+     .without_effect = reasons::no_replication,
      .doc = "How often auto.leader.rebalance.enable looks for partitions."},
     {.name = "controller.quota.window.num",
      .type = Type::int32,
@@ -139,6 +148,7 @@ inline constexpr auto controller_definitions = std::to_array<Definition>({
      .range = at_least(1),
      .importance = Importance::low,
      .processes = Processes::controller,
+     .without_effect = reasons::no_quotas,
      .doc = "Windows over which a client's changes of topics are averaged for its quota."},
     {.name = "controller.quota.window.size.seconds",
      .type = Type::int32,
@@ -147,6 +157,7 @@ inline constexpr auto controller_definitions = std::to_array<Definition>({
      .range = at_least(1),
      .importance = Importance::low,
      .processes = Processes::controller,
+     .without_effect = reasons::no_quotas,
      .doc = "Length of each window of controller.quota.window.num."},
 });
 

@@ -5,6 +5,7 @@ module;
 export module millrace.config:log_registry;
 
 import :definition;
+import :reasons;
 
 export namespace millrace::config {
 
@@ -118,6 +119,7 @@ inline constexpr auto log_definitions = std::to_array<Definition>({
      .default_value = "false",
      .change = Change::cluster_wide,
      .processes = Processes::broker,
+     .without_effect = reasons::grown,
      .doc = "Whether the blocks of a new segment are allocated at once."},
     {.name = "log.segment.delete.delay.ms",
      .type = Type::int64,
@@ -244,7 +246,6 @@ inline constexpr auto log_definitions = std::to_array<Definition>({
      .default_value = "2",
      .range = at_least(1),
      .importance = Importance::high,
-     .change = Change::cluster_wide,
      .processes = Processes::broker,
      .doc = "Logs of one folder that are checked at the same time after an unclean stop."},
     {.name = "log.dir.failure.timeout.ms",
@@ -254,6 +255,7 @@ inline constexpr auto log_definitions = std::to_array<Definition>({
      .range = at_least(1),
      .importance = Importance::low,
      .processes = Processes::broker,
+     .without_effect = reasons::serves_on,
      .doc = "A broker that cannot report a failed folder to the controller for this long stops."},
     {.name = "producer.id.expiration.ms",
      .type = Type::int32,

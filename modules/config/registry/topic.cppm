@@ -6,6 +6,7 @@ module;
 export module millrace.config:topic_registry;
 
 import :definition;
+import :reasons;
 
 export namespace millrace::config {
 
@@ -179,6 +180,7 @@ inline constexpr auto topic_definitions = std::to_array<Definition>({
      .change = Change::per_topic,
      .processes = Processes::broker,
      .synonyms = {{"log.preallocate"}},
+     .without_effect = reasons::grown,
      .doc = "Whether the blocks of a new segment are allocated at once."},
     {.name = "retention.bytes",
      .type = Type::int64,

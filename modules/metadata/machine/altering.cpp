@@ -66,7 +66,9 @@ Outcome Machine::alter(const ResourceChange& resource, bool replaces, bool valid
   const ConfigMap before = known == nullptr ? ConfigMap() : *known;
   ConfigMap after = before;
   outcome = settings_.change(resource, replaces, after);
-  if (outcome.ok()) outcome = settings_.check_settings(kind, resource.name, after);
+  if (outcome.ok()) {
+    outcome = settings_.check_settings(*image_, kind, resource.name, before, after);
+  }
   if (!outcome.ok() || validate_only) return outcome;
   const std::vector<Record> changes = changes_of(kind, resource.name, before, after);
   propose(changes);

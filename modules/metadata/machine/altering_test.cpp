@@ -1,7 +1,9 @@
 // Also proves settings.cpp.
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string>
+#include <utility>
 
 // This one imports modules: it comes after all that includes standard headers.
 #include "test_support.hpp"
@@ -103,6 +105,108 @@ TEST_F(Altering, brokers_take_what_may_change_while_they_run) {
   EXPECT_EQ(settings(ConfigKind::broker, "1"), (ConfigMap{{"message.max.bytes", "3000000"}}));
   EXPECT_EQ(alter(bench, {broker_kind, "1", {{"node.id", SettingOperation::set, "3"}}}).error,
             ErrorCode::invalid_config);
+}
+
+TEST_F(Altering, what_would_change_nothing_is_refused_with_the_reason) {
+  const auto refusal = [&](std::int8_t kind, std::string resource, std::string name,
+                           std::string value) {
+    const Outcome outcome = alter(
+        bench,
+        {kind, std::move(resource), {{std::move(name), SettingOperation::set, std::move(value)}}});
+    return outcome.ok() || outcome.error == ErrorCode::invalid_config ? outcome.message : "?";
+  };
+  // Read at the start only.
+  for (const auto& [name, value] :
+       {std::pair("listeners", "PLAINTEXT://:9999"),
+        std::pair("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT"),
+        std::pair("num.recovery.threads.per.data.dir", "4")}) {
+    EXPECT_NE(refusal(broker_kind, "1", name, value).find("while the broker runs"),
+              std::string::npos)
+        << name;
+  }
+  EXPECT_NE(refusal(broker_kind, "1", "ssl.client.auth", "required").find("has no effect"),
+            std::string::npos);
+  EXPECT_NE(refusal(broker_kind, "", "num.io.threads", "9").find("millrace.shards"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal(broker_kind, "", "transaction.partition.verification.enable", "false").find("trans"),
+      std::string::npos);
+  EXPECT_NE(refusal(broker_kind, "", "log.preallocate", "true").find("has no effect"),
+            std::string::npos);
+  EXPECT_NE(refusal(topic_kind, "orders", "preallocate", "true").find("has no effect"),
+            std::string::npos);
+  EXPECT_NE(refusal(topic_kind, "orders", "local.retention.ms", "5").find("tiered"),
+            std::string::npos);
+  EXPECT_TRUE(settings(ConfigKind::broker, "").empty());
+  EXPECT_TRUE(settings(ConfigKind::broker, "1").empty());
+  // What asks for what is so anyway does no harm.
+  EXPECT_EQ(refusal(topic_kind, "orders", "preallocate", "false"), "");
+  EXPECT_EQ(refusal(topic_kind, "orders", "remote.storage.enable", "false"), "");
+  EXPECT_EQ(refusal(topic_kind, "orders", "local.retention.ms", "-2"), "");
+
+  NewTopic topic;
+  topic.name = "bills";
+  topic.settings = {{"preallocate", "true"}};
+  EXPECT_EQ(bench.create(topic).outcome.error, ErrorCode::invalid_config);
+}
+
+TEST_F(Altering, what_a_broker_could_not_follow_is_refused) {
+  const auto set = [&](std::string broker, std::string name, std::string value) {
+    return alter(bench, {broker_kind,
+                         std::move(broker),
+                         {{std::move(name), SettingOperation::set, std::move(value)}}})
+        .error;
+  };
+  const std::string overrides = "max.connections.per.ip.overrides";
+  EXPECT_EQ(set("", overrides, "127.0.0.1:many"), ErrorCode::invalid_config);
+  EXPECT_EQ(set("", overrides, "some.host:5"), ErrorCode::invalid_config);
+  EXPECT_EQ(set("", overrides, "127.0.0.1:5,::1:7"), ErrorCode::none);
+  EXPECT_EQ(set("1", "unclean.leader.election.enable", "true"), ErrorCode::invalid_config);
+  EXPECT_EQ(set("", "unclean.leader.election.enable", "true"), ErrorCode::none);
+}
+
+TEST_F(Altering, settings_of_brokers_are_held_against_each_other_in_all_layers) {
+  const auto set = [&](std::string broker, std::string name, std::string value) {
+    return alter(bench, {broker_kind,
+                         std::move(broker),
+                         {{std::move(name), SettingOperation::set, std::move(value)}}})
+        .error;
+  };
+  const std::string least = "log.cleaner.min.compaction.lag.ms";
+  const std::string most = "log.cleaner.max.compaction.lag.ms";
+  EXPECT_EQ(set("", least, "1000"), ErrorCode::none);
+  EXPECT_EQ(set("", most, "999"), ErrorCode::invalid_config);
+  EXPECT_EQ(set("1", most, "999"), ErrorCode::invalid_config);
+  EXPECT_EQ(set("1", most, "5000"), ErrorCode::none);
+  EXPECT_EQ(set("", least, "6000"), ErrorCode::invalid_config) << "broker 1 has less";
+  EXPECT_EQ(settings(ConfigKind::broker, ""), (ConfigMap{{least, "1000"}}));
+  EXPECT_EQ(settings(ConfigKind::broker, "1"), (ConfigMap{{most, "5000"}}));
+}
+
+TEST_F(Altering, settings_of_topics_are_held_against_those_of_the_brokers) {
+  const auto set = [&](std::int8_t kind, std::string resource, std::string name,
+                       std::string value) {
+    return alter(
+        bench,
+        {kind, std::move(resource), {{std::move(name), SettingOperation::set, std::move(value)}}});
+  };
+  EXPECT_TRUE(set(broker_kind, "", "log.cleaner.max.compaction.lag.ms", "5000").ok());
+  EXPECT_EQ(set(topic_kind, "orders", "min.compaction.lag.ms", "5001").error,
+            ErrorCode::invalid_config);
+  EXPECT_TRUE(set(topic_kind, "orders", "min.compaction.lag.ms", "4000").ok());
+  const Outcome outcome = set(broker_kind, "", "log.cleaner.max.compaction.lag.ms", "3000");
+  EXPECT_EQ(outcome.error, ErrorCode::invalid_config);
+  EXPECT_NE(outcome.message.find("topic 'orders'"), std::string::npos) << outcome.message;
+  EXPECT_EQ(set(broker_kind, "1", "log.cleaner.max.compaction.lag.ms", "3000").error,
+            ErrorCode::invalid_config);
+  EXPECT_TRUE(set(broker_kind, "1", "log.cleaner.max.compaction.lag.ms", "4500").ok());
+  EXPECT_EQ(set(topic_kind, "orders", "min.compaction.lag.ms", "4600").error,
+            ErrorCode::invalid_config)
+      << "a partition may be on broker 1";
+  NewTopic topic;
+  topic.name = "bills";
+  topic.settings = {{"min.compaction.lag.ms", "4600"}};
+  EXPECT_EQ(bench.create(topic).outcome.error, ErrorCode::invalid_config);
 }
 
 TEST_F(Altering, validate_only_changes_nothing) {

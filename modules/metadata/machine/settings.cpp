@@ -1,5 +1,9 @@
 module;
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +22,8 @@ import millrace.base;
 namespace millrace::metadata {
 namespace {
 
+constexpr std::string_view unclean_election = "unclean.leader.election.enable";
+
 Outcome invalid(std::string message) {
   return {ErrorCode::invalid_config, std::move(message)};
 }
@@ -26,6 +32,88 @@ std::vector<config::PropertyEntry> entries_of(const ConfigMap& settings) {
   std::vector<config::PropertyEntry> entries;
   for (const auto& [name, value] : settings) entries.push_back({name, value});
   return entries;
+}
+
+config::Layer layer_of(config::SourceKind kind, const ConfigMap& settings) {
+  return {.kind = kind, .file = {}, .entries = entries_of(settings)};
+}
+
+std::string name_of(BrokerId broker) {
+  return std::to_string(broker.value());
+}
+
+// Those that may contradict a setting of the brokers.
+std::vector<config::PropertyEntry> related_of(const ConfigMap& topic_settings) {
+  std::vector<config::PropertyEntry> related;
+  for (const config::Relation& relation : config::TopicSet::definitions().relations) {
+    for (const std::string_view name : {relation.smaller, relation.larger}) {
+      const auto found = topic_settings.find(name);
+      if (found != topic_settings.end()) related.push_back({found->first, found->second});
+    }
+  }
+  return related;
+}
+
+std::string_view value_in(const ConfigMap& settings, std::string_view name) {
+  const auto found = settings.find(name);
+  return found == settings.end() ? std::string_view() : found->second;
+}
+
+// Whether a change of brokers' settings may contradict what topics set.
+bool concerns_topics(const ConfigMap& before, const ConfigMap& after) {
+  return std::ranges::any_of(config::ServerSet::definitions().relations, [&](const auto& relation) {
+    return value_in(before, relation.smaller) != value_in(after, relation.smaller) ||
+           value_in(before, relation.larger) != value_in(after, relation.larger);
+  });
+}
+
+bool is_address(const std::string& text) {
+  std::array<unsigned char, sizeof(in6_addr)> bytes{};
+  return ::inet_pton(AF_INET, text.c_str(), bytes.data()) == 1 ||
+         ::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1;
+}
+
+// Brokers look names of hosts up at their start only.
+Outcome check_limits_of_addresses(const config::ServerConfig& start,
+                                  const config::ServerConfig& changed) {
+  constexpr std::string_view name = "max.connections.per.ip.overrides";
+  std::set<std::string_view> known;
+  for (const config::NameValue& pair : start.get<"max.connections.per.ip.overrides">()) {
+    known.insert(pair.name);
+  }
+  for (const config::NameValue& pair : changed.get<"max.connections.per.ip.overrides">()) {
+    std::uint32_t count = 0;
+    const char* const end = pair.value.data() + pair.value.size();
+    const auto [stopped, error] = std::from_chars(pair.value.data(), end, count);
+    if (error != std::errc() || stopped != end) {
+      return invalid(
+          formatted("{}: '{}' is no number of connections", name, config::printable(pair.value)));
+    }
+    if (!known.contains(pair.name) && !is_address(pair.name)) {
+      return invalid(formatted("{}: '{}' is no address", name, config::printable(pair.name)));
+    }
+  }
+  return {};
+}
+
+Outcome check_sizes(const ConfigMap& settings) {
+  if (settings.size() > config_entries_max) {
+    return invalid(formatted("{} settings; {} are allowed", settings.size(), config_entries_max));
+  }
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : settings) {
+    bytes += name.size() + value.size();
+    if (name.size() > config_name_bytes_max || value.size() > config_value_bytes_max) {
+      return invalid(formatted("{}: names have at most {} bytes, values {}",
+                               config::printable(name), config_name_bytes_max,
+                               config_value_bytes_max));
+    }
+  }
+  if (bytes > config_bytes_max) {
+    return invalid(
+        formatted("the settings have {} bytes; {} are allowed", bytes, config_bytes_max));
+  }
+  return {};
 }
 
 std::string sentence_of(const config::Problems& problems) {
@@ -58,7 +146,7 @@ std::vector<std::string> elements_of(std::string_view list) {
   return elements;
 }
 
-Outcome check_broker(const Image& image, std::string_view name) {
+Outcome check_broker_name(const Image& image, std::string_view name) {
   if (name.empty()) return {};
   std::int32_t id = -1;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
@@ -74,13 +162,20 @@ Outcome check_broker(const Image& image, std::string_view name) {
 
 }  // namespace
 
+config::ServerConfig settings_of_brokers(const config::ServerConfig& server, const Image& image) {
+  const ConfigMap* const all = image.config(ConfigKind::broker, "");
+  if (all == nullptr) return server;
+  return config::with_usable_settings(server, {layer_of(config::SourceKind::cluster_wide, *all)})
+      .config;
+}
+
 SettingRules::SettingRules(std::shared_ptr<const config::ServerConfig> server)
     : server_(std::move(server)) {
   check(server_ != nullptr, "settings are checked by those of a server");
 }
 
 Outcome SettingRules::check_resource(const Image& image, std::int8_t kind, std::string_view name) {
-  if (kind == static_cast<std::int8_t>(ConfigKind::broker)) return check_broker(image, name);
+  if (kind == static_cast<std::int8_t>(ConfigKind::broker)) return check_broker_name(image, name);
   if (kind != static_cast<std::int8_t>(ConfigKind::topic)) {
     return {ErrorCode::invalid_request,
             formatted("resources of type {} have no settings here; topics (2) and brokers (4) have",
@@ -92,34 +187,81 @@ Outcome SettingRules::check_resource(const Image& image, std::int8_t kind, std::
           formatted("there is no topic '{}'", config::printable(name))};
 }
 
-Outcome SettingRules::check_settings(ConfigKind kind, std::string_view resource,
-                                     const ConfigMap& settings) const {
-  if (settings.empty()) return {};
-  if (settings.size() > config_entries_max) {
-    return invalid(formatted("{} settings; {} are allowed", settings.size(), config_entries_max));
-  }
-  std::size_t bytes = 0;
-  for (const auto& [name, value] : settings) {
-    bytes += name.size() + value.size();
-    if (name.size() > config_name_bytes_max || value.size() > config_value_bytes_max) {
-      return invalid(formatted("{}: names have at most {} bytes, values {}",
-                               config::printable(name), config_name_bytes_max,
-                               config_value_bytes_max));
+Outcome SettingRules::check_settings(const Image& image, ConfigKind kind, std::string_view resource,
+                                     const ConfigMap& before, const ConfigMap& after) const {
+  if (Outcome outcome = check_sizes(after); !outcome.ok()) return outcome;
+  for (const auto& [name, value] : after) {
+    const auto known = before.find(name);
+    if (known != before.end() && known->second == value) continue;
+    if (auto reason = config::without_effect(definitions_of(kind), name, value)) {
+      return invalid(*std::move(reason));
+    }
+    if (kind == ConfigKind::broker && !resource.empty() && name == unclean_election) {
+      return invalid(
+          formatted("{} is asked by the controllers: it is set for all brokers or for a topic",
+                    unclean_election));
     }
   }
-  if (bytes > config_bytes_max) {
-    return invalid(
-        formatted("the settings have {} bytes; {} are allowed", bytes, config_bytes_max));
-  }
-  if (kind == ConfigKind::topic) {
-    const auto made = config::make_topic_config(*server_, entries_of(settings));
+  if (kind == ConfigKind::topic) return check_topic(image, after);
+  return check_brokers(image, resource, after, concerns_topics(before, after));
+}
+
+// Also by the settings of brokers that have their own: it may be on any of them.
+Outcome SettingRules::check_topic(const Image& image, const ConfigMap& settings) const {
+  if (settings.empty()) return {};
+  const auto check_by = [&](const config::ServerConfig& server) {
+    const auto made = config::make_topic_config(server, entries_of(settings));
     return made ? Outcome() : invalid(sentence_of(made.error()));
+  };
+  const config::ServerConfig brokers = settings_of_brokers(*server_, image);
+  Outcome outcome = check_by(brokers);
+  image.for_each_broker([&](const Broker& broker) {
+    const ConfigMap* const own = image.config(ConfigKind::broker, name_of(broker.id));
+    if (own == nullptr || !outcome.ok()) return;
+    outcome = check_by(
+        config::with_usable_settings(brokers, {layer_of(config::SourceKind::per_broker, *own)})
+            .config);
+  });
+  return outcome;
+}
+
+// Of what is not changed only what can count is looked at: what once got in does no harm.
+Outcome SettingRules::check_brokers(const Image& image, std::string_view resource,
+                                    const ConfigMap& settings, bool topics_too) const {
+  using config::SourceKind;
+  config::Problems known;
+  const auto usable = [&](SourceKind kind, std::string_view name) {
+    const ConfigMap* const map = image.config(ConfigKind::broker, name);
+    return map == nullptr ? layer_of(kind, {})
+                          : config::usable_settings(*server_, layer_of(kind, *map), known);
+  };
+  if (!resource.empty()) {
+    return check_broker(image, usable(SourceKind::cluster_wide, ""),
+                        layer_of(SourceKind::per_broker, settings), topics_too);
   }
-  config::Layer layer;
-  layer.kind = resource.empty() ? config::SourceKind::cluster_wide : config::SourceKind::per_broker;
-  layer.entries = entries_of(settings);
-  const auto made = config::make_server_config({std::move(layer)}, {}, nullptr);
-  return made ? Outcome() : invalid(sentence_of(made.error()));
+  const config::Layer all = layer_of(SourceKind::cluster_wide, settings);
+  Outcome outcome = check_broker(image, all, layer_of(SourceKind::per_broker, {}), topics_too);
+  image.for_each_broker([&](const Broker& broker) {
+    const std::string name = name_of(broker.id);
+    if (!outcome.ok() || image.config(ConfigKind::broker, name) == nullptr) return;
+    outcome = check_broker(image, all, usable(SourceKind::per_broker, name), topics_too);
+  });
+  return outcome;
+}
+
+Outcome SettingRules::check_broker(const Image& image, config::Layer all, config::Layer own,
+                                   bool topics_too) const {
+  const auto server = config::with_settings(*server_, {std::move(all), std::move(own)});
+  if (!server) return invalid(sentence_of(server.error()));
+  Outcome outcome = check_limits_of_addresses(*server_, *server);
+  if (!topics_too) return outcome;
+  image.for_each_config([&](ConfigKind kind, const std::string& topic, const ConfigMap& settings) {
+    if (kind != ConfigKind::topic || !outcome.ok()) return;
+    const auto made = config::make_topic_config(*server, related_of(settings));
+    if (made) return;
+    outcome = invalid(formatted("topic '{}': {}", topic, sentence_of(made.error())));
+  });
+  return outcome;
 }
 
 Outcome SettingRules::change(const ResourceChange& resource, bool replaces,

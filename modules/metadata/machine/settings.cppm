@@ -14,7 +14,13 @@ import :requests;
 
 export namespace millrace::metadata {
 
-// Checks settings by the definitions of millrace.config. Owned by a Machine.
+// What counts for all brokers, as far as a controller knows: `server`, which is its own, and the
+// settings of the cluster.
+[[nodiscard]] config::ServerConfig settings_of_brokers(const config::ServerConfig& server,
+                                                       const Image& image);
+
+// Checks settings by the definitions of millrace.config. Owned by a Machine. A broker whose file
+// says otherwise than the controller's looks once more, and leaves out what does not fit.
 class SettingRules {
  public:
   explicit SettingRules(std::shared_ptr<const config::ServerConfig> server);
@@ -22,14 +28,22 @@ class SettingRules {
   // Whether there is such a resource in the image.
   [[nodiscard]] static Outcome check_resource(const Image& image, std::int8_t kind,
                                               std::string_view name);
-  // Whether all settings of one resource are good, each and together.
-  [[nodiscard]] Outcome check_settings(ConfigKind kind, std::string_view resource,
-                                       const ConfigMap& settings) const;
+  // Whether a resource may get these settings in place of others: whether all are good, each and
+  // together with what else counts, and whether the new ones have an effect.
+  [[nodiscard]] Outcome check_settings(const Image& image, ConfigKind kind,
+                                       std::string_view resource, const ConfigMap& before,
+                                       const ConfigMap& after) const;
   // Carries out changes on `settings`. What comes out is not checked yet.
   [[nodiscard]] Outcome change(const ResourceChange& resource, bool replaces,
                                ConfigMap& settings) const;
 
  private:
+  [[nodiscard]] Outcome check_topic(const Image& image, const ConfigMap& settings) const;
+  // Of all brokers, or of one that is named; `topics_too` as they follow the brokers.
+  [[nodiscard]] Outcome check_brokers(const Image& image, std::string_view resource,
+                                      const ConfigMap& settings, bool topics_too) const;
+  [[nodiscard]] Outcome check_broker(const Image& image, config::Layer all, config::Layer own,
+                                     bool topics_too) const;
   [[nodiscard]] Outcome change_list(const config::Definition& definition, ConfigKind kind,
                                     const SettingChange& change, ConfigMap& settings) const;
   [[nodiscard]] std::string default_of(ConfigKind kind, const config::Definition& definition) const;

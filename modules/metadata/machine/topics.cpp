@@ -82,7 +82,9 @@ Outcome Machine::create(const NewTopic& wanted, bool validate_only, CreatedTopic
   if (!outcome.ok()) return outcome;
   ConfigMap settings;
   outcome = settings_of(wanted, settings);
-  if (outcome.ok()) outcome = settings_.check_settings(ConfigKind::topic, wanted.name, settings);
+  if (outcome.ok()) {
+    outcome = settings_.check_settings(*image_, ConfigKind::topic, wanted.name, {}, settings);
+  }
   if (!outcome.ok()) return outcome;
   std::vector<Partition> partitions;
   outcome = place(wanted, partitions);

@@ -9,6 +9,7 @@ export import :cleaned_segment;
 export import :grouping;
 export import :key_mapper;
 export import :key_offsets;
+export import :lag;
 export import :log_cleaner;
 export import :pass;
 export import :record_walk;

@@ -58,31 +58,33 @@ Offset Cleaner::cleaned_end(const Log& log) const {
   return found == logs_.end() ? no_offset : found->second.second.cleaned_end;
 }
 
-Cleaner::Logs::iterator Cleaner::dirtiest() {
-  auto dirtiest = logs_.end();
-  double ratio_max = 0;
+// Logs may be added while one is looked at, and none goes.
+Task<Cleaner::Chosen> Cleaner::dirtiest() {
+  Chosen chosen{logs_.end(), no_offset};
   for (auto place = logs_.begin(); place != logs_.end(); ++place) {
     const auto& [log, state] = place->second;
     if (!log->config().compacts || log->offline() || state.uncleanable) continue;
-    const double ratio = cleaning_range(*log, state.cleaned_end).dirty_ratio();
-    if (ratio <= log->config().dirty_ratio_min || ratio <= ratio_max) continue;
-    ratio_max = ratio;
-    dirtiest = place;
+    const CleaningRange all = cleaning_range(*log, state.cleaned_end);
+    if (all.dirty_bytes == 0) continue;
+    const CompactionLag lag = co_await compaction_lag(context_, *log, all);
+    const double ratio = cleaning_range(*log, state.cleaned_end, lag.cleanable_end).dirty_ratio();
+    const bool is_dirty = lag.is_overdue || ratio > log->config().dirty_ratio_min;
+    if (is_dirty && ratio > chosen.dirty_ratio) chosen = {place, lag.cleanable_end, ratio};
   }
-  return dirtiest;
+  co_return chosen;
 }
 
 Task<bool> Cleaner::clean_dirtiest() {
   const auto guard = co_await cleaning_.lock();
-  const auto place = dirtiest();
-  if (place == logs_.end()) co_return false;
-  co_return co_await clean(*place->second.first, place->second.second);
+  const Chosen chosen = co_await dirtiest();
+  if (chosen.place == logs_.end()) co_return false;
+  auto& [log, state] = chosen.place->second;
+  co_return co_await clean(*log, state, cleaning_range(*log, state.cleaned_end, chosen.limit));
 }
 
-Task<bool> Cleaner::clean(Log& log, State& state) {
+Task<bool> Cleaner::clean(Log& log, State& state, const CleaningRange& range) {
   KeyOffsets keys(options_.seed + passes_begun_++, options_.dedupe_buffer_bytes);
-  CleaningPass pass({context_, compressor_, throttle_}, log, cleaning_range(log, state.cleaned_end),
-                    keys);
+  CleaningPass pass({context_, compressor_, throttle_}, log, range, keys);
   running_ = &pass;
   running_log_ = &log;
   const auto report = co_await pass.run();

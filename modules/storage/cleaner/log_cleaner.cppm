@@ -17,6 +17,7 @@ import millrace.storage.log;
 import millrace.storage.segment;
 import :checkpoint;
 import :key_offsets;
+import :lag;
 import :pass;
 import :throttle;
 
@@ -86,8 +87,14 @@ class Cleaner {
   };
   using Logs = std::map<const Log*, std::pair<Log*, State>>;
 
-  [[nodiscard]] Logs::iterator dirtiest();
-  [[nodiscard]] Task<bool> clean(Log& log, State& state);
+  struct Chosen {
+    Logs::iterator place;
+    Offset limit;  // records from there on are too young
+    double dirty_ratio = 0;
+  };
+
+  [[nodiscard]] Task<Chosen> dirtiest();
+  [[nodiscard]] Task<bool> clean(Log& log, State& state, const CleaningRange& range);
   void failed(Log& log, State& state, const CleaningPass& pass, const StorageError& error);
   void count(const PassReport& report);
 

@@ -34,7 +34,7 @@ StorageError read_failure(const ReadError& error, const std::string& directory) 
 
 }  // namespace
 
-CleaningRange cleaning_range(const Log& log, Offset cleaned_end) {
+CleaningRange cleaning_range(const Log& log, Offset cleaned_end, std::optional<Offset> limit) {
   CleaningRange range;
   const auto segments = log.segments();
   // An end that the log does not have was of another log: all is to be looked at.
@@ -46,6 +46,7 @@ CleaningRange cleaning_range(const Log& log, Offset cleaned_end) {
     durable_end = segments[i]->base();
   }
   range.to = std::min(log.last_stable_offset(), durable_end);
+  if (limit) range.to = std::min(range.to, *limit);
   range.to = std::max(range.to, range.from);
   for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
     if (segments[i]->base() >= range.to) break;

@@ -50,8 +50,9 @@ struct CleaningRange {
 };
 
 // `cleaned_end` is where the last pass ended. What is open, replicated too little or not durable is
-// not cleaned, nor is the segment that is written to.
-[[nodiscard]] CleaningRange cleaning_range(const Log& log, Offset cleaned_end);
+// not cleaned, nor is the segment that is written to, nor what `limit` excludes.
+[[nodiscard]] CleaningRange cleaning_range(const Log& log, Offset cleaned_end,
+                                           std::optional<Offset> limit = std::nullopt);
 
 struct PassReport {
   Offset cleaned_end;  // less than the end of the range if the table of keys was full

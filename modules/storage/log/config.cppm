@@ -27,6 +27,8 @@ struct LogConfig {
   Milliseconds file_delete_delay = std::chrono::minutes(1);            // file.delete.delay.ms
   Milliseconds delete_retention = std::chrono::hours(24);              // delete.retention.ms
   double dirty_ratio_min = 0.5;                                        // min.cleanable.dirty.ratio
+  Milliseconds compaction_lag_min{0};                                  // min.compaction.lag.ms
+  std::optional<Milliseconds> compaction_lag_max;                      // max.compaction.lag.ms
   // Whoever appends waits until so many records at the most are not on the disk; without a number,
   // for none.
   std::optional<std::uint64_t> flush_records;                 // flush.messages

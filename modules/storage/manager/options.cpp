@@ -1,4 +1,5 @@
 module;
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -63,6 +64,15 @@ LogConfig log_config(const config::ServerConfig& server, const config::TopicConf
   log.file_delete_delay = topic.get<"file.delete.delay.ms">();
   log.delete_retention = topic.get<"delete.retention.ms">();
   log.dirty_ratio_min = topic.get<"min.cleanable.dirty.ratio">();
+  log.compaction_lag_min = topic.get<"min.compaction.lag.ms">();
+  log.compaction_lag_max.reset();
+  if (topic.get<"max.compaction.lag.ms">().count() != never) {
+    log.compaction_lag_max = topic.get<"max.compaction.lag.ms">();
+    // What is written to is not compacted: it is closed in time, as in Kafka.
+    if (log.compacts) {
+      log.segment_age_max = std::min(log.segment_age_max, *log.compaction_lag_max);
+    }
+  }
   if (topic.get<"flush.messages">() != never) {
     log.flush_records = static_cast<std::uint64_t>(topic.get<"flush.messages">());
   }

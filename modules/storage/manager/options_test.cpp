@@ -82,6 +82,17 @@ TEST(LogConfig, takes_the_servers_settings_by_kafkas_synonyms) {
   EXPECT_EQ(made.producer_expiration, 4s);
 }
 
+TEST(LogConfig, a_compacted_log_closes_segments_before_they_are_overdue) {
+  const config::ServerConfig broker = server(
+      {{"log.cleaner.min.compaction.lag.ms", "5"}, {"log.cleaner.max.compaction.lag.ms", "60000"}});
+  const LogConfig compacted = log_of(broker, {{"cleanup.policy", "compact"}});
+  EXPECT_EQ(compacted.compaction_lag_min, 5ms);
+  EXPECT_EQ(compacted.compaction_lag_max, 1min);
+  EXPECT_EQ(compacted.segment_age_max, 1min);
+  EXPECT_EQ(log_of(broker).segment_age_max, 24h * 7);
+  EXPECT_EQ(log_of(server(), {{"cleanup.policy", "compact"}}).compaction_lag_max, std::nullopt);
+}
+
 TEST(LogConfig, a_topics_own_settings_come_first) {
   const LogConfig made =
       log_of(server({{"log.retention.ms", "1000"}, {"log.flush.interval.ms", "5"}}),

@@ -136,7 +136,7 @@ class ClusterLink::Implementation {
   Task<bool> leave() {
     check(!wants_shut_down_, "a broker leaves its cluster once");
     wants_shut_down_ = true;
-    if (is_registered()) co_await say_farewell();
+    if (is_registered() && options_.controlled_shutdown) co_await say_farewell();
     if (!is_released_) end_waiting();
     co_return is_released_;
   }

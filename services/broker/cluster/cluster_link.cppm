@@ -30,6 +30,8 @@ struct ClusterLinkOptions {
   std::string software_version;
   Duration heartbeat_interval = std::chrono::seconds{2};  // broker.heartbeat.interval.ms
   Duration session_timeout = std::chrono::seconds{9};     // broker.session.timeout.ms
+  // Whether the controllers are asked to let the broker go: controlled.shutdown.enable.
+  bool controlled_shutdown = true;
   // How long stop() waits until the controller has moved our partitions away.
   Duration controlled_shutdown_max = std::chrono::seconds{10};
 };
@@ -96,10 +98,10 @@ class ClusterLink {
   // Told with the next heartbeat.
   void directories_offline(std::vector<Uuid> directories);
 
-  // Controlled shutdown: asks the controllers to let this broker go, and waits for that as long as
-  // the options say, or until no controller answers within farewell_timeout. True if it was let go:
-  // forward() goes on, and so does the metadata. False: whoever waits here for metadata is told
-  // that it does not come. Called once.
+  // Controlled shutdown, if the options say so: asks the controllers to let this broker go, and
+  // waits for that as long as they say, or until no controller answers within farewell_timeout.
+  // True if it was let go: forward() goes on, and so does the metadata. False: whoever waits here
+  // for metadata is told that it does not come. Called once.
   [[nodiscard]] Task<bool> leave();
   // Leaves, if that was not done, and ends all that runs here, calls that are under way last: at
   // their deadlines or, as it should be, because the calls were closed before. Called once.

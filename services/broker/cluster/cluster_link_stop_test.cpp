@@ -55,6 +55,22 @@ TEST_F(ClusterLinkTest, stopping_waits_until_the_controllers_let_the_broker_go) 
   run(body());
 }
 
+TEST_F(ClusterLinkTest, without_controlled_shutdown_nobody_is_asked) {
+  ClusterLinkOptions at_once = options();
+  at_once.controlled_shutdown = false;
+  ClusterLink other(executor, controller, at_once, log);
+  const auto body = [&]() -> Task<void> {
+    EXPECT_TRUE(co_await other.register_broker(registration(), in(10s)));
+    other.ready_to_serve();
+    EXPECT_TRUE(co_await other.unfenced());
+    EXPECT_FALSE(co_await other.leave());
+    co_await other.stop();
+    EXPECT_FALSE(controller.heartbeats.back().want_shut_down);
+    co_await link.stop();
+  };
+  run(body());
+}
+
 TEST_F(ClusterLinkTest, stopping_waits_no_longer_than_the_options_say) {
   controller.heartbeats_until_release = 1'000'000;
   const auto body = [&]() -> Task<void> {

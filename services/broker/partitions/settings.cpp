@@ -63,17 +63,8 @@ std::shared_ptr<const TopicSettings> topic_settings(const config::ServerConfig& 
   if (own != nullptr) {
     for (const auto& [name, value] : *own) entries.push_back({name, value});
   }
-  auto made = config::make_topic_config(server, entries);
-  if (!made) {
-    std::erase_if(entries, [&](const config::PropertyEntry& entry) {
-      return !config::make_topic_config(server, {entry}).has_value();
-    });
-    made = config::make_topic_config(server, std::move(entries));
-  }
-  // Each may be right and contradict another.
-  if (!made) made = config::make_topic_config(server, {});
-  check(made.has_value(), "the server's settings are those of a topic");
-  return std::make_shared<const TopicSettings>(settings_of(server, made->config));
+  const auto usable = config::usable_topic_config(server, std::move(entries));
+  return std::make_shared<const TopicSettings>(settings_of(server, usable.config));
 }
 
 }  // namespace millrace::broker

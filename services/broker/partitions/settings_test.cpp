@@ -61,9 +61,10 @@ TEST_F(SettingsTest, that_cannot_be_understood_are_left_out_and_the_others_count
   EXPECT_EQ(settings.batch_bytes_max, message_bytes_max_default);
   EXPECT_EQ(settings.log.retention, 1234ms);
   // Each is right, both are not.
-  const TopicSettings contradicting =
-      of({{"min.compaction.lag.ms", "10"}, {"max.compaction.lag.ms", "5"}});
-  EXPECT_EQ(contradicting.batch_bytes_max, message_bytes_max_default);
+  const TopicSettings contradicting = of(
+      {{"min.compaction.lag.ms", "10"}, {"max.compaction.lag.ms", "5"}, {"retention.ms", "1234"}});
+  EXPECT_EQ(contradicting.log.compaction_lag_min, 0ms);
+  EXPECT_EQ(contradicting.log.retention, 1234ms);
 }
 
 }  // namespace

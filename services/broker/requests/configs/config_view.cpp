@@ -1,8 +1,6 @@
 module;
 #include <fmt/format.h>
 
-#include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,7 +18,6 @@ namespace {
 
 using config::Layer;
 using config::PropertyEntry;
-using config::PropertyId;
 using config::SourceKind;
 using metadata::ConfigKind;
 using metadata::ConfigMap;
@@ -49,26 +46,6 @@ BrokerSettings settings_of(const metadata::Image& image, BrokerId self) {
 
 }  // namespace
 
-Result<ServerConfig, config::Problems> with_cluster_settings(const ServerConfig& start,
-                                                             const metadata::Image& image,
-                                                             BrokerId self) {
-  const config::Config& untyped = start.untyped();
-  config::ConfigBuilder builder(untyped.definitions(), {}, nullptr);
-  for (std::size_t i = 0; i < untyped.definitions().definitions.size(); ++i) {
-    const PropertyId id(static_cast<std::uint16_t>(i));
-    if (untyped.source(id).kind == SourceKind::default_value) continue;
-    builder.inherit({.id = id, .value = untyped.value(id), .settings = untyped.settings(id)});
-  }
-  const BrokerSettings settings = settings_of(image, self);
-  builder.add(
-      Layer{.kind = SourceKind::cluster_wide, .file = {}, .entries = entries_of(settings.all)});
-  builder.add(
-      Layer{.kind = SourceKind::per_broker, .file = {}, .entries = entries_of(settings.own)});
-  config::Built built = std::move(builder).finish();
-  if (!built.config) return failure(std::move(built.problems));
-  return ServerConfig(std::move(*built.config));
-}
-
 ConfigView::ConfigView(std::shared_ptr<const ServerConfig> start, BrokerId self, Logger log)
     : start_(std::move(start)),
       server_(start_),
@@ -81,24 +58,27 @@ void ConfigView::update(std::shared_ptr<const metadata::Image> image) {
   const BrokerSettings now = settings_of(*image, self_);
   image_ = std::move(image);
   if (before == now) return;
-  const bool has_none = now == BrokerSettings{};
-  auto made = has_none ? Result<ServerConfig, config::Problems>(*start_)
-                       : with_cluster_settings(*start_, *image_, self_);
-  if (!made) {
-    log_.error("settings of the cluster do not count: {}", made.error().text());
+  if (now == BrokerSettings{}) {
+    server_ = start_;
     return;
   }
-  server_ = std::make_shared<const ServerConfig>(std::move(*made));
+  std::vector<Layer> layers;
+  layers.push_back({.kind = SourceKind::cluster_wide, .file = {}, .entries = entries_of(now.all)});
+  layers.push_back({.kind = SourceKind::per_broker, .file = {}, .entries = entries_of(now.own)});
+  auto made = config::with_usable_settings(*start_, std::move(layers));
+  if (made.warnings.has_errors()) {
+    log_.error("settings of the cluster that do not count: {}", made.warnings.text());
+  }
+  server_ = std::make_shared<const ServerConfig>(std::move(made.config));
 }
 
 TopicConfig ConfigView::topic(const metadata::Image& image, std::string_view name) const {
   auto made =
-      config::make_topic_config(*server_, entries_of(image.config(ConfigKind::topic, name)));
-  if (made) return std::move(made->config);
-  log_.error("settings of topic {} do not count: {}", name, made.error().text());
-  auto plain = config::make_topic_config(*server_, {});
-  check(plain.has_value(), "a topic without settings of its own has legal ones");
-  return std::move(plain->config);
+      config::usable_topic_config(*server_, entries_of(image.config(ConfigKind::topic, name)));
+  if (made.warnings.has_errors()) {
+    log_.error("settings of topic {} that do not count: {}", name, made.warnings.text());
+  }
+  return std::move(made.config);
 }
 
 }  // namespace millrace::broker

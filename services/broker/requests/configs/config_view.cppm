@@ -15,13 +15,8 @@ export namespace millrace::broker {
 using config::ServerConfig;
 using config::TopicConfig;
 
-// What settings `image` makes of those of the start. Values for one listener count only where the
-// start gave them. The error tells what is wrong in the metadata.
-[[nodiscard]] Result<ServerConfig, config::Problems> with_cluster_settings(
-    const ServerConfig& start, const metadata::Image& image, BrokerId self);
-
 // One a shard, used on its thread only. A setting of the cluster that cannot count, because a
-// controller of another version let it in, is logged, and the settings stay as they were.
+// controller of another version let it in or has another file, is logged and left out.
 class ConfigView {
  public:
   ConfigView(std::shared_ptr<const ServerConfig> start, BrokerId self, Logger log);
@@ -34,8 +29,7 @@ class ConfigView {
   // Another one when a setting of this broker changed. All that was ever handed out stays readable
   // from any thread.
   [[nodiscard]] const std::shared_ptr<const ServerConfig>& server() const { return server_; }
-  // A topic's settings by `image`. Never fails: settings that cannot count are logged, and the
-  // topic then has the broker's defaults.
+  // A topic's settings by `image`. Never fails: settings that cannot count are logged and left out.
   [[nodiscard]] TopicConfig topic(const metadata::Image& image, std::string_view name) const;
 
  private:

@@ -90,13 +90,16 @@ TEST(ConfigView, has_other_settings_after_a_change_of_them_and_of_nothing_else) 
   EXPECT_EQ(viewing.view.server(), config) << "of another broker and of a topic";
 }
 
-TEST(ConfigView, keeps_what_counted_when_a_setting_cannot_count) {
+TEST(ConfigView, leaves_out_a_setting_that_cannot_count) {
   Viewing viewing;
   auto image = Cluster().config(ConfigKind::broker, "", "log.retention.ms", "2000").image();
   viewing.view.update(image);
-  image = Cluster(image).config(ConfigKind::broker, "", "log.retention.bytes", "much").image();
+  image = Cluster(image)
+              .config(ConfigKind::broker, "", "log.retention.bytes", "much")
+              .config(ConfigKind::broker, "", "log.retention.ms", "2500")
+              .image();
   viewing.view.update(image);
-  EXPECT_EQ(viewing.retention(), 2000);
+  EXPECT_EQ(viewing.retention(), 2500) << "the others count";
   EXPECT_NE(viewing.log_text().find("log.retention.bytes"), std::string::npos);
   image = Cluster(image).config(ConfigKind::broker, "", "log.retention.bytes", "7").image();
   viewing.view.update(image);
@@ -118,6 +121,20 @@ TEST(ConfigView, gives_topics_their_own_settings_and_else_those_of_the_broker) {
   EXPECT_EQ(retention("bills"), 2000);
   EXPECT_EQ(retention("broken"), 2000);
   EXPECT_NE(viewing.log_text().find("broken"), std::string::npos);
+}
+
+TEST(ConfigView, keeps_what_the_start_says_for_one_listener) {
+  std::vector<config::Layer> layers;
+  layers.push_back({.kind = config::SourceKind::file,
+                    .file = "server.properties",
+                    .entries = {{"listener.name.plaintext.max.connections", "5", 1}}});
+  auto made = config::make_server_config(std::move(layers), {}, nullptr);
+  ASSERT_TRUE(made);
+  ConfigView view(std::make_shared<const ServerConfig>(std::move(made->config)), BrokerId(1),
+                  Logger(std::make_shared<MemoryLogSink>(), "configs"));
+  view.update(Cluster().config(ConfigKind::broker, "", "max.connections", "70").image());
+  EXPECT_EQ(view.server()->get<"max.connections">(), 70);
+  EXPECT_EQ(view.server()->get_for<"max.connections">("PLAINTEXT"), 5);
 }
 
 }  // namespace

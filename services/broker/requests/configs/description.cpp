@@ -28,7 +28,8 @@ std::optional<std::string> shown(const std::string& text, bool is_secret) {
 ConfigRow row_of(const DescribedProperty& property) {
   ConfigRow row{.name = std::string(property.definition->name),
                 .value = {},
-                .is_read_only = property.definition->change == Change::read_only,
+                .is_read_only = property.definition->change == Change::read_only ||
+                                !property.definition->without_effect.empty(),
                 .is_sensitive = property.is_secret,
                 .source = wire_source(property.source),
                 .type = wire_type(property.definition->type),
@@ -87,9 +88,7 @@ ConfigType wire_type(Type type) {
 std::vector<ConfigRow> describe(const config::Config& config) {
   std::vector<ConfigRow> rows;
   for (const DescribedProperty& property : config.describe()) {
-    ConfigRow row = row_of(property);
-
-    rows.push_back(std::move(row));
+    rows.push_back(row_of(property));
   }
   return rows;
 }

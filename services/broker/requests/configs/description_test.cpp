@@ -54,6 +54,18 @@ TEST(ConfigDescription, never_tells_a_secret) {
   EXPECT_FALSE(rows[0].synonyms[0].value.has_value());
 }
 
+TEST(ConfigDescription, shows_what_nobody_can_change_as_read_only) {
+  const auto made = config::make_server_config({}, {}, nullptr);
+  ASSERT_TRUE(made);
+  for (const ConfigRow& row : describe(made->config.untyped())) {
+    // In Kafka both can be changed; one is read at the start only, the other not at all.
+    if (row.name == "listeners" || row.name == "transaction.partition.verification.enable") {
+      EXPECT_TRUE(row.is_read_only) << row.name;
+    }
+    if (row.name == "log.retention.ms") EXPECT_FALSE(row.is_read_only);
+  }
+}
+
 TEST(ConfigDescription, of_a_default_of_all_brokers_hides_what_it_does_not_know) {
   const metadata::ConfigMap settings = {{"log.retention.ms", "5"}, {"unknown.password", "sesame"}};
   const auto rows = describe_broker_default(settings);
