@@ -1,6 +1,8 @@
 // Also proves quorum_files.cpp, wakeup.cppm.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -47,6 +49,31 @@ TEST(Quorum, what_was_answered_is_there_after_the_power_was_lost) {
     }
     EXPECT_EQ(answered.size(), 20u);
   }
+}
+
+TEST(Quorum, a_change_is_in_a_snapshot_when_the_interval_has_passed) {
+  using namespace std::chrono_literals;
+  ControllerMachine machine(4);
+  machine.snapshot_interval = 10min;
+  machine.start();
+  machine.start_broker(1);
+  machine.executor.advance(5min);
+  machine.start_broker(1);  // it was silent for too long
+  EXPECT_TRUE(machine.create("orders").ok());
+  machine.executor.advance(4min);
+  EXPECT_EQ(machine.quorum->snapshot().last.index.value(), 0);
+  machine.executor.advance(2min);
+  const std::int64_t first = machine.quorum->snapshot().last.index.value();
+  EXPECT_GT(first, 0);
+  // The broker is fenced meanwhile, which is a change; then nothing changes.
+  machine.executor.advance(30min);
+  const std::int64_t second = machine.quorum->snapshot().last.index.value();
+  machine.executor.advance(24h);
+  EXPECT_EQ(machine.quorum->snapshot().last.index.value(), second);
+  machine.start_broker(1);
+  EXPECT_TRUE(machine.create("bills").ok());
+  machine.executor.advance(11min);
+  EXPECT_GT(machine.quorum->snapshot().last.index.value(), second);
 }
 
 TEST(Quorum, snapshots_shorten_the_log_and_hold_what_it_held) {
