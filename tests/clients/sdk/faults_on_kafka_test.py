@@ -51,7 +51,7 @@ class Reader(Member):
             for line in self.process.stdout:
                 what, *words = line.split()
                 if what == "record":
-                    self.seen[words[-1]] += 1
+                    self.values.append(words[-1])
                 elif what == "error":
                     self.errors.append(line)
                 else:

@@ -31,7 +31,7 @@ class Member:
     """A consumer of a group: what it holds and has read, by what it says."""
 
     def __init__(self, command):
-        self.held, self.seen, self.errors = set(), collections.Counter(), []
+        self.held, self.values, self.errors = set(), [], []
         self.given_up = 0
         self.process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True)
@@ -43,11 +43,16 @@ class Member:
             for line in self.process.stdout:
                 what, *words = line.split()
                 if what == "record":
-                    self.seen[words[2]] += 1
+                    self.values.append(words[2])
                 elif what == "error":
                     self.errors.append(line)
                 else:
                     self.note(what, words)
+
+    @property
+    def seen(self):
+        """How often each was read, up to now: the reading goes on in a thread of its own."""
+        return collections.Counter(self.values.copy())
 
     def note(self, what, words):
         if what == "assigned":

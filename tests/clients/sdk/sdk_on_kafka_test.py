@@ -28,7 +28,7 @@ class Member:
 
     def __init__(self, bootstrap, topic, *properties):
         self.assigned = False
-        self.seen = collections.Counter()
+        self.values = []
         self.errors = []
         self.process = subprocess.Popen(
             [PROGRAMS / "client_consumer_probe", bootstrap, "group", topic,
@@ -43,9 +43,14 @@ class Member:
                 what, *words = line.split()
                 self.assigned = self.assigned or (what == "assigned" and len(words) > 0)
                 if what == "record":
-                    self.seen[words[2]] += 1
+                    self.values.append(words[2])
                 if what == "error":
                     self.errors.append(line)
+
+    @property
+    def seen(self):
+        """How often each was read, up to now: the reading goes on in a thread of its own."""
+        return collections.Counter(self.values.copy())
 
     def end(self):
         """Leaves in order, and gives the exit code."""
