@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 // This one imports modules: it comes after all that includes standard headers.
 #include "test_support.hpp"
@@ -226,6 +228,125 @@ TEST_F(Altering, a_resource_named_twice_is_refused_both_times) {
   for (const AlteredResource& altered : bench.call<AlterConfigsReply>(request).resources) {
     EXPECT_EQ(altered.outcome.error, ErrorCode::invalid_request);
   }
+}
+
+constexpr std::string_view least_lag = "log.cleaner.min.compaction.lag.ms";
+constexpr std::string_view most_lag = "log.cleaner.max.compaction.lag.ms";
+
+// Settings that a controller of another version let in.
+class AlteringStored : public Altering {
+ protected:
+  struct Stored {
+    ConfigKind kind;
+    std::string_view resource;
+    std::string_view name;
+    std::string_view value;
+  };
+  void store(const std::vector<Stored>& settings) {
+    std::vector<Record> records;
+    for (const Stored& each : settings) {
+      records.emplace_back(ConfigRecord{each.kind, std::string(each.resource),
+                                        std::string(each.name), std::string(each.value)});
+    }
+    bench.replay(records);
+  }
+  Outcome set(std::int8_t kind, std::string_view resource, std::string_view name,
+              std::string_view value) {
+    return change(kind, resource, {std::string(name), SettingOperation::set, std::string(value)});
+  }
+  Outcome unset(std::int8_t kind, std::string_view resource, std::string_view name) {
+    return change(kind, resource, {std::string(name), SettingOperation::unset, {}});
+  }
+
+ private:
+  Outcome change(std::int8_t kind, std::string_view resource, SettingChange what) {
+    return alter(bench, {kind, std::string(resource), {std::move(what)}});
+  }
+};
+
+TEST_F(AlteringStored, what_cannot_count_hinders_no_other_change_and_can_be_taken_away) {
+  const std::vector<Stored> bad = {
+      {ConfigKind::broker, "", "num.recovery.threads.per.data.dir", "4"},
+      {ConfigKind::broker, "", "listeners", "PLAINTEXT://:9999"},
+      {ConfigKind::broker, "", "ssl.client.auth", "required"},
+      {ConfigKind::broker, "1", "listeners", "PLAINTEXT://:9999"},
+      {ConfigKind::broker, "1", "no.such.setting", "1"},
+      {ConfigKind::topic, "orders", "cleanup.policy", "burn"},
+      {ConfigKind::topic, "orders", "no.such.setting", "1"},
+  };
+  store(bad);
+  for (const std::string_view broker : {"", "1"}) {
+    const Outcome outcome = set(broker_kind, broker, "log.retention.ms", "60000");
+    EXPECT_TRUE(outcome.ok()) << "'" << broker << "': " << outcome.message;
+  }
+  Outcome outcome = set(topic_kind, "orders", "retention.ms", "60000");
+  EXPECT_TRUE(outcome.ok()) << outcome.message;
+  EXPECT_FALSE(set(broker_kind, "1", "listeners", "PLAINTEXT://:9998").ok());
+  EXPECT_FALSE(set(broker_kind, "", "log.retention.ms", "much").ok());
+  EXPECT_FALSE(set(topic_kind, "orders", "cleanup.policy", "bury").ok());
+  for (const Stored& each : bad) {
+    outcome = unset(static_cast<std::int8_t>(each.kind), each.resource, each.name);
+    EXPECT_TRUE(outcome.ok()) << each.name << ": " << outcome.message;
+  }
+  EXPECT_EQ(settings(ConfigKind::broker, ""), (ConfigMap{{"log.retention.ms", "60000"}}));
+  EXPECT_EQ(settings(ConfigKind::broker, "1"), (ConfigMap{{"log.retention.ms", "60000"}}));
+  EXPECT_EQ(settings(ConfigKind::topic, "orders"), (ConfigMap{{"retention.ms", "60000"}}));
+}
+
+TEST_F(AlteringStored, contradictions_of_layers_hinder_only_changes_that_keep_them) {
+  store({{ConfigKind::broker, "", least_lag, "1000"}, {ConfigKind::broker, "1", most_lag, "500"}});
+  for (const std::string_view broker : {"", "1"}) {
+    const Outcome outcome = set(broker_kind, broker, "log.retention.ms", "60000");
+    EXPECT_TRUE(outcome.ok()) << "'" << broker << "': " << outcome.message;
+  }
+  EXPECT_FALSE(set(broker_kind, "", least_lag, "800").ok()) << "broker 1 still has less";
+  EXPECT_FALSE(set(broker_kind, "1", most_lag, "700").ok());
+  EXPECT_TRUE(set(broker_kind, "1", most_lag, "1500").ok());
+  EXPECT_FALSE(set(broker_kind, "1", most_lag, "500").ok()) << "now nothing is wrong";
+  store({{ConfigKind::broker, "1", most_lag, "500"}});
+  EXPECT_TRUE(unset(broker_kind, "", least_lag).ok());
+}
+
+TEST_F(AlteringStored, contradictions_behind_what_cannot_count_are_found) {
+  store({{ConfigKind::broker, "1", most_lag, "soon"}, {ConfigKind::broker, "", most_lag, "500"}});
+  EXPECT_FALSE(set(broker_kind, "1", least_lag, "1000").ok());
+  EXPECT_TRUE(set(broker_kind, "1", least_lag, "400").ok());
+}
+
+TEST_F(AlteringStored, contradictions_of_a_topic_hinder_only_changes_that_keep_them) {
+  store({{ConfigKind::broker, "", most_lag, "5000"},
+         {ConfigKind::topic, "orders", "min.compaction.lag.ms", "6000"}});
+  const Outcome outcome = set(topic_kind, "orders", "retention.ms", "60000");
+  EXPECT_TRUE(outcome.ok()) << outcome.message;
+  EXPECT_FALSE(set(topic_kind, "orders", "max.compaction.lag.ms", "5500").ok());
+  EXPECT_FALSE(set(topic_kind, "orders", "min.compaction.lag.ms", "5500").ok());
+  EXPECT_TRUE(set(topic_kind, "orders", "max.compaction.lag.ms", "6500").ok());
+  store({{ConfigKind::topic, "orders", "max.compaction.lag.ms", "5500"}});
+  EXPECT_TRUE(unset(topic_kind, "orders", "min.compaction.lag.ms").ok());
+}
+
+TEST_F(AlteringStored, topics_that_did_not_fit_before_hinder_no_change_of_brokers) {
+  bench.create("bills");
+  store({{ConfigKind::topic, "orders", "min.compaction.lag.ms", "6000"},
+         {ConfigKind::topic, "orders", "max.compaction.lag.ms", "5000"},
+         {ConfigKind::topic, "bills", "min.compaction.lag.ms", "3000"}});
+  Outcome outcome = set(broker_kind, "", most_lag, "4000");
+  EXPECT_TRUE(outcome.ok()) << outcome.message;
+  outcome = set(broker_kind, "", most_lag, "2000");
+  EXPECT_NE(outcome.message.find("topic 'bills'"), std::string::npos) << outcome.message;
+}
+
+TEST_F(AlteringStored, names_of_hosts_hinder_only_changes_of_the_list_that_they_are_in) {
+  constexpr std::string_view overrides = "max.connections.per.ip.overrides";
+  store({{ConfigKind::broker, "", overrides, "some.host:5"}});
+  for (const std::string_view broker : {"", "1"}) {
+    const Outcome outcome = set(broker_kind, broker, "log.retention.ms", "60000");
+    EXPECT_TRUE(outcome.ok()) << "'" << broker << "': " << outcome.message;
+  }
+  EXPECT_FALSE(set(broker_kind, "", overrides, "some.host:6").ok());
+  EXPECT_FALSE(set(broker_kind, "1", overrides, "127.0.0.1:many").ok());
+  EXPECT_TRUE(set(broker_kind, "1", overrides, "127.0.0.1:6").ok());
+  EXPECT_TRUE(unset(broker_kind, "", overrides).ok());
 }
 
 }  // namespace

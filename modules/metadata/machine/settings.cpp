@@ -7,6 +7,7 @@ module;
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -23,6 +24,7 @@ namespace millrace::metadata {
 namespace {
 
 constexpr std::string_view unclean_election = "unclean.leader.election.enable";
+constexpr std::string_view limits_of_addresses = "max.connections.per.ip.overrides";
 
 Outcome invalid(std::string message) {
   return {ErrorCode::invalid_config, std::move(message)};
@@ -54,6 +56,11 @@ std::vector<config::PropertyEntry> related_of(const ConfigMap& topic_settings) {
   return related;
 }
 
+bool is_unchanged(const ConfigMap& before, const std::string& name, const std::string& value) {
+  const auto known = before.find(name);
+  return known != before.end() && known->second == value;
+}
+
 std::string_view value_in(const ConfigMap& settings, std::string_view name) {
   const auto found = settings.find(name);
   return found == settings.end() ? std::string_view() : found->second;
@@ -76,7 +83,7 @@ bool is_address(const std::string& text) {
 // Brokers look names of hosts up at their start only.
 Outcome check_limits_of_addresses(const config::ServerConfig& start,
                                   const config::ServerConfig& changed) {
-  constexpr std::string_view name = "max.connections.per.ip.overrides";
+  constexpr std::string_view name = limits_of_addresses;
   std::set<std::string_view> known;
   for (const config::NameValue& pair : start.get<"max.connections.per.ip.overrides">()) {
     known.insert(pair.name);
@@ -116,14 +123,69 @@ Outcome check_sizes(const ConfigMap& settings) {
   return {};
 }
 
-std::string sentence_of(const config::Problems& problems) {
+bool is_among(const config::Problems& problems, const config::Problem& problem) {
+  return std::ranges::any_of(problems.list(), [&](const config::Problem& other) {
+    return other.message == problem.message;
+  });
+}
+
+// Of those that are not known already.
+std::string sentence_of(const config::Problems& problems, const config::Problems& known = {}) {
   std::string sentence;
   for (const config::Problem& problem : problems.list()) {
-    if (problem.severity != config::Severity::error) continue;
+    if (problem.severity != config::Severity::error || is_among(known, problem)) continue;
     if (!sentence.empty()) sentence += "; ";
     sentence += problem.message;
   }
   return sentence;
+}
+
+using Layers = std::vector<config::Layer>;
+// What is wrong with settings that are to count together. None: they can.
+using Judge = std::function<std::optional<config::Problems>(const Layers&)>;
+
+bool has(const config::Layer& layer, const config::PropertyEntry& entry) {
+  return std::ranges::find(layer.entries, entry) != layer.entries.end();
+}
+
+// Whether anything is set anew, rather than only taken away.
+bool sets_something(const Layers& before, const Layers& after) {
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    for (const config::PropertyEntry& entry : after[i].entries) {
+      if (!has(before[i], entry)) return true;
+    }
+  }
+  return false;
+}
+
+// Without what was there before and cannot count even alone.
+Layers usable_of(const Judge& judge, Layers layers, const Layers& before) {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    config::Layer& layer = layers[i];
+    std::erase_if(layer.entries, [&](const config::PropertyEntry& entry) {
+      const Layers alone = {{.kind = layer.kind, .file = layer.file, .entries = {entry}}};
+      return has(before[i], entry) && judge(alone).has_value();
+    });
+  }
+  return layers;
+}
+
+// Refuses what a change makes wrong. What was wrong before, because another version let it in,
+// does not count at the brokers: it stands in the way of no other change, nor of its own removal.
+Outcome check_change(const Judge& judge, const Layers& before, const Layers& after) {
+  const auto now = judge(after);
+  if (!now) return {};
+  const auto known = judge(before);
+  if (known && !sets_something(before, after)) return {};
+  std::string sentence = sentence_of(*now, known.value_or(config::Problems()));
+  if (sentence.empty()) {
+    // What is wrong by itself may hide what is wrong with others.
+    const auto usable = judge(usable_of(judge, after, before));
+    const auto usable_before = judge(usable_of(judge, before, before));
+    if (!usable) return {};
+    sentence = sentence_of(*usable, usable_before.value_or(config::Problems()));
+  }
+  return sentence.empty() ? Outcome() : invalid(std::move(sentence));
 }
 
 config::DefinitionSet definitions_of(ConfigKind kind) {
@@ -191,8 +253,7 @@ Outcome SettingRules::check_settings(const Image& image, ConfigKind kind, std::s
                                      const ConfigMap& before, const ConfigMap& after) const {
   if (Outcome outcome = check_sizes(after); !outcome.ok()) return outcome;
   for (const auto& [name, value] : after) {
-    const auto known = before.find(name);
-    if (known != before.end() && known->second == value) continue;
+    if (is_unchanged(before, name, value)) continue;
     if (auto reason = config::without_effect(definitions_of(kind), name, value)) {
       return invalid(*std::move(reason));
     }
@@ -202,16 +263,22 @@ Outcome SettingRules::check_settings(const Image& image, ConfigKind kind, std::s
                     unclean_election));
     }
   }
-  if (kind == ConfigKind::topic) return check_topic(image, after);
-  return check_brokers(image, resource, after, concerns_topics(before, after));
+  if (kind == ConfigKind::topic) return check_topic(image, before, after);
+  return check_brokers(image, resource, before, after);
 }
 
 // Also by the settings of brokers that have their own: it may be on any of them.
-Outcome SettingRules::check_topic(const Image& image, const ConfigMap& settings) const {
-  if (settings.empty()) return {};
+Outcome SettingRules::check_topic(const Image& image, const ConfigMap& before,
+                                  const ConfigMap& after) const {
+  if (after.empty()) return {};
   const auto check_by = [&](const config::ServerConfig& server) {
-    const auto made = config::make_topic_config(server, entries_of(settings));
-    return made ? Outcome() : invalid(sentence_of(made.error()));
+    const Judge judge = [&](const Layers& layers) -> std::optional<config::Problems> {
+      auto made = config::make_topic_config(server, layers.front().entries);
+      if (made) return std::nullopt;
+      return std::move(made).error();
+    };
+    return check_change(judge, {layer_of(config::SourceKind::per_topic, before)},
+                        {layer_of(config::SourceKind::per_topic, after)});
   };
   const config::ServerConfig brokers = settings_of_brokers(*server_, image);
   Outcome outcome = check_by(brokers);
@@ -225,40 +292,54 @@ Outcome SettingRules::check_topic(const Image& image, const ConfigMap& settings)
   return outcome;
 }
 
-// Of what is not changed only what can count is looked at: what once got in does no harm.
 Outcome SettingRules::check_brokers(const Image& image, std::string_view resource,
-                                    const ConfigMap& settings, bool topics_too) const {
+                                    const ConfigMap& before, const ConfigMap& after) const {
   using config::SourceKind;
-  config::Problems known;
-  const auto usable = [&](SourceKind kind, std::string_view name) {
-    const ConfigMap* const map = image.config(ConfigKind::broker, name);
-    return map == nullptr ? layer_of(kind, {})
-                          : config::usable_settings(*server_, layer_of(kind, *map), known);
-  };
+  if (Outcome outcome = check_addresses(before, after); !outcome.ok()) return outcome;
+  const bool topics_too = concerns_topics(before, after);
   if (!resource.empty()) {
-    return check_broker(image, usable(SourceKind::cluster_wide, ""),
-                        layer_of(SourceKind::per_broker, settings), topics_too);
+    const ConfigMap* const map = image.config(ConfigKind::broker, "");
+    const config::Layer all =
+        layer_of(SourceKind::cluster_wide, map == nullptr ? ConfigMap() : *map);
+    return check_broker(image, {all, layer_of(SourceKind::per_broker, before)},
+                        {all, layer_of(SourceKind::per_broker, after)}, topics_too);
   }
-  const config::Layer all = layer_of(SourceKind::cluster_wide, settings);
-  Outcome outcome = check_broker(image, all, layer_of(SourceKind::per_broker, {}), topics_too);
+  const config::Layer all_before = layer_of(SourceKind::cluster_wide, before);
+  const config::Layer all_after = layer_of(SourceKind::cluster_wide, after);
+  Outcome outcome = check_broker(image, {all_before}, {all_after}, topics_too);
   image.for_each_broker([&](const Broker& broker) {
-    const std::string name = name_of(broker.id);
-    if (!outcome.ok() || image.config(ConfigKind::broker, name) == nullptr) return;
-    outcome = check_broker(image, all, usable(SourceKind::per_broker, name), topics_too);
+    const ConfigMap* const map = image.config(ConfigKind::broker, name_of(broker.id));
+    if (!outcome.ok() || map == nullptr) return;
+    const config::Layer own = layer_of(SourceKind::per_broker, *map);
+    outcome = check_broker(image, {all_before, own}, {all_after, own}, topics_too);
   });
   return outcome;
 }
 
-Outcome SettingRules::check_broker(const Image& image, config::Layer all, config::Layer own,
-                                   bool topics_too) const {
-  const auto server = config::with_settings(*server_, {std::move(all), std::move(own)});
-  if (!server) return invalid(sentence_of(server.error()));
-  Outcome outcome = check_limits_of_addresses(*server_, *server);
-  if (!topics_too) return outcome;
+Outcome SettingRules::check_addresses(const ConfigMap& before, const ConfigMap& after) const {
+  const auto found = after.find(limits_of_addresses);
+  if (found == after.end() || is_unchanged(before, found->first, found->second)) return {};
+  const auto changed =
+      config::with_settings(*server_, {layer_of(config::SourceKind::cluster_wide, {*found})});
+  // What is no list of pairs is refused with all else.
+  return changed ? check_limits_of_addresses(*server_, *changed) : Outcome();
+}
+
+Outcome SettingRules::check_broker(const Image& image, const std::vector<config::Layer>& before,
+                                   const std::vector<config::Layer>& after, bool topics_too) const {
+  const Judge judge = [&](const Layers& layers) -> std::optional<config::Problems> {
+    auto made = config::with_settings(*server_, layers);
+    if (made) return std::nullopt;
+    return std::move(made).error();
+  };
+  Outcome outcome = check_change(judge, before, after);
+  if (!topics_too || !outcome.ok()) return outcome;
+  const config::ServerConfig was = config::with_usable_settings(*server_, before).config;
+  const config::ServerConfig now = config::with_usable_settings(*server_, after).config;
   image.for_each_config([&](ConfigKind kind, const std::string& topic, const ConfigMap& settings) {
     if (kind != ConfigKind::topic || !outcome.ok()) return;
-    const auto made = config::make_topic_config(*server, related_of(settings));
-    if (made) return;
+    const auto made = config::make_topic_config(now, related_of(settings));
+    if (made || !config::make_topic_config(was, related_of(settings))) return;
     outcome = invalid(formatted("topic '{}': {}", topic, sentence_of(made.error())));
   });
   return outcome;

@@ -4,6 +4,7 @@ module;
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 export module millrace.metadata.machine:settings;
 
@@ -29,7 +30,8 @@ class SettingRules {
   [[nodiscard]] static Outcome check_resource(const Image& image, std::int8_t kind,
                                               std::string_view name);
   // Whether a resource may get these settings in place of others: whether all are good, each and
-  // together with what else counts, and whether the new ones have an effect.
+  // together with what else counts, and whether the new ones have an effect. What was stored and
+  // is wrong hinders no change of anything else.
   [[nodiscard]] Outcome check_settings(const Image& image, ConfigKind kind,
                                        std::string_view resource, const ConfigMap& before,
                                        const ConfigMap& after) const;
@@ -38,11 +40,15 @@ class SettingRules {
                                ConfigMap& settings) const;
 
  private:
-  [[nodiscard]] Outcome check_topic(const Image& image, const ConfigMap& settings) const;
-  // Of all brokers, or of one that is named; `topics_too` as they follow the brokers.
+  [[nodiscard]] Outcome check_topic(const Image& image, const ConfigMap& before,
+                                    const ConfigMap& after) const;
+  // Of all brokers, or of one that is named.
   [[nodiscard]] Outcome check_brokers(const Image& image, std::string_view resource,
-                                      const ConfigMap& settings, bool topics_too) const;
-  [[nodiscard]] Outcome check_broker(const Image& image, config::Layer all, config::Layer own,
+                                      const ConfigMap& before, const ConfigMap& after) const;
+  [[nodiscard]] Outcome check_addresses(const ConfigMap& before, const ConfigMap& after) const;
+  // `topics_too`, as they follow the brokers: those that fitted before.
+  [[nodiscard]] Outcome check_broker(const Image& image, const std::vector<config::Layer>& before,
+                                     const std::vector<config::Layer>& after,
                                      bool topics_too) const;
   [[nodiscard]] Outcome change_list(const config::Definition& definition, ConfigKind kind,
                                     const SettingChange& change, ConfigMap& settings) const;

@@ -54,6 +54,12 @@ class Bench {
     lose();
     proposals_.clear();
   }
+  // What controllers of another version have written: it is there when this one leads again.
+  void replay(const std::vector<Record>& records) {
+    lose();
+    append(entry_of(records));
+    lead();
+  }
   void hold(bool hold = true) {
     holds_ = hold;
     if (!hold) commit_all();
