@@ -1,6 +1,7 @@
 module;
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -19,6 +20,9 @@ namespace millrace::cli {
 namespace {
 
 constexpr std::string_view host = "127.0.0.1";
+// Longer than a controller takes to read its log and to lead: where it cannot, it ends by itself,
+// and says why better than a broker that waits for it.
+constexpr std::chrono::milliseconds registration_timeout = std::chrono::minutes{10};
 constexpr std::string_view note = "# Written anew by `millrace local` at each start.\n";
 
 std::string rpc_name(std::uint32_t controller) {
@@ -64,6 +68,8 @@ class Planner {
     child.config_text += property("node.id", std::to_string(number));
     child.config_text += property("listeners", formatted("PLAINTEXT://{}:{}", host, kafka));
     child.config_text += property("log.dirs", child.directory + "/log");
+    child.config_text += property("initial.broker.registration.timeout.ms",
+                                  std::to_string(registration_timeout.count()));
     child.config_text += property("millrace.coordinator.socket", socket_of(number));
     child.arguments = {"--node-id", std::to_string(number)};
     finish(child);

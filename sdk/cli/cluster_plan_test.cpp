@@ -72,6 +72,19 @@ TEST(ClusterPlan, of_several_gives_each_its_own_ports_and_directories) {
   EXPECT_THAT(child(plan, "controller-3").config_text, HasSubstr("\nnode.id=103\n"));
 }
 
+// The controllers' own deadline to lead, which includes reading a long log, is five minutes.
+TEST(ClusterPlan, lets_brokers_wait_as_long_as_controllers_may_take_unless_told_otherwise) {
+  const std::string name = "initial.broker.registration.timeout.ms=";
+  const LocalOptions options{.data = "d", .overrides = {name + "1000"}};
+  const ClusterPlan plan = make_plan(options, "/data", ports_for(options));
+  const ChildPlan& broker = child(plan, "broker-1");
+  const auto place = broker.config_text.find("\n" + name);
+  ASSERT_NE(place, std::string::npos) << broker.config_text;
+  EXPECT_GE(std::stoi(broker.config_text.substr(place + 1 + name.size())), 5 * 60 * 1000);
+  EXPECT_THAT(broker.arguments, Contains(name + "1000")) << "which is stronger than the file";
+  EXPECT_THAT(child(plan, "controller-1").config_text, Not(HasSubstr(name)));
+}
+
 TEST(ClusterPlan, keeps_backslashes_of_paths) {
   const LocalOptions options{.data = "d"};
   const ClusterPlan plan = make_plan(options, "/da\\ta", ports_for(options));
