@@ -54,6 +54,22 @@ inline constexpr LogRate outage_rate{.lines_max = 1, .period = std::chrono::seco
          error == protocol::ErrorCode::request_timed_out;
 }
 
+// Whether the same call, where it may be carried out twice, may be answered later: controllers
+// start, or one has ended while it was asked.
+[[nodiscard]] constexpr bool may_pass(rpc::RpcFault fault) {
+  switch (fault) {
+    case rpc::RpcFault::unavailable:
+    case rpc::RpcFault::timed_out:
+    case rpc::RpcFault::broken:
+      return true;
+    case rpc::RpcFault::refused:
+    case rpc::RpcFault::too_large:
+    case rpc::RpcFault::closed:
+      return false;
+  }
+  return false;
+}
+
 // What a client is told whose request got no answer.
 [[nodiscard]] constexpr protocol::ErrorCode code_of(rpc::RpcFault fault) {
   switch (fault) {

@@ -40,7 +40,7 @@ class ClusterLink::Implementation {
     rpc::Hello request{.node_id = rpc::NodeId(options_.broker_id.value()),
                        .kind = rpc::NodeKind::broker,
                        .software_version = options_.software_version};
-    auto reply = co_await controllers_.call(std::move(request), deadline);
+    auto reply = co_await call_until_answered(std::move(request), deadline);
     if (!reply) co_return failure(ErrorKind::io, reply.error().message);
     if (reply->error != ErrorCode::none) {
       co_return failure(ErrorKind::unsupported, sentence_of(*reply));
@@ -54,10 +54,15 @@ class ClusterLink::Implementation {
   }
 
   Task<Result<BrokerEpoch>> register_broker(Registration registration, MonotonicTime deadline) {
-    check(!is_registered() && !is_stopping_, "a broker registers once");
+    check(!is_registered(), "a broker registers once");
+    // While the logs were recovered it was asked to stop.
+    if (is_stopping_) {
+      co_return failure(ErrorKind::cancelled, "the broker stops before it was registered");
+    }
     registration_ = std::move(registration);
     for (;;) {
-      auto reply = co_await controllers_.call(register_request(options_, registration_), deadline);
+      auto reply =
+          co_await call_until_answered(register_request(options_, registration_), deadline);
       if (!reply) co_return failure(ErrorKind::io, reply.error().message);
       if (reply->error == ErrorCode::none) {
         registered(reply->epoch);
@@ -193,6 +198,26 @@ class ClusterLink::Implementation {
   Task<bool> pause(Duration time) {
     if (!is_stopping_) static_cast<void>(co_await pause_ended_.wait(now() + time));
     co_return is_stopping_;
+  }
+
+  // Only what may be carried out twice: whether a call was, of which the answer was lost, nobody
+  // knows.
+  template <class Request>
+  Task<rpc::RpcResult<typename Request::Reply>> call_until_answered(Request request,
+                                                                    MonotonicTime deadline) {
+    for (;;) {
+      auto reply = co_await controllers_.call(request, std::min(deadline, now() + answer_timeout));
+      if (reply || !may_pass(reply.error().fault)) co_return reply;
+      // Of controllers that are not there the client of theirs tells.
+      if (reply.error().fault != rpc::RpcFault::unavailable) {
+        problems_.warning("{}; this broker asks again", reply.error().message);
+      }
+      const Duration left = deadline - now();
+      if (left > Duration::zero() && co_await pause(std::min(left, pause_after_error))) {
+        co_return reply;
+      }
+      if (now() >= deadline) co_return reply;
+    }
   }
 
   void registered(BrokerEpoch epoch) {

@@ -62,14 +62,16 @@ class ClusterLink {
   ClusterLink& operator=(const ClusterLink&) = delete;
   ~ClusterLink();
 
-  // Asks a controller which cluster this is; goes on asking until the deadline.
+  // Asks a controller which cluster this is; goes on asking until the deadline, also when a
+  // controller ends that was asked.
   [[nodiscard]] Task<Result<rpc::HelloReply>> hello(MonotonicTime deadline);
 
   // Listeners are called in the order of adding; all are added before register_broker().
   void on_image(ImageListener listener);
 
-  // Goes on trying until the deadline, also while another process with this id may be alive; what
-  // trying cannot mend, such as another cluster, is an error at once.
+  // Goes on trying until the deadline, also while another process with this id may be alive, or
+  // when a controller ends that was asked; what trying cannot mend, such as another cluster, is an
+  // error at once.
   [[nodiscard]] Task<Result<BrokerEpoch>> register_broker(Registration registration,
                                                           MonotonicTime deadline);
 

@@ -149,6 +149,35 @@ TEST_F(ClusterLinkTest, leaving_controllers_that_are_away_ends_those_who_wait_fo
   run(body());
 }
 
+TEST_F(ClusterLinkTest, stopping_ends_a_registration_whose_answers_are_lost) {
+  controller.lost_answers = 1'000'000;
+  TaskGroup group;
+  const auto enter = [&]() -> Task<void> {
+    EXPECT_FALSE(co_await link.register_broker(registration(), in(24h)));
+  };
+  const auto body = [&]() -> Task<void> {
+    group.start(enter());
+    co_await sleep_until(executor, in(1s));
+    const MonotonicTime begun = executor.clock().now();
+    EXPECT_FALSE(co_await link.leave());
+    co_await group.wait();
+    EXPECT_EQ(executor.clock().now(), begun);
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, whoever_stopped_before_it_registers_is_not_registered) {
+  const auto body = [&]() -> Task<void> {
+    EXPECT_FALSE(co_await link.leave());
+    EXPECT_FALSE(co_await link.register_broker(registration(), in(10s)));
+    EXPECT_TRUE(controller.registrations.empty());
+    co_await link.stop();
+    EXPECT_FALSE(co_await link.register_broker(registration(), in(10s)));
+  };
+  run(body());
+}
+
 TEST_F(ClusterLinkTest, stopping_ends_those_who_wait_for_an_image_or_to_be_unfenced) {
   TaskGroup group;
   std::vector<bool> came;

@@ -114,6 +114,64 @@ TEST_F(ClusterLinkTest, a_registration_that_trying_cannot_mend_fails_at_once) {
   run(body());
 }
 
+TEST_F(ClusterLinkTest, says_hello_and_registers_again_when_a_controller_ended_that_was_asked) {
+  const auto body = [&]() -> Task<void> {
+    controller.lost_answers = 3;
+    EXPECT_EQ((co_await link.hello(in(1min))).value().cluster_id, uuid_of(7));
+    EXPECT_EQ(controller.hellos.size(), 4U);
+    controller.lost_answers = 3;
+    EXPECT_TRUE(co_await link.register_broker(registration(), in(1min)));
+    EXPECT_EQ(controller.registrations.size(), 4U);
+    for (const rpc::RegisterBroker& each : controller.registrations) {
+      EXPECT_EQ(each, controller.registrations.front());
+    }
+    EXPECT_EQ(lines_with("the answer was lost"), 1U) << "one in half a minute";
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, a_controller_that_never_answers_does_not_take_the_whole_time_to_register) {
+  controller.loss = rpc::RpcFault::timed_out;
+  const auto body = [&]() -> Task<void> {
+    controller.lost_answers = 2;
+    EXPECT_TRUE(co_await link.hello(in(1min)));
+    controller.lost_answers = 2;
+    EXPECT_TRUE(co_await link.register_broker(registration(), in(1min)));
+    EXPECT_EQ(controller.registrations.size(), 3U);
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, answers_that_are_lost_until_the_deadline_are_an_error_then) {
+  controller.lost_answers = 1'000'000;
+  const auto body = [&]() -> Task<void> {
+    MonotonicTime deadline = in(10s);
+    EXPECT_EQ((co_await link.hello(deadline)).error().message, "the answer was lost");
+    EXPECT_EQ(executor.clock().now(), deadline);
+    deadline = in(10s);
+    EXPECT_EQ((co_await link.register_broker(registration(), deadline)).error().message,
+              "the answer was lost");
+    EXPECT_EQ(executor.clock().now(), deadline);
+    co_await link.stop();
+  };
+  run(body());
+}
+
+TEST_F(ClusterLinkTest, what_a_controller_refuses_to_hear_is_asked_once) {
+  controller.lost_answers = 2;
+  controller.loss = rpc::RpcFault::refused;
+  const auto body = [&]() -> Task<void> {
+    EXPECT_FALSE(co_await link.hello(in(1min)));
+    EXPECT_EQ(controller.hellos.size(), 1U);
+    EXPECT_FALSE(co_await link.register_broker(registration(), in(1min)));
+    EXPECT_EQ(controller.registrations.size(), 1U);
+    co_await link.stop();
+  };
+  run(body());
+}
+
 TEST_F(ClusterLinkTest, registers_again_as_the_same_process_when_it_was_forgotten) {
   const auto body = [&]() -> Task<void> {
     co_await serve();

@@ -38,6 +38,7 @@ class SimulatedController final : public rpc::ControllerCalls {
   Task<rpc::RpcResult<rpc::HelloReply>> call(rpc::Hello request, MonotonicTime deadline) override {
     if (is_away || is_closed) co_return co_await nobody<rpc::HelloReply>(deadline);
     hellos.push_back(request);
+    if (const auto lost = co_await lose_answer(deadline)) co_return failure(*lost);
     co_return rpc::HelloReply{.error = hello_error,
                               .message = hello_error == ErrorCode::none ? "" : "no, sorry",
                               .cluster_id = uuid_of(7),
@@ -55,6 +56,7 @@ class SimulatedController final : public rpc::ControllerCalls {
       reply.message = "not you";
       co_return reply;
     }
+    if (const auto lost = co_await lose_answer(deadline)) co_return failure(*lost);
     metadata::Broker broker;
     broker.id = request.broker_id;
     broker.epoch = BrokerEpoch(end());
@@ -139,6 +141,9 @@ class SimulatedController final : public rpc::ControllerCalls {
   bool is_closed = false;      // no call is answered any more, nor are those under way
   bool has_forgotten = false;  // the next heartbeat is of a broker that nobody knows
   bool is_fenced = true;
+  // Hellos and registrations that are heard, and whose answers are lost in this way.
+  int lost_answers = 0;
+  rpc::RpcFault loss = rpc::RpcFault::broken;
   int refusals = 0;
   int heartbeats_until_release = 3;
   ErrorCode refusal = ErrorCode::duplicate_broker_registration;
@@ -158,6 +163,13 @@ class SimulatedController final : public rpc::ControllerCalls {
   Duration forward_timeout{};
 
  private:
+  Task<std::optional<rpc::RpcError>> lose_answer(MonotonicTime deadline) {
+    if (lost_answers == 0) co_return std::nullopt;
+    --lost_answers;
+    // Who hears nothing waits to the end.
+    if (loss == rpc::RpcFault::timed_out) co_await sleep_until(executor_, deadline);
+    co_return rpc::RpcError{loss, "the answer was lost"};
+  }
   template <class Reply>
   Task<rpc::RpcResult<Reply>> nobody(MonotonicTime deadline) {
     while (!is_closed && executor_.clock().now() < deadline) {
