@@ -62,8 +62,9 @@ class FakeTopics final : public GroupTopics {
     return std::nullopt;
   }
   [[nodiscard]] std::int32_t state_partitions() const override { return count; }
-  [[nodiscard]] std::vector<coordination::KnownTopic> all(std::size_t) const override {
-    return topics;
+  [[nodiscard]] std::vector<coordination::KnownTopic> all(std::size_t topics_max) const override {
+    const auto shown = static_cast<std::ptrdiff_t>(std::min(topics_max, topics.size()));
+    return {topics.begin(), topics.begin() + shown};
   }
 
   std::vector<coordination::KnownTopic> topics{{"orders", topic_id(1), 4},

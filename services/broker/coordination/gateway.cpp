@@ -56,13 +56,14 @@ class NotedTopics final : public coordination::TopicLookup {
   mutable std::vector<KnownTopic> found_;
 };
 
-// What a message takes for a topic besides its name, and for a request besides topics and body.
+// What a message takes for a topic besides its name, and at most for a request besides topics and
+// body.
 constexpr std::size_t bytes_around_topic = 64;
 constexpr std::size_t bytes_around_request = 256 * kibibyte;
 static_assert(bytes_around_request > 3 * coordination::string_bytes_max);
 
-std::size_t message_bytes(ByteView body, const std::vector<KnownTopic>& topics) {
-  std::size_t bytes = bytes_around_request + body.size();
+std::size_t bytes_of(const std::vector<KnownTopic>& topics) {
+  std::size_t bytes = 0;
   for (const KnownTopic& topic : topics) bytes += bytes_around_topic + topic.name.size();
   return bytes;
 }
@@ -131,22 +132,27 @@ Task<GroupAnswer> GroupGateway::ask_coordinator(const GroupAsk& ask, ByteView bo
     co_return answer_of(call->answer({}, topics_));
   }
   if (!leads_any(*call, count)) co_return answer_of(call->refuse(ErrorCode::not_coordinator));
+  // One more than may be known, to see that there are too many.
   std::vector<KnownTopic> known =
-      call->wants_all_topics() ? topics_.all(coordination::known_topics_max) : noted.take();
-  const std::size_t bytes = message_bytes(body, known);
+      call->wants_all_topics() ? topics_.all(coordination::known_topics_max + 1) : noted.take();
+  const std::size_t payload = body.size() + bytes_of(known);
+  const std::size_t message_max = bytes_around_request + payload;
   if (body.size() > coordination::body_bytes_max || known.size() > coordination::known_topics_max ||
-      bytes > coordination::message_bytes_max) {
+      message_max > coordination::message_bytes_max) {
     co_return answer_of(call->refuse(ErrorCode::invalid_request));
   }
+  std::string principal = security::to_string(ask.session->principal);
+  const std::size_t bytes =
+      payload + principal.size() + ask.client_id.size() + ask.client_host.size();
   const bool full = waiting_.size() >= options_.requests_max ||
                     waiting_bytes_ + bytes > options_.request_bytes_max;
-  if (session_ == nullptr || full || !has_room_for(bytes)) co_return unavailable(*call);
+  if (session_ == nullptr || full || !has_room_for(message_max)) co_return unavailable(*call);
 
   coordination::ClientRequest request;
   request.number = last_number_ = last_number_.next();
   request.api = ask.api;
   request.version = ask.version;
-  request.principal = security::to_string(ask.session->principal);
+  request.principal = std::move(principal);
   request.client_id = ask.client_id;
   request.client_host = ask.client_host;
   request.state_partitions = count;

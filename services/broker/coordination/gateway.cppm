@@ -32,7 +32,7 @@ export namespace millrace::broker {
 struct GatewayOptions {
   BrokerId broker = no_broker;
   Uuid cluster = {};
-  // Requests that wait for their answer, and the bytes of the messages that ask them.
+  // Requests that wait for their answer, and the bytes of what they say.
   std::size_t requests_max = 100'000;
   std::size_t request_bytes_max = 128 * mebibyte;
   // Appends of one partition that are not below the high watermark.

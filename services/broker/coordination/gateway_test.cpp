@@ -279,10 +279,67 @@ TEST(Gateway, a_read_of_what_is_not_led_is_refused) {
   EXPECT_EQ(played.hear<Batches>().error, ErrorCode::not_coordinator);
 }
 
-TEST(Gateway, more_requests_than_its_limit_are_refused) {
+// However many wait: one group may have thousands of members, and others go on beside it.
+TEST(Gateway, requests_that_wait_count_with_what_they_take) {
+  constexpr std::size_t joins = 2'000;
   Cluster cluster;
   Played played(cluster);
   played.greet();
+  std::vector<Answered<protocol::JoinGroupResponse>> joined(joins);
+  const auto ended = std::make_unique<bool[]>(joins);
+  Member member;
+  member.group = "large";
+  for (std::size_t i = 0; i < joins; ++i) {
+    cluster.clients.start(cluster.send<protocol::JoinGroupResponse>(join_of(member, range_protocol),
+                                                                    3, joined[i], ended[i]));
+  }
+  EXPECT_EQ(cluster.gateway.waiting(), joins);
+  protocol::HeartbeatRequest heartbeat;
+  heartbeat.group_id = "other";
+  Answered<protocol::HeartbeatResponse> beat;
+  bool beat_ended = false;
+  cluster.clients.start(cluster.send<protocol::HeartbeatResponse>(heartbeat, 3, beat, beat_ended));
+  ClientRequest last;
+  for (std::size_t i = 0; i <= joins; ++i) last = played.hear<ClientRequest>();
+  EXPECT_EQ(last.api, ApiKey::heartbeat);
+  EXPECT_EQ(cluster.gateway.metrics().unavailable.value(), 0u) << "none is refused";
+  played.say(ClientAnswer{last.number, false, {}, body_of(protocol::HeartbeatResponse(), 3)});
+  cluster.pass(std::chrono::milliseconds{1});
+  ASSERT_TRUE(beat_ended);
+  EXPECT_EQ(beat.message.error_code, 0);
+  EXPECT_EQ(cluster.gateway.waiting(), joins);
+  cluster.stop();
+  EXPECT_EQ(joined.back().message.error_code,
+            static_cast<std::int16_t>(ErrorCode::coordinator_not_available))
+      << "at the end of the session";
+}
+
+TEST(Gateway, a_fetch_of_all_offsets_is_refused_where_not_all_topics_can_be_told) {
+  using Request = protocol::OffsetFetchRequest;
+  Request::OffsetFetchRequestGroup all;
+  all.group_id = "g";
+  all.topics = protocol::Array<Request::OffsetFetchRequestTopics>::null();
+  Request request;
+  request.groups = {&all, 1};
+  Cluster cluster;
+  cluster.topics.topics.resize(known_topics_max, {"some", topic_id(3), 1});
+  Played played(cluster);
+  played.greet();
+  Answered<protocol::OffsetFetchResponse> told;
+  bool told_ended = false;
+  cluster.clients.start(cluster.send<protocol::OffsetFetchResponse>(request, 10, told, told_ended));
+  EXPECT_EQ(cluster.gateway.waiting(), 1u);
+  EXPECT_EQ(played.hear<ClientRequest>().topics.size(), known_topics_max);
+  cluster.topics.topics.push_back({"one more", topic_id(4), 1});
+  const auto refused = cluster.ask<protocol::OffsetFetchResponse>(request, 10);
+  ASSERT_EQ(refused.message.groups.size(), 1);
+  EXPECT_EQ(refused.message.groups[0].error_code,
+            static_cast<std::int16_t>(ErrorCode::invalid_request));
+  cluster.stop();
+}
+
+void expect_refused(const GatewayOptions& options) {
+  Cluster cluster;
   protocol::HeartbeatRequest request;
   request.group_id = "g";
   const auto body = body_of(request, 3);
@@ -290,7 +347,7 @@ TEST(Gateway, more_requests_than_its_limit_are_refused) {
   FakeStore store(cluster.executor, 1);
   telemetry::Registry registry(1);
   GroupGateway small(cluster.executor, topics, store, cluster.authorizer,
-                     GatewayMetrics(registry, telemetry::ShardIndex(0)), {.requests_max = 0},
+                     GatewayMetrics(registry, telemetry::ShardIndex(0)), options,
                      Logger(cluster.sink, "small"));
   small.partition_led(protocol::state_partition("g", state_partitions), LeaderEpoch(0));
   auto ends = ipc::make_channel_pair(cluster.executor);
@@ -306,6 +363,11 @@ TEST(Gateway, more_requests_than_its_limit_are_refused) {
   EXPECT_EQ(small.metrics().unavailable.value(), 1u);
   ASSERT_TRUE(cluster.executor.run(small.stop()).has_value());
   ends.second->close();
+}
+
+TEST(Gateway, more_requests_than_its_limits_are_refused) {
+  expect_refused({.requests_max = 0});
+  expect_refused({.request_bytes_max = 4});
 }
 
 }  // namespace
