@@ -22,6 +22,63 @@ FetchedPartition fetched(PartitionIndex partition, const CommittedOffset* offset
           .metadata = offset->metadata};
 }
 
+// What a fetch finds, for as long as it fits.
+class Found {
+ public:
+  explicit Found(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+
+  [[nodiscard]] bool begin(std::string name, const Uuid& id, std::size_t partitions) {
+    if (!fits(topic_bytes + name.size() + partitions * partition_bytes)) return false;
+    reply_.topics.push_back({std::move(name), id, {}});
+    reply_.topics.back().partitions.reserve(partitions);
+    return true;
+  }
+  // Of the topic that was begun.
+  [[nodiscard]] bool add(PartitionIndex partition, const CommittedOffset* offset) {
+    if (offset != nullptr && !fits(offset->metadata.size())) return false;
+    reply_.topics.back().partitions.push_back(fetched(partition, offset));
+    return true;
+  }
+  [[nodiscard]] FetchReply take() { return std::move(reply_); }
+
+ private:
+  // Numbers, lengths and tags; an id where there is no name.
+  static constexpr std::size_t topic_bytes = 32;
+  static constexpr std::size_t partition_bytes = 24;
+
+  [[nodiscard]] bool fits(std::size_t bytes) {
+    reply_.bytes += bytes;
+    return reply_.bytes <= bytes_max_;
+  }
+
+  std::size_t bytes_max_;
+  FetchReply reply_;
+};
+
+// Both end early where it is more than fits.
+bool find_named(const Group* group, const std::vector<WantedTopic>& topics, Found& found) {
+  for (const WantedTopic& wanted : topics) {
+    if (!found.begin(wanted.name, wanted.topic_id, wanted.partitions.size())) return false;
+    for (const PartitionIndex partition : wanted.partitions) {
+      const CommittedOffset* const offset =
+          group == nullptr ? nullptr : group->offsets.find(wanted.name, partition);
+      if (!found.add(partition, offset)) return false;
+    }
+  }
+  return true;
+}
+
+bool find_all(const Group& group, Found& found) {
+  for (const auto& [name, partitions] : group.offsets.topics()) {
+    const Uuid id = partitions.empty() ? Uuid{} : partitions.rbegin()->second.topic_id;
+    if (!found.begin(name, id, partitions.size())) return false;
+    for (const auto& [partition, offset] : partitions) {
+      if (!found.add(partition, &offset)) return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 void Coordinator::on(RequestId id, CommitRequest& request) {
@@ -115,28 +172,15 @@ ErrorCode Coordinator::commit(Group& group, const CommitRequest& request,
 // Transactions that would hold offsets back do not reach this module, so that all offsets are
 // stable whether that is required or not.
 void Coordinator::on(RequestId id, FetchRequest& request) {
-  FetchReply reply;
   const Group* const group = find(request.group);
-  if (request.topics) {
-    for (WantedTopic& wanted : *request.topics) {
-      FetchedTopic topic{std::move(wanted.name), wanted.topic_id, {}};
-      topic.partitions.reserve(wanted.partitions.size());
-      for (const PartitionIndex partition : wanted.partitions) {
-        topic.partitions.push_back(fetched(
-            partition, group == nullptr ? nullptr : group->offsets.find(topic.name, partition)));
-      }
-      reply.topics.push_back(std::move(topic));
-    }
-  } else if (group != nullptr) {
-    for (const auto& [name, partitions] : group->offsets.topics()) {
-      FetchedTopic topic{name, {}, {}};
-      topic.partitions.reserve(partitions.size());
-      for (const auto& [partition, offset] : partitions) {
-        topic.topic_id = offset.topic_id;
-        topic.partitions.push_back(fetched(partition, &offset));
-      }
-      reply.topics.push_back(std::move(topic));
-    }
+  Found found(options_.fetch_bytes_max);
+  const bool fits = request.topics ? find_named(group, *request.topics, found)
+                                   : group == nullptr || find_all(*group, found);
+  FetchReply reply;
+  if (fits) {
+    reply = found.take();
+  } else {
+    reply.error = ErrorCode::invalid_request;
   }
   // What is seen here must not vanish again.
   if (group == nullptr) return answer(id, std::move(reply));

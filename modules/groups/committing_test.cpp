@@ -145,6 +145,42 @@ TEST(OffsetFetch, of_what_was_never_committed_gives_no_offset_and_no_error) {
   EXPECT_EQ(fetched(bench, "bills").leader_epoch, no_leader_epoch);
 }
 
+// Of three partitions with long metadata two fit.
+TEST(OffsetFetch, of_more_than_an_answer_may_take_is_refused_as_a_whole) {
+  Bench bench({.fetch_bytes_max = 9'000});
+  CommitRequest commit = commit_of(1);
+  commit.topics[0].partitions[0].metadata = std::string(4'000, 'm');
+  commit.topics[0].partitions.resize(2, commit.topics[0].partitions[0]);
+  commit.topics[0].partitions[1].partition = PartitionIndex(1);
+  EXPECT_EQ(committed(bench, commit), ErrorCode::none);
+  const FetchRequest all{"g", {}};
+  EXPECT_EQ(bench.reply<FetchReply>(bench.ask(all)).topics.at(0).partitions.size(), 2u);
+  commit.topics[0].name = "bills";
+  commit.topics[0].partitions.pop_back();
+  EXPECT_EQ(committed(bench, commit), ErrorCode::none);
+  const auto reply = bench.reply<FetchReply>(bench.ask(all));
+  EXPECT_EQ(reply.error, ErrorCode::invalid_request);
+  EXPECT_TRUE(reply.topics.empty());
+  EXPECT_EQ(reply.bytes, 0u);
+  const PartitionIndex zero(0);
+  const PartitionIndex one(1);
+  const FetchRequest named{
+      "g", std::vector<WantedTopic>{{"bills", {}, {zero, one}}, {"orders", {}, {zero, one}}}};
+  EXPECT_EQ(bench.reply<FetchReply>(bench.ask(named)).error, ErrorCode::invalid_request);
+  const FetchRequest fewer{
+      "g", std::vector<WantedTopic>{{"bills", {}, {zero, one}}, {"orders", {}, {one}}}};
+  EXPECT_EQ(bench.reply<FetchReply>(bench.ask(fewer)).error, ErrorCode::none);
+}
+
+TEST(OffsetFetch, of_more_partitions_than_fit_is_refused_whether_they_are_there_or_not) {
+  Bench bench({.fetch_bytes_max = 9'000});
+  FetchRequest request{"nobody", std::vector<WantedTopic>{{"orders", {}, {}}}};
+  for (std::int32_t i = 0; i < 300; ++i) request.topics->at(0).partitions.emplace_back(i);
+  EXPECT_EQ(bench.reply<FetchReply>(bench.ask(request)).error, ErrorCode::none);
+  for (std::int32_t i = 300; i < 400; ++i) request.topics->at(0).partitions.emplace_back(i);
+  EXPECT_EQ(bench.reply<FetchReply>(bench.ask(request)).error, ErrorCode::invalid_request);
+}
+
 OffsetDeleteRequest deletion(std::string topic) {
   return {"g", {{std::move(topic), {}, {PartitionIndex(0), PartitionIndex(9)}}}};
 }

@@ -29,6 +29,7 @@ TEST(GroupOptions, values_that_make_no_sense_are_refused) {
       {"delay", [](Options& o) { o.initial_rebalance_delay = Milliseconds{-1}; }},
       {"interval", [](Options& o) { o.expiry_interval = Milliseconds{0}; }},
       {"groups", [](Options& o) { o.groups_max = 0; }},
+      {"fetch", [](Options& o) { o.fetch_bytes_max = 0; }},
       {"append", [](Options& o) { o.append_bytes_max = o.record_bytes_max - 1; }},
       {"state", [](Options& o) { o.state_bytes_max = o.member_bytes_max - 1; }},
   };

@@ -160,9 +160,11 @@ struct FetchedTopic {
   Uuid topic_id;
   std::vector<FetchedPartition> partitions;
 };
+// More than fits into an answer is INVALID_REQUEST.
 struct FetchReply {
   ErrorCode error = ErrorCode::none;
   std::vector<FetchedTopic> topics;
+  std::size_t bytes = 0;  // that the topics take of an answer in any version, at most
 };
 
 struct OffsetDeleteRequest {

@@ -28,6 +28,9 @@ namespace millrace::coordinator {
 using coordination::RequestNumber;
 using protocol::ErrorCode;
 
+// What is around the offsets fits beside them.
+static_assert(groups::Options().fetch_bytes_max + mebibyte <= coordination::body_bytes_max);
+
 Session::Session(Executor& executor, Random& random, BufferPool& buffers,
                  const groups::Options& options, Metrics& metrics, const Logger& log,
                  SessionLink link)
@@ -196,6 +199,14 @@ void Session::ask(const Place& place, StatePartition* partition, groups::Request
 
 void Session::answered(const Place& place, groups::Reply reply) {
   Open& open = open_.at(place.request);
+  // Groups that fit by themselves may be too many for one answer.
+  if (const auto* const fetched = std::get_if<groups::FetchReply>(&reply)) {
+    if (open.fetched_bytes + fetched->bytes <= options_.fetch_bytes_max) {
+      open.fetched_bytes += fetched->bytes;
+    } else {
+      reply = groups::error_reply(reply.index(), ErrorCode::invalid_request);
+    }
+  }
   open.replies[place.question] = std::move(reply);
   if (--open.missing == 0) finish(place.request, open);
 }

@@ -62,6 +62,7 @@ class Session {
     std::vector<coordination::KnownTopic> topics;
     std::vector<std::optional<groups::Reply>> replies;
     std::size_t missing = 0;
+    std::size_t fetched_bytes = 0;  // of offsets in the replies
   };
   struct Place {
     coordination::RequestNumber request;

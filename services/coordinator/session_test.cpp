@@ -33,8 +33,9 @@ const PartitionIndex only(0);
 // A session, and a broker with one partition, whose log is a list of batches.
 class Played {
  public:
-  explicit Played(SimulatedExecutor& at, std::vector<OwnedBytes> written = {})
-      : executor(at), log(std::move(written)) {
+  explicit Played(SimulatedExecutor& at, std::vector<OwnedBytes> written = {},
+                  const groups::Options& set = {})
+      : executor(at), options(set), log(std::move(written)) {
     session.emplace(
         executor, random, buffers, options, metrics, logger,
         SessionLink{.send = [this](const ToBroker& message) { said.push_back(message); },
@@ -110,14 +111,15 @@ class Played {
     const ByteView body(answers.back().body);
     return protocol::error_code_from(load_big_endian<std::int16_t>(body.data() + 4));
   }
-  void commit(std::int64_t offset) {
+  void commit(std::int64_t offset, const char* group = "g", std::string metadata = {}) {
     protocol::OffsetCommitRequest::OffsetCommitRequestPartition partition;
     partition.committed_offset = offset;
+    partition.committed_metadata = metadata;
     protocol::OffsetCommitRequest::OffsetCommitRequestTopic topic;
     topic.name = "orders";
     topic.partitions = {&partition, 1};
     protocol::OffsetCommitRequest request;
-    request.group_id = "g";
+    request.group_id = group;
     request.topics = {&topic, 1};
     ask(request, 6);
   }
@@ -183,6 +185,64 @@ TEST(Session, counts_what_it_does_and_what_there_is) {
   EXPECT_EQ(figures->groups[static_cast<std::size_t>(groups::GroupState::empty)], 1);
   EXPECT_EQ(figures->offsets, 1);
   EXPECT_EQ(figures->members, 0);
+}
+
+// The errors of the groups of a fetch that the session has answered.
+std::vector<ErrorCode> errors_of_fetch(const Played& played) {
+  protocol::Arena arena(mebibyte);
+  protocol::OffsetFetchResponse response;
+  EXPECT_FALSE(played.answers.back().close);
+  EXPECT_TRUE(decode(response, played.answers.back().body, 8, arena).has_value());
+  std::vector<ErrorCode> errors;
+  for (const auto& group : response.groups) {
+    errors.push_back(protocol::error_code_from(group.error_code));
+    EXPECT_EQ(group.topics.size(), group.error_code == 0 ? 1u : 0u);
+  }
+  return errors;
+}
+
+TEST(Session, groups_whose_offsets_do_not_fit_into_one_answer_are_refused) {
+  SimulatedExecutor executor;
+  Played played(executor, {}, {.fetch_bytes_max = 9'000});
+  played.greet();
+  played.carry_out();
+  using Request = protocol::OffsetFetchRequest;
+  std::vector<Request::OffsetFetchRequestGroup> groups;
+  for (const char* const name : {"a", "b", "c", "d"}) {
+    played.commit(1, name, std::string(name[0] == 'd' ? 10 : 4'000, 'm'));
+    auto& group = groups.emplace_back();
+    group.group_id = name;
+    group.topics = protocol::Array<Request::OffsetFetchRequestTopics>::null();
+  }
+  Request request;
+  request.groups = std::span<const Request::OffsetFetchRequestGroup>(groups);
+  played.ask(request, 8);
+  EXPECT_EQ(errors_of_fetch(played), (std::vector{ErrorCode::none, ErrorCode::none,
+                                                  ErrorCode::invalid_request, ErrorCode::none}));
+  request.groups = {&groups[2], 1};
+  played.ask(request, 8);
+  EXPECT_EQ(errors_of_fetch(played), std::vector{ErrorCode::none}) << "by itself it fits";
+}
+
+// A few bytes that name it are answered with thousands.
+TEST(Session, a_partition_that_a_fetch_names_a_million_times_is_answered_once) {
+  SimulatedExecutor executor;
+  Played played(executor);
+  played.greet();
+  played.carry_out();
+  played.commit(1, "g", std::string(4'000, 'm'));
+  const std::vector<std::int32_t> zeros(1'000'000, 0);
+  protocol::OffsetFetchRequest::OffsetFetchRequestTopics topic;
+  topic.name = "orders";
+  topic.partition_indexes = std::span<const std::int32_t>(zeros);
+  protocol::OffsetFetchRequest::OffsetFetchRequestGroup group;
+  group.group_id = "g";
+  group.topics = {&topic, 1};
+  protocol::OffsetFetchRequest request;
+  request.groups = {&group, 1};
+  played.ask(request, 8);
+  EXPECT_EQ(errors_of_fetch(played), std::vector{ErrorCode::none});
+  EXPECT_LT(played.answers.back().body.size(), 5'000u);
 }
 
 TEST(Session, while_a_partition_is_loaded_clients_are_told_so) {

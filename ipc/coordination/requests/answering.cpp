@@ -269,9 +269,12 @@ struct CallWriter {
     std::vector<Response::OffsetFetchResponseGroup> list(call.wanted_.size());
     std::vector<std::vector<Response::OffsetFetchResponseTopics>> shown_topics(list.size());
     std::vector<Rows<Response::OffsetFetchResponsePartitions>> rows(list.size());
+    std::size_t place = 0;
     for (std::size_t i = 0; i < list.size(); ++i) {
-      const auto& reply = as<groups::FetchReply>(replies[i]);
       list[i].group_id = call.wanted_[i].group;
+      list[i].error_code = number_of(call.wanted_[i].error);
+      if (call.wanted_[i].error != ErrorCode::none) continue;
+      const auto& reply = as<groups::FetchReply>(replies[place++]);
       list[i].error_code = number_of(reply.error);
       if (reply.error != ErrorCode::none) continue;
       fetched_topics(call.wanted_[i], reply, shown_topics[i], rows[i], ErrorCode::none);

@@ -88,6 +88,7 @@ class GroupCall {
   // asked about.
   struct Wanted {
     std::string group;
+    ErrorCode error = ErrorCode::none;  // then nothing was asked
     bool all = false;
     std::vector<groups::TopicErrors> topics;
   };

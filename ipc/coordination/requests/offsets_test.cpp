@@ -182,23 +182,96 @@ TEST(GroupCall, offset_fetch_of_several_groups_from_version_8_on) {
   }
 }
 
-// An answer of all its offsets for each time would take all memory there is.
-TEST(GroupCall, all_offsets_of_a_group_are_given_once_in_a_request) {
+// An answer with all its offsets for each time would take all memory there is.
+TEST(GroupCall, a_group_is_asked_once_for_all_offsets_and_once_for_some_in_a_request) {
   using Request = protocol::OffsetFetchRequest;
-  Request::OffsetFetchRequestGroup all;
-  all.group_id = "g";
-  all.topics = protocol::Array<Request::OffsetFetchRequestTopics>::null();
-  Request::OffsetFetchRequestGroup named;
-  named.group_id = "g";
-  const auto decode = [](const std::vector<Request::OffsetFetchRequestGroup>& groups) {
+  for (std::int16_t v = 8; v <= 10; ++v) {
+    SCOPED_TRACE(v);
+    std::vector<Request::OffsetFetchRequestGroup> groups(1'000);
+    for (auto& group : groups) group.group_id = "g";
+    groups[0].topics = protocol::Array<Request::OffsetFetchRequestTopics>::null();
+    groups[2].topics = groups[0].topics;
+    groups[3].group_id = "h";
     Request in;
     in.groups = std::span<const Request::OffsetFetchRequestGroup>(groups);
-    return GroupCall::decode(ApiKey::offset_fetch, 8, encoded(in, 8), {"app", "/1.2.3.4"},
-                             ListedTopics(known));
+    const GroupCall call = call_of(in, v);
+    ASSERT_EQ(call.questions().size(), 3u);
+    EXPECT_EQ(call.questions()[0].group, "g");
+    EXPECT_EQ(call.questions()[1].group, "g");
+    EXPECT_EQ(call.questions()[2].group, "h");
+    const auto out = answered<protocol::OffsetFetchResponse>(
+        call, {fetched_orders(), groups::FetchReply(), groups::FetchReply()}, v);
+    ASSERT_EQ(out.message.groups.size(), 1'000u) << "each in its place";
+    EXPECT_EQ(out.message.groups[0].error_code, 0);
+    EXPECT_EQ(out.message.groups[0].topics.size(), 1u);
+    EXPECT_EQ(out.message.groups[1].error_code, 0);
+    EXPECT_EQ(out.message.groups[3].group_id, "h");
+    EXPECT_EQ(out.message.groups[3].error_code, 0);
+    for (const std::size_t again : {2u, 4u, 999u}) {
+      EXPECT_EQ(out.message.groups[again].group_id, "g");
+      EXPECT_EQ(out.message.groups[again].error_code, number_of(ErrorCode::invalid_request));
+      EXPECT_TRUE(out.message.groups[again].topics.empty());
+    }
+    EXPECT_EQ(refused<protocol::OffsetFetchResponse>(call, v).message.groups[0].error_code,
+              unavailable);
+  }
+}
+
+// The same for a partition: its metadata is a thousand times as long as what names it.
+TEST(GroupCall, a_partition_is_asked_for_its_offset_once_in_a_request) {
+  const std::vector<std::int32_t> many(100'000, 1);
+  const std::int32_t others[] = {3, 1, 0};
+  const std::int32_t one[] = {2};
+  const auto expect_once = [](const GroupCall& call) {
+    const auto& asked = std::get<groups::FetchRequest>(call.questions().at(0).request);
+    ASSERT_TRUE(asked.topics.has_value());
+    ASSERT_EQ(asked.topics->size(), 2u);
+    EXPECT_EQ(asked.topics->at(0).name, "orders");
+    EXPECT_EQ(asked.topics->at(0).partitions,
+              (std::vector{PartitionIndex(0), PartitionIndex(1), PartitionIndex(3)}));
+    EXPECT_EQ(asked.topics->at(1).name, "bills");
+    EXPECT_EQ(asked.topics->at(1).partitions, std::vector{PartitionIndex(2)});
   };
-  EXPECT_TRUE(decode({all, named, named}).has_value());
-  EXPECT_FALSE(decode({all, named, all}).has_value());
-  EXPECT_FALSE(decode(std::vector(1'000, all)).has_value());
+  using Request = protocol::OffsetFetchRequest;
+  for (std::int16_t v = 1; v <= 10; ++v) {
+    SCOPED_TRACE(v);
+    Request::OffsetFetchRequestTopic topics[3];
+    Request::OffsetFetchRequestTopics topics_of_group[3];
+    const std::span<const std::int32_t> partitions[] = {many, one, others};
+    for (std::size_t i = 0; i < 3; ++i) {
+      if (v < first_version_with_topic_ids) {
+        topics[i].name = topics_of_group[i].name = i == 1 ? "bills" : "orders";
+      } else {
+        topics_of_group[i].topic_id = id_of(i == 1 ? 2 : 1);
+      }
+      topics[i].partition_indexes = topics_of_group[i].partition_indexes = partitions[i];
+    }
+    Request::OffsetFetchRequestGroup group;
+    group.group_id = "g";
+    group.topics = std::span<const Request::OffsetFetchRequestTopics>(topics_of_group);
+    Request in;
+    if (v < 8) {
+      in.group_id = "g";
+      in.topics = std::span<const Request::OffsetFetchRequestTopic>(topics);
+    } else {
+      in.groups = {&group, 1};
+    }
+    expect_once(call_of(in, v));
+  }
+}
+
+TEST(GroupCall, partitions_that_are_named_once_are_answered_in_their_order) {
+  const std::int32_t partitions[] = {3, 1, 2};
+  protocol::OffsetFetchRequest::OffsetFetchRequestTopic topic;
+  topic.name = "orders";
+  topic.partition_indexes = std::span<const std::int32_t>(partitions);
+  protocol::OffsetFetchRequest in;
+  in.group_id = "g";
+  in.topics = {&topic, 1};
+  const auto call = call_of(in, 7);
+  const auto& asked = std::get<groups::FetchRequest>(call.questions().at(0).request);
+  EXPECT_EQ(asked.topics->at(0).partitions,
+            (std::vector{PartitionIndex(3), PartitionIndex(1), PartitionIndex(2)}));
 }
 
 TEST(GroupCall, offset_delete) {

@@ -1,8 +1,10 @@
 // Requests of all versions become questions.
 module;
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -34,6 +36,16 @@ OwnedBytes owned(protocol::Bytes bytes) {
   return {bytes.begin(), bytes.end()};
 }
 
+// Their order changes where some are named again.
+void leave_once(std::vector<PartitionIndex>& partitions) {
+  std::vector<PartitionIndex> sorted = partitions;
+  std::ranges::sort(sorted);
+  const auto again = std::ranges::unique(sorted);
+  if (again.empty()) return;
+  sorted.erase(again.begin(), again.end());
+  partitions = std::move(sorted);
+}
+
 }  // namespace
 
 // Fills the call that it is given.
@@ -41,7 +53,6 @@ struct CallReader {
   GroupCall& call;
   const Asker& asker;
   const TopicLookup& topics;
-  bool is_refused = false;
 
   void ask(std::string group, groups::Request request) {
     call.kinds_.push_back(request.index());
@@ -180,12 +191,35 @@ struct CallReader {
       fetch(in.group_id, in.topics, in.require_stable);
       return;
     }
-    std::set<std::string_view> whole;
+    // Each time would be answered with all that the group has: once as a whole, and once by names.
+    std::set<std::pair<std::string_view, bool>> seen;
     for (const auto& group : in.groups) {
-      // Each time would be answered with all that the group has.
-      if (group.topics.is_null() && !whole.insert(group.group_id).second) is_refused = true;
-      if (!is_refused) fetch(group.group_id, group.topics, in.require_stable);
+      if (seen.emplace(group.group_id, group.topics.is_null()).second) {
+        fetch(group.group_id, group.topics, in.require_stable);
+      } else {
+        GroupCall::Wanted& said = call.wanted_.emplace_back();
+        said.group = group.group_id;
+        said.error = ErrorCode::invalid_request;
+      }
     }
+  }
+
+  // As the request names them, each topic and each of its partitions once: a few bytes that name
+  // one again would be answered with all that was committed with it.
+  template <class Topic>
+  static std::vector<groups::WantedTopic> named_once(const protocol::Array<Topic>& wanted) {
+    std::vector<groups::WantedTopic> topics;
+    std::map<std::pair<std::string_view, Uuid>, std::size_t> places;
+    for (const Topic& topic : wanted) {
+      Uuid id;
+      if constexpr (requires { topic.topic_id; }) id = topic.topic_id;
+      const auto [place, is_new] = places.try_emplace({topic.name, id}, topics.size());
+      if (is_new) topics.push_back({std::string(topic.name), id, {}});
+      auto& partitions = topics[place->second].partitions;
+      for (const std::int32_t index : topic.partition_indexes) partitions.emplace_back(index);
+    }
+    for (groups::WantedTopic& topic : topics) leave_once(topic.partitions);
+    return topics;
   }
 
   template <class Topic>
@@ -197,23 +231,15 @@ struct CallReader {
     said.group = group;
     said.all = wanted.is_null();
     if (!said.all) out.topics.emplace();
-    for (const Topic& topic : wanted) {
-      groups::TopicErrors shown{{}, {}, {}};
+    for (groups::WantedTopic& asked : named_once(wanted)) {
       ErrorCode error = ErrorCode::none;
-      if constexpr (requires { topic.topic_id; }) {
-        if (call.version_ >= first_version_with_topic_ids) {
-          const KnownTopic known = look_up(topic, error);
-          shown = {known.name, known.id, {}};
-        } else {
-          shown.name = topic.name;
-        }
-      } else {
-        shown.name = topic.name;
+      if (call.version_ >= first_version_with_topic_ids) {
+        asked.name = look_up(asked, error).name;
       }
-      groups::WantedTopic asked{shown.name, shown.topic_id, {}};
-      for (const std::int32_t partition : topic.partition_indexes) {
-        shown.partitions.push_back({PartitionIndex(partition), error});
-        asked.partitions.push_back(PartitionIndex(partition));
+      groups::TopicErrors shown{asked.name, asked.topic_id, {}};
+      shown.partitions.reserve(asked.partitions.size());
+      for (const PartitionIndex partition : asked.partitions) {
+        shown.partitions.push_back({partition, error});
       }
       said.topics.push_back(std::move(shown));
       if (error == ErrorCode::none) out.topics->push_back(std::move(asked));
@@ -253,7 +279,6 @@ struct CallReader {
     const protocol::DecodeResult size = decode(message, body, call.version_, arena);
     if (!size) return failure(ErrorKind::corrupt, to_string(size.error()));
     read(message);
-    if (is_refused) return failure(ErrorKind::corrupt, "all offsets of a group, twice");
     return {};
   }
 
