@@ -88,7 +88,9 @@ struct BrokerShard::Requests {
 };
 
 BrokerShard::BrokerShard(Shard& shard, BrokerShared& shared)
-    : shard_(shard), shared_(shared), configs_(shared.config, shared.self, shared.log) {}
+    : shard_(shard),
+      shared_(shared),
+      configs_(shared.config, shared.self, shard.clock(), shared.log) {}
 
 BrokerShard::~BrokerShard() = default;
 

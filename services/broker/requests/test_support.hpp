@@ -188,7 +188,8 @@ struct Answered {
 class Bench {
  public:
   explicit Bench(std::vector<config::PropertyEntry> settings = {})
-      : configs(server_config(std::move(settings)), BrokerId(1), Logger(log, "configs")),
+      : configs(server_config(std::move(settings)), BrokerId(1), executor.clock(),
+                Logger(log, "configs")),
         around{.pool = pool,
                .executor = executor,
                .images = images,

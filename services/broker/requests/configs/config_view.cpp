@@ -1,6 +1,7 @@
 module;
 #include <fmt/format.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,6 +32,9 @@ std::vector<PropertyEntry> entries_of(const ConfigMap* settings) {
   return entries;
 }
 
+// Clients may ask for a topic as often as they like.
+constexpr LogRate described_rate{.lines_max = 10, .period = std::chrono::minutes{10}};
+
 // What the metadata says for all brokers, and what it says for this one.
 struct BrokerSettings {
   const ConfigMap* all = nullptr;
@@ -46,12 +50,14 @@ BrokerSettings settings_of(const metadata::Image& image, BrokerId self) {
 
 }  // namespace
 
-ConfigView::ConfigView(std::shared_ptr<const ServerConfig> start, BrokerId self, Logger log)
+ConfigView::ConfigView(std::shared_ptr<const ServerConfig> start, BrokerId self, const Clock& clock,
+                       const Logger& log)
     : start_(std::move(start)),
       server_(start_),
       image_(metadata::empty_image()),
       self_(self),
-      log_(std::move(log)) {}
+      log_(log),
+      described_(log, clock, described_rate) {}
 
 void ConfigView::update(std::shared_ptr<const metadata::Image> image) {
   const BrokerSettings before = settings_of(*image_, self_);
@@ -76,7 +82,7 @@ TopicConfig ConfigView::topic(const metadata::Image& image, std::string_view nam
   auto made =
       config::usable_topic_config(*server_, entries_of(image.config(ConfigKind::topic, name)));
   if (made.warnings.has_errors()) {
-    log_.error("settings of topic {} that do not count: {}", name, made.warnings.text());
+    described_.error("settings of topic {} that do not count: {}", name, made.warnings.text());
   }
   return std::move(made.config);
 }

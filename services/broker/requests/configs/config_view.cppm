@@ -16,10 +16,12 @@ using config::ServerConfig;
 using config::TopicConfig;
 
 // One a shard, used on its thread only. A setting of the cluster that cannot count, because a
-// controller of another version let it in or has another file, is logged and left out.
+// controller of another version let it in or has another file, is logged and left out. The clock
+// outlives it.
 class ConfigView {
  public:
-  ConfigView(std::shared_ptr<const ServerConfig> start, BrokerId self, Logger log);
+  ConfigView(std::shared_ptr<const ServerConfig> start, BrokerId self, const Clock& clock,
+             const Logger& log);
   ConfigView(const ConfigView&) = delete;
   ConfigView& operator=(const ConfigView&) = delete;
 
@@ -29,7 +31,8 @@ class ConfigView {
   // Another one when a setting of this broker changed. All that was ever handed out stays readable
   // from any thread.
   [[nodiscard]] const std::shared_ptr<const ServerConfig>& server() const { return server_; }
-  // A topic's settings by `image`. Never fails: settings that cannot count are logged and left out.
+  // A topic's settings by `image`. Never fails: settings that cannot count are left out, and logged
+  // now and then.
   [[nodiscard]] TopicConfig topic(const metadata::Image& image, std::string_view name) const;
 
  private:
@@ -39,6 +42,7 @@ class ConfigView {
   std::shared_ptr<const metadata::Image> image_;
   BrokerId self_;
   Logger log_;
+  LimitedLogger described_;
 };
 
 }  // namespace millrace::broker

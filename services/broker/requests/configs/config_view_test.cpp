@@ -41,7 +41,8 @@ struct Viewing {
   }
 
   std::shared_ptr<MemoryLogSink> log = std::make_shared<MemoryLogSink>();
-  ConfigView view{start(), BrokerId(1), Logger(log, "configs")};
+  ManualClock clock;
+  ConfigView view{start(), BrokerId(1), clock, Logger(log, "configs")};
 };
 
 TEST(ConfigView, prefers_the_own_setting_to_that_of_all_brokers_to_the_file) {
@@ -123,6 +124,23 @@ TEST(ConfigView, gives_topics_their_own_settings_and_else_those_of_the_broker) {
   EXPECT_NE(viewing.log_text().find("broken"), std::string::npos);
 }
 
+TEST(ConfigView, says_now_and_then_only_what_does_not_count_of_a_topic_that_is_asked_for_often) {
+  Viewing viewing;
+  const auto image = Cluster().config(ConfigKind::topic, "broken", "retention.ms", "much").image();
+  viewing.view.update(image);
+  const auto lines_of_asking = [&] {
+    const std::size_t before = viewing.log->lines().size();
+    for (int i = 0; i < 1000; ++i) static_cast<void>(viewing.view.topic(*image, "broken"));
+    return viewing.log->lines().size() - before;
+  };
+  const std::size_t lines = lines_of_asking();
+  EXPECT_GE(lines, 1U);
+  EXPECT_LE(lines, 20U);
+  EXPECT_EQ(lines_of_asking(), 0U);
+  viewing.clock.advance(std::chrono::hours(1));
+  EXPECT_GE(lines_of_asking(), 1U) << "it still does not count";
+}
+
 TEST(ConfigView, keeps_what_the_start_says_for_one_listener) {
   std::vector<config::Layer> layers;
   layers.push_back({.kind = config::SourceKind::file,
@@ -130,7 +148,8 @@ TEST(ConfigView, keeps_what_the_start_says_for_one_listener) {
                     .entries = {{"listener.name.plaintext.max.connections", "5", 1}}});
   auto made = config::make_server_config(std::move(layers), {}, nullptr);
   ASSERT_TRUE(made);
-  ConfigView view(std::make_shared<const ServerConfig>(std::move(made->config)), BrokerId(1),
+  const ManualClock clock;
+  ConfigView view(std::make_shared<const ServerConfig>(std::move(made->config)), BrokerId(1), clock,
                   Logger(std::make_shared<MemoryLogSink>(), "configs"));
   view.update(Cluster().config(ConfigKind::broker, "", "max.connections", "70").image());
   EXPECT_EQ(view.server()->get<"max.connections">(), 70);
