@@ -231,5 +231,22 @@ TEST(Failures, those_of_the_checkpoint_files_take_the_directory_offline) {
   EXPECT_EQ(offline, 2u);
 }
 
+// The one is known and told of; the other says that this stop was none.
+TEST(Failures, of_a_directory_at_the_stop_are_told_though_another_one_is_offline) {
+  for (const std::string offline : {"/one", "/two"}) {
+    const std::string full = offline == "/one" ? "/two" : "/one";
+    ManagerMachine machine(12, {"/one", "/two"});
+    machine.disk.faults().plan({.kind = IoKind::list, .path_part = offline});
+    ASSERT_TRUE(machine.start());
+    machine.disk.faults().plan({.kind = IoKind::open,
+                                .fault = IoFault::no_space,
+                                .path_part = full + "/.kafka_cleanshutdown"});
+    const auto stopped = machine.stop();
+    ASSERT_FALSE(stopped);
+    EXPECT_EQ(stopped.error().fault, StorageFault::no_space) << stopped.error().message;
+    EXPECT_NE(stopped.error().message.find(full), std::string::npos) << stopped.error().message;
+  }
+}
+
 }  // namespace
 }  // namespace millrace::storage

@@ -262,7 +262,9 @@ Task<StorageResult<void>> LogDirectories::close(std::vector<bool> clean, BrokerE
   for (std::uint32_t i = 0; i < directories_.size(); ++i) {
     const bool all_closed = i < clean.size() && clean[i];
     auto closed = co_await directories_[i]->close(all_closed, epoch);
-    if (!closed) outcome = std::move(closed);
+    // That one is offline was told when it went; what else failed is told by nobody but us.
+    const bool has_other = !outcome && outcome.error().fault != StorageFault::offline;
+    if (!closed && !has_other) outcome = std::move(closed);
   }
   co_await tasks_.wait();
   co_return outcome;
