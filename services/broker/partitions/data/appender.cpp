@@ -21,6 +21,56 @@ import :metrics;
 
 namespace millrace::broker {
 
+namespace {
+
+// One batch that is checked as the turns of the shard allow.
+class SlicedCheck {
+ public:
+  SlicedCheck(ByteView batch, const protocol::ValidationOptions& options,
+              protocol::Decompressor& decompressor)
+      : reader_(decompressor),
+        validation_(batch, options, reader_),
+        timestamp_type_(options.timestamp_type),
+        // For its CRC.
+        least_((batch.size() + plain_bytes_per_compressed - 1) / plain_bytes_per_compressed) {}
+  SlicedCheck(const SlicedCheck&) = delete;
+  SlicedCheck& operator=(const SlicedCheck&) = delete;
+
+  // Reads as much of the records as the rest of a turn allows, and takes it off that; true when the
+  // result is there.
+  [[nodiscard]] bool advance(std::uint64_t& left_of_turn) {
+    const std::uint64_t before = bytes_done();
+    const bool has_ended = validation_.advance(left_of_turn * weight());
+    const std::uint64_t done = (bytes_done() - before + weight() - 1) / weight();
+    const std::uint64_t used = std::max(done, std::exchange(least_, 0));
+    const bool is_known = has_ended && !decompression_failed();
+    left_of_turn = is_known ? left_of_turn - std::min(left_of_turn, used) : 0;
+    return has_ended;
+  }
+  [[nodiscard]] CheckedBatch result() const { return {validation_.result(), timestamp_type_}; }
+
+ private:
+  [[nodiscard]] std::uint64_t weight() const {
+    return validation_.is_compressed() ? 1 : plain_bytes_per_compressed;
+  }
+  // Of what is decompressed, also that which no record came of.
+  [[nodiscard]] std::uint64_t bytes_done() const {
+    return validation_.is_compressed() ? reader_.record_bytes() : reader_.read_bytes();
+  }
+  // How much of a block was decompressed before it failed, nobody knows.
+  [[nodiscard]] bool decompression_failed() const {
+    const auto& valid = validation_.result();
+    return !valid && valid.error().compression.has_value();
+  }
+
+  protocol::RecordReader reader_;
+  protocol::BatchValidation validation_;
+  protocol::TimestampType timestamp_type_;
+  std::uint64_t least_;  // that the first slice counts for
+};
+
+}  // namespace
+
 void Appender::fail(ProducePart& part, ErrorCode code, std::string message) {
   part.fail(code, std::move(message));
   if (code == ErrorCode::not_leader_or_follower) {
@@ -29,15 +79,6 @@ void Appender::fail(ProducePart& part, ErrorCode code, std::string message) {
                       : leader_hint(*partitions_.image(), part.topic_id, part.index);
   }
   metrics_.count_failure(code);
-}
-
-void Appender::begin(const ProduceTerms& terms, ProducePart& part, Countdown& countdown) {
-  Partition* const partition = admit(terms, part);
-  if (partition == nullptr) return;
-  countdown.begin();
-  if (in_line_.contains(partition) || !check_now(terms, part, *partition, countdown)) {
-    wait_in_line(terms, part, *partition, countdown);
-  }
 }
 
 Partition* Appender::admit(const ProduceTerms& terms, ProducePart& part) {
@@ -73,106 +114,137 @@ protocol::ValidationOptions Appender::options_of(const ProduceTerms& terms,
 
 // --- In turns ---
 
-namespace {
-
-// Reads as much of the records as the rest of a turn allows, and takes it off that.
-[[nodiscard]] bool advance(protocol::BatchValidation& validation,
-                           const protocol::RecordReader& reader, std::uint64_t& left_of_turn) {
-  const std::uint64_t weight = validation.is_compressed() ? 1 : plain_bytes_per_compressed;
-  const std::uint64_t before = reader.read_bytes();
-  const bool has_ended = validation.advance(left_of_turn * weight);
-  const std::uint64_t used = (reader.read_bytes() - before + weight - 1) / weight;
-  left_of_turn = has_ended ? left_of_turn - std::min(left_of_turn, used) : 0;
-  return has_ended;
-}
-
-}  // namespace
-
-bool Appender::check_now(const ProduceTerms& terms, ProducePart& part, Partition& partition,
-                         Countdown& countdown) {
+void Appender::begin(const ProduceTerms& terms, ProducePart& part, Countdown& countdown) {
+  Partition* const partition = admit(terms, part);
+  if (partition == nullptr) return;
+  countdown.begin();
+  if (queues_.contains(partition)) {
+    enqueue(terms, part, *partition, countdown);
+    return;
+  }
   if (!next_turn_.armed()) executor_.arm(next_turn_, executor_.clock().now());
-  if (left_of_turn_ == 0) return false;
-  protocol::RecordReader reader(decompressor_);
-  protocol::BatchValidation validation(part.batch, options_of(terms, partition.settings()), reader);
-  if (!advance(validation, reader, left_of_turn_)) return false;
-  conclude(terms, part, partition, validation.result(), countdown);
-  return true;
+  const bool is_first_of_turn = has_whole_turn();
+  if (left_of_turn_ > 0) {
+    SlicedCheck check(part.batch, options_of(terms, partition->settings()), decompressor_);
+    if (check.advance(left_of_turn_)) {
+      conclude(terms, part, *partition, check.result(), countdown);
+      return;
+    }
+  }
+  PartitionQueue& queue = enqueue(terms, part, *partition, countdown);
+  if (is_first_of_turn) {
+    check_in_slices(queue);
+  } else {
+    if (waiting_.empty()) pause();
+    waiting_.add(queue);
+  }
 }
 
 void Appender::begin_turn() {
   left_of_turn_ = checked_bytes_per_turn;
+  while (!waiting_.empty() && left_of_turn_ > 0) {
+    const bool is_first_of_turn = has_whole_turn();
+    PartitionQueue& queue = waiting_.first();
+    ProducePart& part = *queue.first;
+    const auto partition = queue.partition;
+    SlicedCheck check(part.batch, options_of(*part.terms, partition->settings()), decompressor_);
+    if (check.advance(left_of_turn_)) {
+      leave(waiting_.take(), waiting_);
+      conclude_later(part, *partition, check.result());
+    } else if (is_first_of_turn) {
+      check_in_slices(waiting_.take());
+    }
+  }
+  if (!waiting_.empty()) pause();
+  if (!has_whole_turn()) executor_.arm(next_turn_, executor_.clock().now());
 }
 
-void Appender::wait_in_line(const ProduceTerms& terms, ProducePart& part, Partition& partition,
-                            Countdown& countdown) {
-  part.partition = partition.shared_from_this();
+void Appender::pause() {
+  metrics_.check_pauses.add();
+}
+
+PartitionQueue& Appender::enqueue(const ProduceTerms& terms, ProducePart& part,
+                                  Partition& partition, Countdown& countdown) {
   part.terms = &terms;
   part.countdown = &countdown;
   part.next_in_line = nullptr;
-  ++in_line_[&partition];
-  const bool is_first = first_in_line_ == nullptr;
-  (is_first ? first_in_line_ : last_in_line_->next_in_line) = &part;
-  last_in_line_ = &part;
-  if (is_first) work_off_line();
+  PartitionQueue& queue = queues_[&partition];
+  if (queue.first == nullptr) {
+    queue.partition = partition.shared_from_this();
+    queue.first = &part;
+  } else {
+    queue.last->next_in_line = &part;
+  }
+  queue.last = &part;
+  return queue;
 }
 
-void Appender::leave_line(ProducePart& part) {
-  const auto count = in_line_.find(part.partition.get());
-  if (--count->second == 0) in_line_.erase(count);
-  part.partition.reset();
-  first_in_line_ = part.next_in_line;
-}
-
-// Begins anew with each batch: what its own turn has read of it is at most that turn's.
-task_detail::Detached Appender::work_off_line() {
-  protocol::Decompressor decompressor;  // the shard's is used by others between the slices
-  std::uint64_t left_of_turn = 0;
-  for (bool has_more = true; has_more;) {
-    if (left_of_turn == 0) {
-      metrics_.check_pauses.add();
-      co_await yield(executor_);
-      left_of_turn = checked_bytes_per_turn;
-    }
-    ProducePart& part = *first_in_line_;
-    const auto partition = part.partition;
-    const ProduceTerms& terms = *part.terms;
-    protocol::RecordReader reader(decompressor);
-    protocol::BatchValidation validation(part.batch, options_of(terms, partition->settings()),
-                                         reader);
-    while (!advance(validation, reader, left_of_turn)) {
-      metrics_.check_pauses.add();
-      co_await yield(executor_);
-      left_of_turn = checked_bytes_per_turn;
-    }
-    // It may be led elsewhere by now.
-    const Partition* const admitted = admit(terms, part);
-    leave_line(part);
-    // Who stands in an empty line from here on is somebody else's.
-    has_more = first_in_line_ != nullptr;
-    Countdown& countdown = *part.countdown;
-    if (admitted == partition.get()) {
-      conclude(terms, part, *partition, validation.result(), countdown);
-    } else {
-      if (admitted != nullptr) fail(part, ErrorCode::not_leader_or_follower);
-      countdown.end();
-    }
+void Appender::leave(PartitionQueue& queue, PartitionLine& line) {
+  queue.first = queue.first->next_in_line;
+  if (queue.first != nullptr) {
+    line.add(queue);
+  } else {
+    queues_.erase(queue.partition.get());
   }
 }
 
+void Appender::check_in_slices(PartitionQueue& queue) {
+  large_.add(queue);
+  if (!std::exchange(works_off_large_, true)) work_off_large();
+}
+
+// Begins anew with each batch: what its own turn has read of it is at most that turn's.
+task_detail::Detached Appender::work_off_large() {
+  protocol::Decompressor decompressor;  // the shard's is used by others between the slices
+  std::uint64_t left_of_turn = 0;
+  while (!large_.empty()) {
+    if (left_of_turn == 0) {
+      pause();
+      co_await yield(executor_);
+      left_of_turn = checked_bytes_per_turn;
+    }
+    PartitionQueue& queue = large_.take();
+    ProducePart& part = *queue.first;
+    const auto partition = queue.partition;
+    SlicedCheck check(part.batch, options_of(*part.terms, partition->settings()), decompressor);
+    while (!check.advance(left_of_turn)) {
+      pause();
+      co_await yield(executor_);
+      left_of_turn = checked_bytes_per_turn;
+    }
+    leave(queue, large_);
+    conclude_later(part, *partition, check.result());
+  }
+  works_off_large_ = false;
+}
+
+// --- To the log ---
+
+// In a turn after the one in which it came: it may be led elsewhere by now.
+void Appender::conclude_later(ProducePart& part, Partition& partition,
+                              const CheckedBatch& checked) {
+  const Partition* const admitted = admit(*part.terms, part);
+  if (admitted == &partition) {
+    conclude(*part.terms, part, partition, checked, *part.countdown);
+    return;
+  }
+  if (admitted != nullptr) fail(part, ErrorCode::not_leader_or_follower);
+  part.countdown->end();
+}
+
 void Appender::conclude(const ProduceTerms& terms, ProducePart& part, Partition& partition,
-                        const protocol::BatchResult<protocol::ValidBatch>& valid,
-                        Countdown& countdown) {
+                        const CheckedBatch& checked, Countdown& countdown) {
   PreparedAppend prepared;
-  if (prepare(part, partition, valid, prepared)) {
+  if (prepare(part, partition, checked, prepared)) {
     append(terms, part, std::move(prepared), countdown);
   } else {
     countdown.end();
   }
 }
 
-bool Appender::prepare(ProducePart& part, Partition& partition,
-                       const protocol::BatchResult<protocol::ValidBatch>& valid,
+bool Appender::prepare(ProducePart& part, Partition& partition, const CheckedBatch& checked,
                        PreparedAppend& prepared) {
+  const auto& valid = checked.valid;
   if (!valid) {
     part.is_bad_batch = true;
     part.record_index = valid.error().record_index;
@@ -190,9 +262,9 @@ bool Appender::prepare(ProducePart& part, Partition& partition,
   prepared.records = valid->record_count;
   const TopicSettings& settings = partition.settings();
   if (settings.compression && settings.compression->codec() != header.attributes.codec()) {
-    if (!recompress(settings, *valid, part, prepared)) return false;
+    if (!recompress(settings, checked, part, prepared)) return false;
   } else {
-    prepared.append = storage::leader_append(part.batch, *valid, settings.timestamp_type,
+    prepared.append = storage::leader_append(part.batch, *valid, checked.timestamp_type,
                                              partition.leader_epoch());
   }
   prepared.append.epoch = partition.leader_epoch();
@@ -201,8 +273,9 @@ bool Appender::prepare(ProducePart& part, Partition& partition,
 }
 
 // The same records in a batch of the topic's codec.
-bool Appender::recompress(const TopicSettings& settings, const protocol::ValidBatch& valid,
+bool Appender::recompress(const TopicSettings& settings, const CheckedBatch& checked,
                           ProducePart& part, PreparedAppend& prepared) {
+  const protocol::ValidBatch& valid = *checked.valid;
   const protocol::BatchHeader& header = valid.batch.header();
   protocol::BatchStorage records(buffers_);
   protocol::BatchStorage compressed(buffers_);
@@ -210,7 +283,7 @@ bool Appender::recompress(const TopicSettings& settings, const protocol::ValidBa
   protocol::BatchOptions options;
   options.compression = *settings.compression;
   options.producer = header.producer;
-  options.timestamp_type = settings.timestamp_type;
+  options.timestamp_type = checked.timestamp_type;
   options.log_append_time = valid.max_timestamp;
   options.batch_bytes_max = protocol::batch_bytes_format_max;
   builder.start(options);

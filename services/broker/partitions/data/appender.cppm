@@ -50,7 +50,6 @@ struct ProducePart {
   std::string message;
 
   // While it waits to be checked.
-  std::shared_ptr<Partition> partition;
   const ProduceTerms* terms = nullptr;
   Countdown* countdown = nullptr;
   ProducePart* next_in_line = nullptr;
@@ -99,11 +98,48 @@ struct PreparedAppend {
   std::int32_t records = 0;
 };
 
+// What came of checking a batch.
+struct CheckedBatch {
+  const protocol::BatchResult<protocol::ValidBatch>& valid;
+  // The topic's when the check began: the timestamps are right for this one.
+  protocol::TimestampType timestamp_type;
+};
+
+// The batches of one partition that wait to be checked, in the order in which they came: as many as
+// requests have in memory.
+struct PartitionQueue {
+  std::shared_ptr<Partition> partition;
+  ProducePart* first = nullptr;
+  ProducePart* last = nullptr;
+  PartitionQueue* next_in_line = nullptr;
+};
+
+// Partitions that take turns. Owns none of them.
+class PartitionLine {
+ public:
+  [[nodiscard]] bool empty() const { return first_ == nullptr; }
+  [[nodiscard]] PartitionQueue& first() const { return *first_; }
+  void add(PartitionQueue& queue) {
+    queue.next_in_line = nullptr;
+    (first_ == nullptr ? first_ : last_->next_in_line) = &queue;
+    last_ = &queue;
+  }
+  PartitionQueue& take() {
+    PartitionQueue& taken = *first_;
+    first_ = taken.next_in_line;
+    return taken;
+  }
+
+ private:
+  PartitionQueue* first_ = nullptr;
+  PartitionQueue* last_ = nullptr;
+};
+
 // What one shard needs to append; a member of its DataRequests.
 //
-// What can be checked within a turn is checked at once. All else stands in a line, which is worked
-// off in slices: one batch after the other, and with them those that come later for the same
-// partitions.
+// What can be checked within this turn is checked at once; what comes too late waits for the next
+// ones. Nobody waits there for long: a batch that a whole turn is too short for goes, with all that
+// comes later for its partition, to a line of its own, which is worked off in slices.
 class Appender {
  public:
   Appender(Partitions& partitions, Executor& executor, protocol::Decompressor& decompressor,
@@ -136,21 +172,23 @@ class Appender {
   [[nodiscard]] protocol::ValidationOptions options_of(const ProduceTerms& terms,
                                                        const TopicSettings& settings) const;
 
-  // False: there is no time for it in this turn.
-  [[nodiscard]] bool check_now(const ProduceTerms& terms, ProducePart& part, Partition& partition,
-                               Countdown& countdown);
+  [[nodiscard]] bool has_whole_turn() const { return left_of_turn_ == checked_bytes_per_turn; }
   void begin_turn();
-  void wait_in_line(const ProduceTerms& terms, ProducePart& part, Partition& partition,
-                    Countdown& countdown);
-  task_detail::Detached work_off_line();
-  void leave_line(ProducePart& part);
+  void pause();
+  // Behind those that wait for the same partition.
+  PartitionQueue& enqueue(const ProduceTerms& terms, ProducePart& part, Partition& partition,
+                          Countdown& countdown);
+  // Its first batch has been checked; the next one comes when the others in line had their turn.
+  void leave(PartitionQueue& queue, PartitionLine& line);
+  void check_in_slices(PartitionQueue& queue);
+  task_detail::Detached work_off_large();
 
+  void conclude_later(ProducePart& part, Partition& partition, const CheckedBatch& checked);
   void conclude(const ProduceTerms& terms, ProducePart& part, Partition& partition,
-                const protocol::BatchResult<protocol::ValidBatch>& valid, Countdown& countdown);
-  [[nodiscard]] bool prepare(ProducePart& part, Partition& partition,
-                             const protocol::BatchResult<protocol::ValidBatch>& valid,
+                const CheckedBatch& checked, Countdown& countdown);
+  [[nodiscard]] bool prepare(ProducePart& part, Partition& partition, const CheckedBatch& checked,
                              PreparedAppend& prepared);
-  [[nodiscard]] bool recompress(const TopicSettings& settings, const protocol::ValidBatch& valid,
+  [[nodiscard]] bool recompress(const TopicSettings& settings, const CheckedBatch& checked,
                                 ProducePart& part, PreparedAppend& prepared);
   void fail(ProducePart& part, ErrorCode code, std::string message = {});
   task_detail::Detached append(const ProduceTerms& terms, ProducePart& part,
@@ -167,10 +205,11 @@ class Appender {
   std::uint64_t left_of_turn_ = checked_bytes_per_turn;
   NextTurn next_turn_{*this};
 
-  // As many as requests have batches in memory.
-  ProducePart* first_in_line_ = nullptr;
-  ProducePart* last_in_line_ = nullptr;
-  std::unordered_map<const Partition*, std::size_t> in_line_;  // how many of each partition
+  // Each is in one of the lines, or is being checked.
+  std::unordered_map<const Partition*, PartitionQueue> queues_;
+  PartitionLine waiting_;  // for the next turns
+  PartitionLine large_;
+  bool works_off_large_ = false;
 };
 
 }  // namespace millrace::broker
