@@ -4,6 +4,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,66 +24,96 @@ Cleaner::Cleaner(SegmentContext& context, protocol::Compressor& compressor, Clea
 void Cleaner::add(Log& log, Offset cleaned_end) {
   check(!logs_.contains(&log), "a log is added once");
   // What was cut off since, by recovery for instance, is not clean when it comes again.
-  logs_.emplace(&log, std::pair(&log, State{std::min(cleaned_end, log.end()), std::nullopt}));
+  logs_.emplace(&log, std::make_shared<Entry>(log, std::min(cleaned_end, log.end())));
+}
+
+void Cleaner::stop() {
+  stopped_ = true;
+  if (running_ != nullptr) running_->cancel();
 }
 
 Task<void> Cleaner::remove(const Log& log) {
+  const std::shared_ptr<Entry> entry = find(log);
+  if (!entry) co_return;
   if (running_log_ == &log) running_->cancel();
-  const auto guard = co_await cleaning_.lock();
-  const auto found = logs_.find(&log);
-  if (found == logs_.end()) co_return;
-  if (found->second.second.uncleanable) --counters_.uncleanable_logs;
-  logs_.erase(found);
+  const auto guard = co_await entry->use.lock();
+  if (entry->gone) co_return;
+  entry->gone = true;
+  if (entry->uncleanable) --counters_.uncleanable_logs;
+  logs_.erase(&log);
 }
 
 Task<StorageResult<void>> Cleaner::cut(const Log& log, Offset end) {
+  const std::shared_ptr<Entry> entry = find(log);
+  if (!entry) co_return StorageResult<void>();
   if (running_log_ == &log) running_->cancel();
-  const auto guard = co_await cleaning_.lock();
-  const auto found = logs_.find(&log);
-  if (found == logs_.end()) co_return StorageResult<void>();
-  State& state = found->second.second;
-  if (state.cleaned_end <= end && !state.unsaved) co_return StorageResult<void>();
-  state.cleaned_end = std::min(state.cleaned_end, end);
-  auto saved = co_await keeper_.save_cleaned_end(log, state.cleaned_end);
-  state.unsaved = !saved;
+  const auto guard = co_await entry->use.lock();
+  if (entry->gone) co_return StorageResult<void>();
+  if (entry->cleaned_end <= end && !entry->unsaved) co_return StorageResult<void>();
+  entry->cleaned_end = std::min(entry->cleaned_end, end);
+  auto saved = co_await keeper_.save_cleaned_end(log, entry->cleaned_end);
+  entry->unsaved = !saved;
   co_return saved;
 }
 
-std::optional<std::string> Cleaner::uncleanable(const Log& log) const {
+std::shared_ptr<Cleaner::Entry> Cleaner::find(const Log& log) const {
   const auto found = logs_.find(&log);
-  return found == logs_.end() ? std::nullopt : found->second.second.uncleanable;
+  return found == logs_.end() ? nullptr : found->second;
+}
+
+std::optional<std::string> Cleaner::uncleanable(const Log& log) const {
+  const auto entry = find(log);
+  return entry ? entry->uncleanable : std::nullopt;
 }
 
 Offset Cleaner::cleaned_end(const Log& log) const {
-  const auto found = logs_.find(&log);
-  return found == logs_.end() ? no_offset : found->second.second.cleaned_end;
+  const auto entry = find(log);
+  return entry ? entry->cleaned_end : no_offset;
 }
 
-// Logs may be added while one is looked at, and none goes.
+// Logs come and go meanwhile, but for the one that is looked at.
 Task<Cleaner::Chosen> Cleaner::dirtiest() {
-  Chosen chosen{logs_.end(), no_offset};
-  for (auto place = logs_.begin(); place != logs_.end(); ++place) {
-    const auto& [log, state] = place->second;
-    if (!log->config().compacts || log->offline() || state.uncleanable) continue;
-    const CleaningRange all = cleaning_range(*log, state.cleaned_end);
+  Chosen chosen;
+  auto place = logs_.begin();
+  while (!stopped_ && place != logs_.end()) {
+    const Log* const key = place->first;
+    const std::shared_ptr<Entry> entry = place->second;
+    ++place;
+    if (entry->use.locked()) continue;
+    const Log& log = entry->log;
+    if (!log.config().compacts || log.offline() || entry->uncleanable) continue;
+    const CleaningRange all = cleaning_range(log, entry->cleaned_end);
     if (all.dirty_bytes == 0) continue;
-    const CompactionLag lag = co_await compaction_lag(context_, *log, all);
-    const double ratio = cleaning_range(*log, state.cleaned_end, lag.cleanable_end).dirty_ratio();
-    const bool is_dirty = lag.is_overdue || ratio > log->config().dirty_ratio_min;
-    if (is_dirty && ratio > chosen.dirty_ratio) chosen = {place, lag.cleanable_end, ratio};
+    const std::uint64_t version = log.version();
+    {
+      const auto guard = co_await entry->use.lock();
+      const CompactionLag lag = co_await compaction_lag(context_, log, all);
+      const double ratio = cleaning_range(log, entry->cleaned_end, lag.cleanable_end).dirty_ratio();
+      const bool is_dirty = lag.is_overdue || ratio > log.config().dirty_ratio_min;
+      if (is_dirty && ratio > chosen.dirty_ratio) {
+        chosen = {entry, version, lag.cleanable_end, ratio};
+      }
+    }
+    place = logs_.upper_bound(key);
   }
   co_return chosen;
 }
 
 Task<bool> Cleaner::clean_dirtiest() {
   const auto guard = co_await cleaning_.lock();
-  const Chosen chosen = co_await dirtiest();
-  if (chosen.place == logs_.end()) co_return false;
-  auto& [log, state] = chosen.place->second;
-  co_return co_await clean(*log, state, cleaning_range(*log, state.cleaned_end, chosen.limit));
+  for (;;) {
+    const Chosen chosen = co_await dirtiest();
+    if (stopped_ || !chosen.entry) co_return false;
+    Entry& entry = *chosen.entry;
+    // Another one is chosen if this one goes, or was cut: what was found out is not true any more.
+    if (entry.gone || entry.use.locked() || entry.log.version() != chosen.version) continue;
+    const auto use = co_await entry.use.lock();
+    co_return co_await clean(entry, cleaning_range(entry.log, entry.cleaned_end, chosen.limit));
+  }
 }
 
-Task<bool> Cleaner::clean(Log& log, State& state, const CleaningRange& range) {
+Task<bool> Cleaner::clean(Entry& entry, const CleaningRange& range) {
+  Log& log = entry.log;
   KeyOffsets keys(options_.seed + passes_begun_++, options_.dedupe_buffer_bytes);
   CleaningPass pass({context_, compressor_, throttle_}, log, range, keys);
   running_ = &pass;
@@ -91,7 +122,7 @@ Task<bool> Cleaner::clean(Log& log, State& state, const CleaningRange& range) {
   running_ = nullptr;
   running_log_ = nullptr;
   if (!report) {
-    failed(log, state, pass, report.error());
+    failed(entry, pass, report.error());
     co_return false;
   }
   count(*report);
@@ -103,11 +134,11 @@ Task<bool> Cleaner::clean(Log& log, State& state, const CleaningRange& range) {
     context_.log.warning("{}: {} records without a key were dropped, as in every compacted topic",
                          log.directory(), report->counts.records_without_key);
   }
-  state.cleaned_end = report->cleaned_end;
-  const auto saved = co_await keeper_.save_cleaned_end(log, state.cleaned_end);
-  state.unsaved = state.unsaved && !saved;
+  entry.cleaned_end = report->cleaned_end;
+  const auto saved = co_await keeper_.save_cleaned_end(log, entry.cleaned_end);
+  entry.unsaved = entry.unsaved && !saved;
   if (!saved) {
-    failed(log, state, pass, saved.error());
+    failed(entry, pass, saved.error());
     co_return false;
   }
   ++counters_.passes;
@@ -121,7 +152,8 @@ void Cleaner::count(const PassReport& report) {
   counters_.bytes_written += report.bytes_written;
 }
 
-void Cleaner::failed(Log& log, State& state, const CleaningPass& pass, const StorageError& error) {
+void Cleaner::failed(Entry& entry, const CleaningPass& pass, const StorageError& error) {
+  Log& log = entry.log;
   ++counters_.failed_passes;
   if (error.fault == StorageFault::offline) {
     log.report(error);
@@ -134,7 +166,7 @@ void Cleaner::failed(Log& log, State& state, const CleaningPass& pass, const Sto
     context_.log.warning("{}: cleaning is tried again later: {}", log.directory(), error.message);
     return;
   }
-  state.uncleanable = error.message;
+  entry.uncleanable = error.message;
   ++counters_.uncleanable_logs;
   context_.log.error("{} is not cleaned any more: {}", log.directory(), error.message);
 }

@@ -4,6 +4,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -61,9 +62,12 @@ class Cleaner {
   // From now on the log is looked at; cleaned is it while its topic compacts. `cleaned_end` is what
   // the keeper saved last, no_offset without it.
   void add(Log& log, Offset cleaned_end);
-  // Before the log is closed: a pass on it is stopped.
+  // No pass begins any more, and one that runs ends soon, in order.
+  void stop();
+  // Before the log is closed: a pass on it is stopped. One on another log is not waited for.
   [[nodiscard]] Task<void> remove(const Log& log);
-  // Before the log is cut to `end`: what takes the place of cut records is not clean.
+  // Before the log is cut to `end`: what takes the place of cut records is not clean. Stops and
+  // waits as remove() does.
   [[nodiscard]] Task<StorageResult<void>> cut(const Log& log, Offset end);
 
   // One pass over the dirtiest log. False if no log was dirty enough or the pass failed: then there
@@ -80,22 +84,29 @@ class Cleaner {
   [[nodiscard]] Offset cleaned_end(const Log& log) const;
 
  private:
-  struct State {
+  struct Entry {
+    Entry(Log& l, Offset end) : log(l), cleaned_end(end) {}
+
+    Log& log;  // not to be touched when it is gone
     Offset cleaned_end;
     std::optional<std::string> uncleanable;
     bool unsaved = false;  // what was saved is higher
+    bool gone = false;     // removed
+    // Held by whoever needs the log to stay, and as it is for the cleaner, across an await.
+    AsyncMutex use;
   };
-  using Logs = std::map<const Log*, std::pair<Log*, State>>;
-
   struct Chosen {
-    Logs::iterator place;
-    Offset limit;  // records from there on are too young
+    std::shared_ptr<Entry> entry;  // null: none is dirty enough
+    std::uint64_t version = 0;     // of the log, when it was looked at
+    Offset limit = no_offset;      // records from there on are too young
     double dirty_ratio = 0;
   };
 
+  [[nodiscard]] std::shared_ptr<Entry> find(const Log& log) const;
   [[nodiscard]] Task<Chosen> dirtiest();
-  [[nodiscard]] Task<bool> clean(Log& log, State& state, const CleaningRange& range);
-  void failed(Log& log, State& state, const CleaningPass& pass, const StorageError& error);
+  // The log is in use.
+  [[nodiscard]] Task<bool> clean(Entry& entry, const CleaningRange& range);
+  void failed(Entry& entry, const CleaningPass& pass, const StorageError& error);
   void count(const PassReport& report);
 
   SegmentContext& context_;
@@ -103,8 +114,9 @@ class Cleaner {
   CleanerKeeper& keeper_;
   CleanerOptions options_;
   IoThrottle throttle_;
-  Logs logs_;
-  AsyncMutex cleaning_;
+  std::map<const Log*, std::shared_ptr<Entry>> logs_;
+  AsyncMutex cleaning_;  // taken before any use of an entry, if both are
+  bool stopped_ = false;
   CleaningPass* running_ = nullptr;
   const Log* running_log_ = nullptr;
   std::uint64_t passes_begun_ = 0;

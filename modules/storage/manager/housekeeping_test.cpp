@@ -270,6 +270,36 @@ TEST(Housekeeping, the_cleaners_rate_changes_while_the_server_runs) {
   EXPECT_EQ(passes(), 1u);
 }
 
+TEST(Housekeeping, neither_removal_nor_stop_waits_for_a_slow_pass_on_another_log) {
+  const TopicPartition orders_1{"orders", PartitionIndex(1)};
+  const TopicPartition orders_2{"orders", PartitionIndex(2)};
+  ManagerMachine machine(22);
+  machine.config.segment_bytes = mebibyte;
+  machine.config.compacts = true;
+  machine.options.cleaner_backoff = 1h;
+  machine.options.cleaner_bytes_per_second = 1'000;
+  ASSERT_TRUE(machine.start());
+  for (const auto& partition : {orders_0, orders_1, orders_2}) {
+    ASSERT_TRUE(machine.create(partition));
+  }
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_TRUE(machine.append_keyed(orders_2, "key", std::string(60'000, 'x')));
+  }
+  {
+    const auto log = machine.manager().find(orders_2);
+    log->set_high_watermark(log->end());
+    ASSERT_TRUE(machine.wait(log->flush()));
+  }
+  machine.manager().clean_soon();
+  machine.executor.advance(1min);
+  const MonotonicTime began = machine.executor.clock().now();
+  EXPECT_TRUE(machine.remove(orders_0));
+  EXPECT_EQ(machine.manager().cleaner().counters().bytes_read, 0u) << "the pass goes on";
+  EXPECT_TRUE(machine.stop());
+  EXPECT_LT(machine.executor.clock().now() - began, 10s);
+  EXPECT_TRUE(machine.disk.contents("/data/.kafka_cleanshutdown"));
+}
+
 TEST(Housekeeping, a_log_start_that_was_refused_is_not_saved_with_the_one_of_another_log) {
   const TopicPartition orders_1{"orders", PartitionIndex(1)};
   ManagerMachine machine(21);

@@ -298,7 +298,8 @@ Task<std::vector<bool>> LogManager::stop() {
   stopping_ = true;
   housekeeping_.stop();
   scrubber_.stop();
-  // A pass that is going on ends early.
+  // A pass that is going on ends early, on whichever log.
+  cleaner_.stop();
   for (const LogPointer& log : logs()) co_await cleaner_.remove(*log);
   co_await tasks_.wait();
   // Whoever is making or removing a partition comes to an end first.
