@@ -57,6 +57,12 @@ Task<void> Scrubber::run() {
 // Once around, and back to where it began.
 Task<void> Scrubber::pass() {
   std::optional<Place> begin = co_await draw();
+  // A log that was removed while the others were drawn from must not be opened again: its files are
+  // about to be those of nobody, or of another.
+  while (begin && !passes_.stopped() &&
+         next_log_(begin->before ? &*begin->before : nullptr) != begin->log) {
+    begin = co_await draw();
+  }
   if (begin) {
     const TopicPartition first = begin->log->partition();
     co_await scrub_log(std::move(begin->log), begin->segment, any_end);
@@ -81,15 +87,15 @@ Task<void> Scrubber::pass() {
 Task<std::optional<Scrubber::Place>> Scrubber::draw() {
   std::optional<Place> drawn;
   std::uint64_t seen = 0;
-  TopicPartition last;
+  std::optional<TopicPartition> before;
   std::size_t count = 0;
-  for (std::shared_ptr<Log> log = next_log_(nullptr); log; log = next_log_(&last)) {
-    last = log->partition();
+  for (std::shared_ptr<Log> log = next_log_(nullptr); log; log = next_log_(&*before)) {
     for (const auto& segment : log->segments()) {
       seen += segment->bytes();
       // Each takes the place of those before it as often as its share of the bytes so far.
-      if (random_.below(seen) < segment->bytes()) drawn = Place{log, segment->base()};
+      if (random_.below(seen) < segment->bytes()) drawn = Place{before, log, segment->base()};
     }
+    before = log->partition();
     log.reset();
     if (++count % logs_at_a_time == 0) co_await yield(executor_);
     if (passes_.stopped()) break;

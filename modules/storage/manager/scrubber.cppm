@@ -77,6 +77,7 @@ class Scrubber {
  private:
   // The beginning of a segment.
   struct Place {
+    std::optional<TopicPartition> before;  // the log that comes before it; none: it is the first
     std::shared_ptr<Log> log;
     Offset segment;
   };

@@ -285,6 +285,22 @@ TEST(Scrubber, what_is_cut_while_it_is_read_is_no_damage) {
   EXPECT_TRUE(machine.process->shards.front()->corruptions.empty());
 }
 
+TEST_F(Scrubbing, a_log_that_goes_while_the_beginning_is_drawn_is_not_opened_again) {
+  // So many that others run while they are drawn from; only the first has anything.
+  for (std::int32_t i = 0; i < 500; ++i) {
+    ASSERT_TRUE(machine.create({"payments", PartitionIndex(i)}));
+  }
+  machine.manager().scrubber().start_pass();
+  const auto begin_to_draw = [&]() -> Task<void> {
+    for (int turn = 0; turn < 3; ++turn) co_await yield(machine.executor);
+  };
+  machine.run(begin_to_draw());
+  ASSERT_TRUE(machine.remove(orders_0));
+  machine.executor.advance(std::chrono::minutes(1));
+  EXPECT_EQ(machine.manager().scrubber().counts().passes, 1u);
+  EXPECT_EQ(machine.manager().scrubber().counts().bytes, 0u);
+}
+
 TEST_F(Scrubbing, reads_nothing_at_a_rate_of_zero) {
   ASSERT_TRUE(machine.stop());
   machine.options.scrub_bytes_per_second = 0;
