@@ -236,6 +236,8 @@ ClientResult<void> ConsumerClient::pause(const Partitions& partitions) {
     if (!partition) return failure(partition.error());
     (*partition)->is_paused = true;
   }
+  // What they hold is in nobody's way any more.
+  fetcher_.pump();
   return {};
 }
 

@@ -84,6 +84,10 @@ std::optional<BrokerId> Fetcher::source_of(PartitionProgress& partition,
 }
 
 void Fetcher::pump() {
+  struct Held {
+    std::size_t all = 0;
+    std::size_t takeable = 0;  // not of paused partitions
+  };
   if (is_closed_) return;
   const MonotonicTime now = executor_.clock().now();
   struct Candidate {
@@ -91,12 +95,16 @@ void Fetcher::pump() {
     bool has_full = false;
   };
   std::map<BrokerId, Candidate> candidates;
-  std::map<BrokerId, std::size_t> buffered;
+  std::map<BrokerId, Held> buffered;
   MonotonicTime wake = no_deadline;
   bool any_leaderless = false;
   bool any_unproven = false;
   for (auto& [name, progress] : positions_.all()) {
-    for (const auto& chunk : progress.buffered) buffered[chunk.broker] += chunk.bytes;
+    for (const auto& chunk : progress.buffered) {
+      Held& held = buffered[chunk.broker];
+      held.all += chunk.bytes;
+      if (!progress.is_paused) held.takeable += chunk.bytes;
+    }
     if (!is_readable(progress)) continue;
     const auto leader = metadata_.known_leader(name.topic, name.partition);
     if (lacks_proof(progress, leader)) {
@@ -122,18 +130,31 @@ void Fetcher::pump() {
   if (any_unproven && on_need_) on_need_();
   const std::size_t share = settings_.prefetch_memory / std::max<std::size_t>(1, candidates.size());
   for (auto& [broker, candidate] : candidates) {
-    const std::size_t held = buffered.contains(broker) ? buffered[broker] : 0;
+    Held& held = buffered[broker];
     const auto one = static_cast<std::size_t>(settings_.max_partition_fetch_bytes);
-    const bool has_room = held == 0 || held + one <= share;
+    const bool has_room = held.takeable == 0 || held.all + one <= share;
     if (candidate.partitions.empty() || candidate.has_full || !has_room ||
         lanes_[broker].is_under_way) {
       continue;
     }
+    if (held.all > share) held.all -= forget_paused(broker, held.all - share);
     lanes_[broker].is_under_way = true;
-    tasks_.start(fetch(
-        broker, ask(broker, candidate.partitions, std::max(share - std::min(share, held), one))));
+    const std::size_t room = std::max(share - std::min(share, held.all), one);
+    tasks_.start(fetch(broker, ask(broker, candidate.partitions, room)));
   }
   if (wake != no_deadline) executor_.arm(wake_, wake);
+}
+
+std::size_t Fetcher::forget_paused(BrokerId broker, std::size_t bytes) {
+  std::size_t forgotten = 0;
+  for (auto& [name, progress] : positions_.all()) {
+    if (forgotten >= bytes) break;
+    const auto is_of_broker = [&](const auto& chunk) { return chunk.broker == broker; };
+    if (!progress.is_paused || std::ranges::none_of(progress.buffered, is_of_broker)) continue;
+    for (const auto& chunk : progress.buffered) forgotten += is_of_broker(chunk) ? chunk.bytes : 0;
+    positions_.forget_fetched(progress);
+  }
+  return forgotten;
 }
 
 std::unique_ptr<Fetcher::Asked> Fetcher::ask(BrokerId broker,

@@ -40,10 +40,11 @@ struct FetcherCounters {
 
 // One request at a time to each broker that leads a partition with room for more; the next one goes
 // out when the answer is there. What is fetched and not taken stays below prefetch_memory, but for
-// one batch of each broker: the budget is divided among brokers, and a broker of which nothing is
-// buffered may always be asked. A broker is not asked while a partition of it is full: its answer
-// could then wait for data of others while the full one is taken. What a broker remembers of the
-// request before is not said again (FetchSession).
+// one batch of each broker: the budget is divided among brokers, and a broker of which nothing can
+// be taken may always be asked. Where paused partitions alone hold more than its part, some of it
+// is forgotten first, and fetched again when they are resumed. A broker is not asked while a
+// partition of it is full: its answer could then wait for data of others while the full one is
+// taken. What a broker remembers of the request before is not said again (FetchSession).
 //
 // Owned by one consumer, on its thread. What it is given outlives it; ends after close().
 class Fetcher {
@@ -93,6 +94,9 @@ class Fetcher {
   // Whether the leader may lack what was read under one before it.
   [[nodiscard]] static bool lacks_proof(const PartitionProgress& partition,
                                         const std::optional<LeaderOf>& leader);
+  // Drops at least so much of what paused partitions hold of that broker, if there is so much.
+  // Returns how much it was.
+  std::size_t forget_paused(BrokerId broker, std::size_t bytes);
   [[nodiscard]] Task<void> fetch(BrokerId broker, std::unique_ptr<Asked> asked);
   [[nodiscard]] std::unique_ptr<Asked> ask(BrokerId broker,
                                            const std::vector<PartitionProgress*>& partitions,

@@ -295,6 +295,57 @@ TEST(Fetcher, keeps_what_is_not_taken_within_its_budget) {
   EXPECT_LE(most, 20'000u + 2 * 1'000u);
 }
 
+TEST(Fetcher, reads_on_while_what_paused_partitions_hold_fills_the_budget) {
+  ConsumerMachine machine;
+  machine.create("orders", 2);
+  machine.append("orders", 0, 20);
+  machine.settings.prefetch_memory = 1;
+  machine.settings.max_poll_records = 5;
+  Application& one = machine.start();
+  ASSERT_TRUE(one.client.assign({place("orders", 0), place("orders", 1)}).has_value());
+  machine.poll(one, 5);
+  EXPECT_GT(one.client.buffered_bytes(), 0u);
+  ASSERT_TRUE(one.client.pause({place("orders", 0)}).has_value());
+  machine.append("orders", 1, 10);
+  machine.poll(one, 15);
+  EXPECT_EQ(one.values[place("orders", 1)].size(), 10u);
+  EXPECT_EQ(one.values[place("orders", 0)].size(), 5u);
+  ASSERT_TRUE(one.client.resume({place("orders", 0)}).has_value());
+  machine.poll(one, 30);
+  machine.run(one.poll_until([] { return false; }, 2s));
+  EXPECT_EQ(one.count, 30u) << "records came twice";
+}
+
+TEST(Fetcher, keeps_what_paused_partitions_hold_within_its_budget) {
+  ConsumerMachine machine;
+  machine.create("orders", 8);
+  for (std::int32_t i = 0; i < 8; ++i) machine.append("orders", i, 20);
+  machine.settings.prefetch_memory = 200;
+  machine.settings.max_partition_fetch_bytes = 1;
+  machine.settings.max_poll_records = 1;
+  Application& one = machine.start();
+  Partitions all;
+  for (std::int32_t i = 0; i < 8; ++i) all.push_back(place("orders", i));
+  ASSERT_TRUE(one.client.assign(all).has_value());
+  std::size_t most = 0;
+  for (std::size_t paused = 0; paused < 8; ++paused) {
+    machine.poll(one, paused + 1);
+    Partitions begun;
+    for (const auto& [partition, seen] : one.values) begun.push_back(partition);
+    EXPECT_EQ(begun.size(), paused + 1);
+    ASSERT_TRUE(one.client.pause(begun).has_value());
+    machine.run(one.poll_until([] { return false; }, 0s));
+    most = std::max(most, one.client.buffered_bytes());
+  }
+  EXPECT_GT(most, 100u);
+  // By one batch, of less than 200 bytes.
+  EXPECT_LE(most, 2 * 200u);
+  ASSERT_TRUE(one.client.resume(all).has_value());
+  machine.poll(one, 160);
+  machine.run(one.poll_until([] { return false; }, 2s));
+  EXPECT_EQ(one.count, 160u) << "records came twice";
+}
+
 TEST(Fetcher, reads_batches_that_are_larger_than_its_budget) {
   ConsumerMachine machine;
   machine.create("orders", 1);
