@@ -27,6 +27,25 @@ namespace millrace::client {
 using protocol::ErrorCode;
 using protocol::FetchResponse;
 
+namespace {
+
+// A broker serves partitions in the order of the request until the answer is full, so another one
+// comes first each time. A topic stays in one piece. Of a session the broker itself takes care.
+void turn(std::vector<FetchItem>& items, TopicPartition& first) {
+  if (items.empty()) return;
+  const auto name_of = [](const FetchItem& item) -> const TopicPartition& { return *item.name; };
+  auto next = std::ranges::upper_bound(items, first, {}, name_of);
+  if (next == items.end()) next = items.begin();
+  first = *next->name;
+  const auto [begin, end] = std::ranges::equal_range(
+      items, first.topic, {},
+      [](const FetchItem& item) -> const std::string& { return item.name->topic; });
+  std::ranges::rotate(begin, next, end);
+  std::ranges::rotate(items, begin);
+}
+
+}  // namespace
+
 Fetcher::Wake::Wake(Fetcher& f)
     : Timer([](Timer& self) { static_cast<Wake&>(self).fetcher.pump(); }), fetcher(f) {}
 
@@ -179,7 +198,10 @@ std::unique_ptr<Fetcher::Asked> Fetcher::ask(BrokerId broker,
   asked->uses_ids =
       asked->has_ids && versions != nullptr &&
       versions->highest(protocol::FetchRequest::api_key).value_or(0) >= fetch_version_with_ids;
-  asked->fill(lanes_[broker].session.ask(std::move(items), asked->uses_ids));
+  Lane& lane = lanes_[broker];
+  auto request = lane.session.ask(std::move(items), asked->uses_ids);
+  if (!request.is_incremental()) turn(request.named, lane.named_first);
+  asked->fill(request);
   const auto most = static_cast<std::size_t>(settings_.fetch_max_bytes);
   asked->message.max_wait_ms = static_cast<std::int32_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(settings_.fetch_max_wait).count());

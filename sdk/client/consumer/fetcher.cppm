@@ -81,6 +81,8 @@ class Fetcher {
   struct Lane {
     bool is_under_way = false;
     FetchSession session;
+    // In the last request that named everything.
+    TopicPartition named_first;
   };
   struct Wake : Timer {
     explicit Wake(Fetcher& f);

@@ -140,6 +140,7 @@ struct AskedFetches {
   std::size_t requests = 0;
   std::size_t incremental = 0;
   std::size_t named = 0;  // partitions
+  bool names_topics_once = true;
 
   explicit AskedFetches(const mock::Cluster& cluster) {
     for (const auto& request : cluster.requests()) {
@@ -149,7 +150,11 @@ struct AskedFetches {
       EXPECT_TRUE(decode(message, request.body, request.version, arena).has_value());
       ++requests;
       incremental += message.session_epoch > 0;
-      for (const auto& topic : message.topics) named += topic.partitions.size();
+      std::set<std::pair<std::string, Uuid>> topics;
+      for (const auto& topic : message.topics) {
+        named += topic.partitions.size();
+        names_topics_once &= topics.emplace(topic.topic, topic.topic_id).second;
+      }
     }
   }
 };
@@ -267,6 +272,32 @@ TEST(Fetcher, names_everything_to_brokers_that_remember_nothing) {
     const AskedFetches asked(*machine.cluster);
     EXPECT_EQ(asked.incremental, 0u);
     EXPECT_EQ(asked.named, asked.requests);
+  }
+}
+
+TEST(Fetcher, reads_each_partition_in_turn_of_brokers_that_remember_nothing) {
+  for (const std::int16_t version : std::vector<std::int16_t>{6, 17}) {
+    SCOPED_TRACE(version);
+    ConsumerMachine machine({.fetch_sessions = 0});
+    machine.cluster->set_versions(ApiKey::fetch, 4, version);
+    Partitions all;
+    for (const std::string topic : {"orders", "others"}) {
+      machine.create(topic, 3);
+      for (std::int32_t i = 0; i < 3; ++i) {
+        all.push_back(place(topic, i));
+        machine.append(topic, i, 200);
+      }
+    }
+    machine.settings.fetch_max_bytes = 1;
+    machine.settings.prefetch_memory = 1;
+    machine.settings.max_poll_records = 10;
+    Application& one = machine.start();
+    ASSERT_TRUE(one.client.assign(all).has_value());
+    machine.poll(one, 120);
+    for (const TopicPartition& partition : all) {
+      EXPECT_EQ(one.values[partition].size(), 20u) << to_string(partition);
+    }
+    EXPECT_TRUE(AskedFetches(*machine.cluster).names_topics_once);
   }
 }
 
