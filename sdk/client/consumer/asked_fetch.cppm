@@ -72,6 +72,7 @@ struct Fetcher::Asked {
   }
   [[nodiscard]] bool is_incremental() const { return message.session_epoch > 0; }
 
+  BrokerId broker = no_broker;
   bool has_ids = true;
   bool uses_ids = false;
   std::map<Uuid, std::shared_ptr<const TopicPartition>> names;  // by the id of the topic

@@ -55,10 +55,9 @@ bool Fetcher::take_answer(const Asked& asked, std::shared_ptr<Reply<FetchRespons
         is_as_asked = false;
         continue;
       }
-      PartitionProgress* partition = positions_.find(name);
-      const bool is_wanted = partition != nullptr && partition->request == place->second;
+      PartitionProgress* partition = waiting_for(asked, name, place->second);
       open.erase(place);
-      if (!is_wanted) {
+      if (partition == nullptr) {
         ++counters_.dropped;
         continue;
       }
@@ -68,16 +67,15 @@ bool Fetcher::take_answer(const Asked& asked, std::shared_ptr<Reply<FetchRespons
   }
   const bool tells_news_only = asked.is_incremental() && reply->version >= version_with_sessions;
   for (const auto& [name, request] : open) {
-    PartitionProgress* partition = positions_.find(name);
-    const bool is_wanted = partition != nullptr && partition->request == request;
-    if (is_wanted) partition->fetching_from = no_broker;
+    PartitionProgress* partition = waiting_for(asked, name, request);
+    if (partition != nullptr) partition->fetching_from = no_broker;
     if (tells_news_only) {
-      if (is_wanted) heard_from(*partition);
+      if (partition != nullptr) heard_from(*partition);
       continue;
     }
     // What the broker left out: asked for again, not at once.
     is_as_asked = false;
-    if (is_wanted) back_off(*partition);
+    if (partition != nullptr) back_off(*partition);
   }
   return is_as_asked;
 }

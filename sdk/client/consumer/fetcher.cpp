@@ -180,6 +180,7 @@ std::unique_ptr<Fetcher::Asked> Fetcher::ask(BrokerId broker,
                                              const std::vector<PartitionProgress*>& partitions,
                                              std::size_t room) {
   auto asked = std::make_unique<Asked>();
+  asked->broker = broker;
   std::vector<FetchItem> items;
   items.reserve(partitions.size());
   for (PartitionProgress* partition : partitions) {
@@ -258,10 +259,18 @@ void Fetcher::refused(const Asked& asked, FetchSession& session, BrokerId broker
   if (!at_once) metadata_.invalidate();
 }
 
+PartitionProgress* Fetcher::waiting_for(const Asked& asked, const TopicPartition& name,
+                                        std::uint64_t request) {
+  PartitionProgress* partition = positions_.find(name);
+  const bool waits = partition != nullptr && partition->request == request &&
+                     partition->fetching_from == asked.broker;
+  return waits ? partition : nullptr;
+}
+
 void Fetcher::release(const Asked& asked, bool at_once) {
   for (const auto& [name, request] : asked.requests) {
-    PartitionProgress* partition = positions_.find(name);
-    if (partition == nullptr || partition->request != request) continue;
+    PartitionProgress* partition = waiting_for(asked, name, request);
+    if (partition == nullptr) continue;
     partition->fetching_from = no_broker;
     if (at_once) continue;
     partition->replica = no_broker;

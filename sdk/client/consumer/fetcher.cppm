@@ -108,6 +108,10 @@ class Fetcher {
                                  std::shared_ptr<Reply<protocol::FetchResponse>> reply);
   void refused(const Asked& asked, FetchSession& session, BrokerId broker,
                protocol::ErrorCode error);
+  // The partition, if it still waits for that request of its: not if its position was moved, nor if
+  // another broker was asked meanwhile.
+  [[nodiscard]] PartitionProgress* waiting_for(const Asked& asked, const TopicPartition& name,
+                                               std::uint64_t request);
   // Those that the request is about and that still wait for it; asked for again after a pause, or
   // at once.
   void release(const Asked& asked, bool at_once);

@@ -389,6 +389,39 @@ TEST(Fetcher, reads_batches_that_are_larger_than_its_budget) {
   machine.poll(one, 100);
 }
 
+TEST(Fetcher, drops_an_answer_that_another_broker_has_overtaken) {
+  ConsumerMachine machine({.brokers = 2});
+  machine.settings.common.metadata_max_age = 500ms;
+  machine.create("orders", 2);
+  const TopicPartition moving = place("orders", 0);
+  const TopicPartition other = place("orders", 1);
+  ASSERT_TRUE(machine.cluster->move_leader("orders", moving.partition, BrokerId(1)).has_value());
+  ASSERT_TRUE(machine.cluster->move_leader("orders", other.partition, BrokerId(2)).has_value());
+  Application& one = machine.start();
+  // Metadata are asked of the second broker then: the first one has something to do.
+  ASSERT_TRUE(one.client.assign({other}).has_value());
+  machine.run(one.poll_until([] { return false; }, 2s));
+  machine.append("orders", 0, 10);
+  machine.cluster->inject({.api = ApiKey::fetch,
+                           .kind = FaultKind::delay,
+                           .delay = 10s,
+                           .times = 1,
+                           .broker = BrokerId(1)});
+  ASSERT_TRUE(one.client.assign({moving, other}).has_value());
+  ASSERT_TRUE(one.client.pause({other}).has_value());
+  machine.executor.advance(1s);
+  EXPECT_EQ(machine.cluster->faults_left(), 0u) << "the first broker was not asked";
+  ASSERT_TRUE(machine.cluster->move_leader("orders", moving.partition, BrokerId(2)).has_value());
+  machine.executor.advance(4s);
+  EXPECT_GT(one.client.buffered_bytes(), 0u) << "the second broker has not answered";
+  EXPECT_EQ(one.client.counters().dropped, 0u);
+  machine.executor.advance(10s);
+  EXPECT_EQ(one.client.counters().dropped, 1u);
+  EXPECT_EQ(one.client.counters().failures, 0u);
+  machine.poll(one, 10);
+  EXPECT_TRUE(one.errors.empty());
+}
+
 TEST(Fetcher, drops_what_was_fetched_before_a_seek) {
   ConsumerMachine machine;
   machine.create("orders", 1);
