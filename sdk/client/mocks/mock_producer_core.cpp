@@ -45,6 +45,13 @@ Error aborted_error() {
 
 }  // namespace
 
+// It passes by itself.
+Error MockProducer::Implementation::ending_error() {
+  return Error(
+      {.code = ErrorCode::invalid_request, .origin = Origin::configuration, .is_retriable = true},
+      "the transaction is being committed");
+}
+
 std::optional<Error> MockProducer::Implementation::end() const {
   if (is_closed_) return closed_error();
   return broken_;
@@ -53,11 +60,12 @@ std::optional<Error> MockProducer::Implementation::end() const {
 std::optional<Error> MockProducer::Implementation::refusal() {
   if (auto ended = end()) return ended;
   if (options_.is_transactional) {
+    if (must_abort_) return must_abort_;
+    if (phase_ == Phase::ending) return ending_error();
     if (phase_ != Phase::open) {
       return Error({.code = ErrorCode::invalid_request, .origin = Origin::configuration},
                    "no transaction is open: records are sent between begin() and commit()");
     }
-    if (must_abort_) return must_abort_;
   }
   if (refusals_.empty()) return std::nullopt;
   Refusal& first = refusals_.front();
@@ -189,7 +197,7 @@ Result<void> MockProducer::Implementation::close(std::chrono::milliseconds time)
     const std::lock_guard lock(mutex_);
     if (std::exchange(is_closed_, true)) return {};
     left = waiting_.size();
-    if (phase_ == Phase::open) ++abort_count_;
+    if (has_transaction()) ++abort_count_;
   }
   if (options_.is_transactional) {
     fail_all(aborted_error());

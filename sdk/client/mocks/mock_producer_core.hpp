@@ -78,10 +78,12 @@ class MockProducer::Implementation final : public detail::TransactionHost {
           .partition = record.partition, .offset = record.offset, .timestamp = record.timestamp});
     }
   };
-  enum class Phase : std::uint8_t { without_id, ready, open };
+  // ending: from commit() on, also where it failed, until it is committed or aborted.
+  enum class Phase : std::uint8_t { without_id, ready, open, ending };
 
   // With the lock held.
   [[nodiscard]] std::optional<Error> end() const;
+  [[nodiscard]] static Error ending_error();
   std::optional<Error> refusal();
   [[nodiscard]] std::int32_t count_of(std::string_view topic) const;
   Result<std::int32_t> partition_for(const Record& record);
@@ -90,6 +92,10 @@ class MockProducer::Implementation final : public detail::TransactionHost {
   [[nodiscard]] std::vector<OwnedRecord>& taken();
   // What a call fails with, by the state or as the test planned it; none: it may go on.
   std::optional<Error> refusal_of(TransactionCall call);
+  // Whether there is a transaction, be it that it takes nothing more.
+  [[nodiscard]] bool has_transaction() const {
+    return phase_ == Phase::open || phase_ == Phase::ending;
+  }
   [[nodiscard]] std::optional<Error> not_open(std::uint64_t transaction) const;
   std::optional<Error> try_init();
   void lost(const Error& why);

@@ -30,12 +30,12 @@ Future<Result<T>> done(Result<T> outcome) {
 }  // namespace
 
 std::vector<OwnedRecord>& MockProducer::Implementation::taken() {
-  return phase_ == Phase::open ? uncommitted_ : history_;
+  return has_transaction() ? uncommitted_ : history_;
 }
 
 // Of a transaction, which lacks the record from now on.
 void MockProducer::Implementation::lost(const Error& why) {
-  if (phase_ != Phase::open) return;
+  if (!has_transaction()) return;
   if (why.is_fatal()) {
     if (!broken_) broken_ = why;
     return;
@@ -60,13 +60,13 @@ std::optional<Error> MockProducer::Implementation::refusal_of(TransactionCall ca
   Error error = std::move(errors.front());
   errors.pop_front();
   if (error.is_fatal()) broken_ = error;
-  if (error.needs_abort() && phase_ == Phase::open) must_abort_ = error;
+  if (error.needs_abort() && has_transaction()) must_abort_ = error;
   return error;
 }
 
 std::optional<Error> MockProducer::Implementation::not_open(std::uint64_t transaction) const {
   if (transaction != number_) return misuse("this transaction has ended");
-  if (phase_ != Phase::open) return misuse("no transaction is open");
+  if (!has_transaction()) return misuse("no transaction is open");
   return std::nullopt;
 }
 
@@ -90,7 +90,7 @@ Future<Result<std::uint64_t>> MockProducer::Implementation::begin(std::chrono::m
   if (auto refused = refusal_of(TransactionCall::begin)) {
     return done<std::uint64_t>(*std::move(refused));
   }
-  if (phase_ == Phase::open) return done<std::uint64_t>(misuse("begin: a transaction is open"));
+  if (has_transaction()) return done<std::uint64_t>(misuse("begin: a transaction is open"));
   phase_ = Phase::open;
   return done<std::uint64_t>(++number_);
 }
@@ -102,6 +102,7 @@ MockProducer::Implementation::Done MockProducer::Implementation::send_offsets(
   if (auto refused = not_open(transaction)) return done<void>(*std::move(refused));
   if (group.group_id.empty()) return done<void>(misuse("offsets are those of a group"));
   if (must_abort_) return done<void>(*must_abort_);
+  if (phase_ == Phase::ending) return done<void>(ending_error());
   if (auto refused = refusal_of(TransactionCall::send_offsets)) {
     return done<void>(*std::move(refused));
   }
@@ -114,6 +115,7 @@ Result<void> MockProducer::Implementation::try_commit(std::uint64_t transaction)
   {
     const std::lock_guard lock(mutex_);
     if (auto refused = not_open(transaction)) return *std::move(refused);
+    phase_ = Phase::ending;
   }
   complete_all();
   const std::lock_guard lock(mutex_);
@@ -184,7 +186,7 @@ std::size_t MockProducer::Implementation::abort_count() const {
 
 bool MockProducer::Implementation::is_in_transaction() const {
   const std::lock_guard lock(mutex_);
-  return phase_ == Phase::open;
+  return has_transaction();
 }
 
 void MockProducer::Implementation::fail_next_call(TransactionCall call, Error error) {

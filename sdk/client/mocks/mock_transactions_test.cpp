@@ -125,6 +125,29 @@ TEST_F(MockTransactions, commit_what_waits_and_abort_it) {
   EXPECT_EQ(values_of(slow.history()), Values{"1"});
 }
 
+TEST_F(MockTransactions, take_nothing_that_is_sent_while_they_are_committed) {
+  MockProducer slow({.auto_complete = false, .is_transactional = true});
+  std::optional<Error> refused;
+  slow.on_delivery([&](std::uint64_t, const Result<Delivery>& outcome) {
+    ASSERT_TRUE(outcome);
+    const auto late = slow.post({.topic = "copies", .value = "2"});
+    ASSERT_FALSE(late);
+    refused = late.error();
+  });
+  auto transaction = slow.begin();
+  ASSERT_TRUE(slow.post({.topic = "copies", .value = "1"}));
+  slow.fail_next_call(TransactionCall::commit, Error({.is_retriable = true}, "late"));
+  EXPECT_FALSE(transaction.commit());
+  ASSERT_TRUE(refused);
+  EXPECT_TRUE(refused->is_retriable());
+  EXPECT_EQ(slow.waiting(), 0U);
+  EXPECT_TRUE(slow.is_in_transaction());
+  EXPECT_FALSE(slow.post({.topic = "copies", .value = "3"})) << "it is being committed still";
+  EXPECT_FALSE(transaction.send_offsets({.group_id = "copiers"}, {{partition, 1}}));
+  ASSERT_TRUE(transaction.commit());
+  EXPECT_EQ(values_of(slow.history()), Values{"1"});
+}
+
 TEST_F(MockTransactions, lack_a_record_that_failed_or_was_refused) {
   MockProducer slow({.auto_complete = false, .is_transactional = true});
   for (const bool is_refused : {false, true}) {
