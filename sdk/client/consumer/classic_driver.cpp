@@ -116,6 +116,13 @@ CallOptions ClassicDriver::options(std::int16_t version_min_static) const {
   return options;
 }
 
+void ClassicDriver::answer_within(CallOptions& options, Duration timeout) const {
+  options.timeout = timeout;
+  // Of connecting, too. It comes after the time for the answer: a connection on which an answer
+  // is late is given up, where one whose caller cannot wait longer is kept.
+  options.deadline = now() + timeout + settings_.common.request_timeout;
+}
+
 void ClassicDriver::failed(const ClientError& error) {
   logger_.debug("group {}: {}", settings_.group_id, to_string(error));
   coordinator_.lose();
@@ -161,12 +168,11 @@ Task<void> ClassicDriver::join(const Join& join) {
   const auto version = (*versions)->highest(JoinGroupRequest::api_key);
   const bool is_answered_at_once = join.member_id.empty() && settings_.group_instance_id.empty() &&
                                    version.value_or(0) >= join_version_id_first;
-  if (!is_answered_at_once) {
-    // The answer comes when all members have joined.
-    join_options.timeout = std::max(settings_.max_poll_interval, settings_.common.request_timeout) +
-                           join_answer_margin;
-    join_options.deadline = now() + *join_options.timeout + settings_.common.request_timeout;
-  }
+  // Else the answer comes when all members have joined.
+  answer_within(join_options, is_answered_at_once ? settings_.common.request_timeout
+                                                  : std::max(settings_.max_poll_interval,
+                                                             settings_.common.request_timeout) +
+                                                        join_answer_margin);
   waits_at_coordinator_ = true;
   const MonotonicTime begun = now();
   if (!rebalancing_) rebalancing_ = begun;
@@ -254,7 +260,8 @@ Task<void> ClassicDriver::sync(const Sync& sync) {
   request.assignments = std::span(std::as_const(assignments));
   // The answer comes when the leader has shared out. Who waits in vain joins again, and finds the
   // generation as it was; so the answer that got lost is soon asked for again.
-  const CallOptions sync_options = options(member_version_static);
+  CallOptions sync_options = options(member_version_static);
+  answer_within(sync_options, settings_.common.request_timeout);
   const auto broker = coordinator_.known();
   if (!broker) co_return member_.unanswered(now());
   waits_at_coordinator_ = true;

@@ -53,6 +53,8 @@ class ClassicDriver final : public GroupDriver {
   // A call that failed: the coordinator may be another one.
   void failed(const ClientError& error);
   [[nodiscard]] CallOptions options(std::int16_t version_min_static) const;
+  // How long the answer may take once the request is under way.
+  void answer_within(CallOptions& options, Duration timeout) const;
   [[nodiscard]] std::map<std::string, std::size_t> partitions_of_group() const;
 
   Brokers& brokers_;

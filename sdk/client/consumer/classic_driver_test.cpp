@@ -211,6 +211,32 @@ TEST_F(Groups, a_lost_assignment_is_soon_asked_for_again) {
   EXPECT_LT(machine.now() - begun, machine.settings.common.request_timeout + 10s);
 }
 
+TEST_F(Groups, a_connection_that_came_late_and_gives_no_answer_to_a_join_is_given_up) {
+  machine.sink->set_threshold(LogLevel::debug);
+  machine.cluster->delay(ApiKey::api_versions, 3s);
+  machine.cluster->inject({.api = ApiKey::join_group, .kind = FaultKind::silence, .times = 1});
+  machine.subscribe("one");
+  machine.poll_all([&] { return is_even(1); }, 3min);
+  EXPECT_TRUE(is_even(1));
+  EXPECT_TRUE(machine.was_logged("no answer to JoinGroup in time"));
+  EXPECT_FALSE(machine.was_logged("no answer to JoinGroup before the deadline"));
+}
+
+TEST_F(Groups, a_connection_that_came_late_and_gives_no_answer_to_a_sync_is_given_up) {
+  machine.sink->set_threshold(LogLevel::debug);
+  // The leader asks for metadata between its join and its sync.
+  machine.cluster->delay(ApiKey::metadata, 2s);
+  machine.cluster->inject({.api = ApiKey::sync_group, .kind = FaultKind::silence, .times = 1});
+  Application& one = machine.subscribe("one");
+  machine.run(one.poll_until([&] { return machine.was_logged("joined generation"); }, 60s));
+  machine.cluster->delay(ApiKey::api_versions, 3s);
+  machine.cluster->drop_connections();
+  machine.poll_all([&] { return is_even(1); }, 3min);
+  EXPECT_TRUE(is_even(1));
+  EXPECT_TRUE(machine.was_logged("no answer to SyncGroup in time"));
+  EXPECT_FALSE(machine.was_logged("no answer to SyncGroup before the deadline"));
+}
+
 TEST_F(Groups, a_coordinator_that_dies_is_replaced) {
   machine.subscribe("one");
   machine.subscribe("two");
