@@ -130,7 +130,10 @@ def main():
         server.properties = properties
         server.events = events
         if how != "deaf":
+            # A signal that another thread gets does not wake the main one, which has to handle it.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
             threading.Thread(target=server.serve_forever, daemon=True).start()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     else:
         event("serves")
     while True:
