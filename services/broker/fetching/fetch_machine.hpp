@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "../noting_quotas.hpp"
+
 import millrace.base;
 import millrace.broker.connections;
 import millrace.broker.fetching;
@@ -106,25 +108,6 @@ class Refusing final : public security::Authorizer {
            name != "secret";
   }
   bool restricts() const override { return true; }
-};
-
-// Notes what it is told, and says what the test wants.
-class NotingQuotas final : public security::Quotas {
- public:
-  struct Told {
-    std::string client_id;
-    security::QuotaKind kind{};
-    std::uint64_t amount = 0;
-  };
-
-  Duration record(const security::Session&, std::string_view client_id, security::QuotaKind kind,
-                  std::uint64_t amount, MonotonicTime) override {
-    told.push_back({std::string(client_id), kind, amount});
-    return throttle;
-  }
-
-  std::vector<Told> told;
-  Duration throttle{};
 };
 
 class FetchMachine {

@@ -1,6 +1,7 @@
 // Requests of clients for the data of a broker on a simulated machine.
 #pragma once
 
+#include "../../noting_quotas.hpp"
 #include "../broker_machine.hpp"
 
 // The imports come after all that includes standard headers.
@@ -25,25 +26,6 @@ class Refusing final : public security::Authorizer {
 
   std::vector<std::pair<security::Operation, security::ResourceType>> asked;
   bool cluster = true;
-};
-
-// Notes what it is told, and says what the test wants.
-class NotingQuotas final : public security::Quotas {
- public:
-  struct Told {
-    std::string client_id;
-    security::QuotaKind kind{};
-    std::uint64_t amount = 0;
-  };
-
-  Duration record(const security::Session&, std::string_view client_id, security::QuotaKind kind,
-                  std::uint64_t amount, MonotonicTime) override {
-    told.push_back({std::string(client_id), kind, amount});
-    return throttle;
-  }
-
-  std::vector<Told> told;
-  Duration throttle{};
 };
 
 // A response, and the bytes that its message is a view of.
