@@ -21,7 +21,7 @@ Ticket Outbox::append(std::vector<Record> records) {
   std::vector<Record> batch;
   std::size_t bytes = 0;
   for (Record& record : records) {
-    const std::size_t size = record.bytes();
+    const std::size_t size = record.framed_bytes();
     if (!batch.empty() && bytes + size > append_bytes_max_) {
       emit(std::exchange(batch, {}), std::exchange(bytes, 0));
     }

@@ -10,6 +10,7 @@ module;
 export module millrace.groups:effects;
 
 import millrace.base;
+import :limits;
 import :requests;
 import :types;
 
@@ -22,6 +23,10 @@ struct Record {
 
   [[nodiscard]] inline std::size_t bytes() const {
     return key.size() + (value ? value->size() : 0);
+  }
+  // In a batch, at most.
+  [[nodiscard]] inline std::size_t framed_bytes() const {
+    return bytes() + record_framing_bytes_max;
   }
   friend bool operator==(const Record&, const Record&) = default;
 };
@@ -56,7 +61,8 @@ class Outbox {
   [[nodiscard]] bool is_open(RequestId request) const { return open_.contains(request); }
   [[nodiscard]] std::size_t open_count() const { return open_.size(); }
 
-  // In batches of at most append_bytes_max; the ticket of the last one. Not for no records.
+  // In batches whose records take at most append_bytes_max, or of one record; the ticket of the last
+  // one. Not for no records.
   [[nodiscard]] Ticket append(std::vector<Record> records);
   // Leaves when all appends up to `after` are committed.
   void answer(RequestId request, Reply reply, Ticket after);

@@ -44,9 +44,9 @@ TEST(GroupOutbox, an_answer_leaves_when_what_it_rests_on_is_committed_and_not_be
 }
 
 TEST(GroupOutbox, records_are_split_into_batches_of_the_largest_size) {
-  Outbox outbox(100);
+  Outbox outbox(100 + 2 * record_framing_bytes_max);
   std::vector<Record> records;
-  for (const std::size_t bytes : {60u, 40u, 1u, 100u}) records.push_back(record(bytes));
+  for (const std::size_t bytes : {60u, 40u, 1u, 116u}) records.push_back(record(bytes));
   EXPECT_EQ(outbox.append(std::move(records)), Ticket(3));
   const Effects effects = outbox.take();
   ASSERT_EQ(effects.appends.size(), 3u);
@@ -55,13 +55,23 @@ TEST(GroupOutbox, records_are_split_into_batches_of_the_largest_size) {
   EXPECT_EQ(effects.appends[2].records.size(), 1u);
 }
 
+// What a batch adds to each record is more than small records have themselves.
+TEST(GroupOutbox, batches_of_many_small_records_are_no_larger_than_others) {
+  Outbox outbox(10 * (1 + record_framing_bytes_max));
+  static_cast<void>(outbox.append(std::vector<Record>(25, record(1))));
+  const Effects effects = outbox.take();
+  ASSERT_EQ(effects.appends.size(), 3u);
+  EXPECT_EQ(effects.appends[0].records.size(), 10u);
+  EXPECT_EQ(effects.appends[2].records.size(), 5u);
+}
+
 TEST(GroupOutbox, counts_the_bytes_that_are_not_committed) {
   Outbox outbox(100);
   const Ticket first = outbox.append({record(10)});
   static_cast<void>(outbox.append({record(30)}));
-  EXPECT_EQ(outbox.uncommitted_bytes(), 40u);
+  EXPECT_EQ(outbox.uncommitted_bytes(), 40 + 2 * record_framing_bytes_max);
   outbox.committed(first);
-  EXPECT_EQ(outbox.uncommitted_bytes(), 30u);
+  EXPECT_EQ(outbox.uncommitted_bytes(), 30 + record_framing_bytes_max);
 }
 
 TEST(GroupOutbox, when_all_fails_each_open_request_is_answered_with_its_own_kind_of_reply) {

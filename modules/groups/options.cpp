@@ -28,7 +28,7 @@ Result<void> validate(const Options& options) {
       options.fetch_bytes_max == 0 || options.uncommitted_bytes_max == 0) {
     return refuse("a limit of nothing lets nothing pass");
   }
-  if (options.append_bytes_max < options.record_bytes_max) {
+  if (options.append_bytes_max < options.record_bytes_max + record_framing_bytes_max) {
     return refuse("the largest record must fit into one append");
   }
   if (options.state_bytes_max < options.member_bytes_max) {

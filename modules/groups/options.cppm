@@ -30,7 +30,7 @@ struct Options {
   std::size_t state_bytes_max = 1'024 * mebibyte;  // of all groups together, about
   std::size_t member_bytes_max = mebibyte;         // what one member says about itself
   std::size_t record_bytes_max = 900 * kibibyte;   // key and value of one record
-  std::size_t append_bytes_max = 1'000 * kibibyte;    // records that are written in one batch
+  std::size_t append_bytes_max = 1'000 * kibibyte;    // that records take in one batch
   std::size_t open_requests_max = 200'000;            // not yet answered
   std::size_t fetch_bytes_max = 31 * mebibyte;        // offsets that one request is answered with
   std::size_t uncommitted_bytes_max = 64 * mebibyte;  // written and not yet committed

@@ -32,7 +32,8 @@ Task<PartitionResult<storage::Appended>> Partition::append_internal(LeaderEpoch 
   if (!has_enough_replicas()) co_return refused(ErrorCode::not_enough_replicas);
   protocol::ValidationOptions options;
   options.origin = protocol::BatchOrigin::coordinator;
-  options.batch_bytes_max = settings_->batch_bytes_max;
+  // Coordinators keep below the default: a lower setting would only keep groups from being written.
+  options.batch_bytes_max = std::max(settings_->batch_bytes_max, message_bytes_max_default);
   options.require_keys = settings_->log.compacts;
   options.timestamp_type = settings_->timestamp_type;
   options.now = context_.executor.clock().wall_now();

@@ -184,6 +184,16 @@ TEST_F(PartitionTest, appends_of_a_coordinator_name_the_epoch_in_which_it_loaded
             ErrorCode::not_leader_or_follower);
 }
 
+TEST_F(PartitionTest, what_a_coordinator_appends_need_not_be_as_small_as_what_clients_may_send) {
+  machine.make_topic({.name = "__consumer_offsets",
+                      .settings = {{"cleanup.policy", "compact"}, {"max.message.bytes", "100"}}});
+  Partition& partition = machine.partition("__consumer_offsets");
+  std::vector<std::byte> batch = batch_of({.values = {std::string(5'000, 'v')}, .key = "k"});
+  const auto appended = machine.wait(partition.append_internal(
+      LeaderEpoch(3), batch, machine.executor.clock().now() + 1s));
+  EXPECT_TRUE(appended.has_value()) << appended.error().message;
+}
+
 TEST_F(PartitionTest, knows_where_epochs_end_also_before_their_first_record) {
   machine.make_topic({});
   Partition& partition = machine.partition("orders");
