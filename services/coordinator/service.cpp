@@ -27,6 +27,13 @@ constexpr std::uint32_t doublings_max = 6;
 
 static_assert(pause_min * (1 << doublings_max) > pause_max);
 
+// Large answers take half of what may be queued: what does not fit ends the session for all. One
+// goes by itself, whatever its size.
+bool has_room(const coordination::Outbound& outbound, std::size_t bytes) {
+  const std::size_t queued = outbound.bytes();
+  return queued == 0 || queued + bytes <= coordination::queued_bytes_max / 2;
+}
+
 }  // namespace
 
 Service::Service(Executor& executor, Random& random, BufferPool& buffers,
@@ -86,6 +93,7 @@ Task<void> Service::serve(ipc::Channel& channel) {
                              give_up("the broker does not take what it is sent");
                            }
                          },
+                     .has_room = [&](std::size_t bytes) { return has_room(outbound, bytes); },
                      .give_up = give_up});
     metrics_.sessions.add();
     coordination::Alarm alarm(executor_);

@@ -28,6 +28,16 @@ namespace millrace::coordinator {
 using coordination::RequestNumber;
 using protocol::ErrorCode;
 
+namespace {
+
+// What is smaller is sent without asking whether there is room.
+constexpr std::size_t large_answer_bytes = 64 * kibibyte;
+
+}  // namespace
+
+// The broker takes each append.
+static_assert(groups::Options().append_bytes_max + record_batch_header_bytes <=
+              message_bytes_max_default);
 // What is around the offsets fits beside them.
 static_assert(groups::Options().fetch_bytes_max + mebibyte <= coordination::body_bytes_max);
 
@@ -212,22 +222,32 @@ void Session::answered(const Place& place, groups::Reply reply) {
 }
 
 void Session::finish(RequestNumber number, Open& open) {
+  const coordination::ClientAnswer answer = answer_of(number, open);
+  open_.erase(number);
+  link_.send(answer);
+}
+
+coordination::ClientAnswer Session::answer_of(RequestNumber number, Open& open) const {
   std::vector<groups::Reply> replies;
   replies.reserve(open.replies.size());
   for (auto& reply : open.replies) replies.push_back(*std::move(reply));
+  const auto closing = [number](std::string reason) {
+    return coordination::ClientAnswer{number, true, std::move(reason), {}};
+  };
+  const auto has_room = [this](std::size_t bytes) {
+    return bytes < large_answer_bytes || link_.has_room(bytes);
+  };
   auto body = open.call.answer(replies, coordination::ListedTopics(open.topics));
-  coordination::ClientAnswer answer{number, false, {}, {}};
-  if (!body) {
-    answer.close = true;
-    answer.reason = "the answer cannot be written: " + body.error().message;
-  } else if (body->size() > coordination::body_bytes_max) {
-    answer.close = true;
-    answer.reason = "the answer is larger than what is passed on";
-  } else {
-    answer.body = *std::move(body);
+  if (body && body->size() > coordination::body_bytes_max) {
+    return closing("the answer is larger than what is passed on");
   }
-  open_.erase(number);
-  link_.send(answer);
+  if (body && !has_room(body->size())) {
+    // Clients ask again, and soon there is room.
+    body = open.call.refuse(ErrorCode::coordinator_not_available);
+    if (body && !has_room(body->size())) return closing("there is no room for the answer");
+  }
+  if (!body) return closing("the answer cannot be written: " + body.error().message);
+  return {number, false, {}, *std::move(body)};
 }
 
 Task<Figures> Session::figures() const {

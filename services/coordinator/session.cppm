@@ -29,6 +29,8 @@ inline constexpr std::size_t loads_at_once_max = 4;
 // How a session ends and where its messages go.
 struct SessionLink {
   std::function<void(const coordination::ToBroker&)> send;
+  // Whether a large answer of so many bytes may be sent now: what cannot be queued ends the session.
+  std::function<bool(std::size_t)> has_room;
   // The session is of no more use, and this is why. Nothing of it is touched before it returns.
   std::function<void(std::string)> give_up;
 };
@@ -82,6 +84,8 @@ class Session {
   void ask(const Place& place, StatePartition* partition, groups::Request request);
   void answered(const Place& place, groups::Reply reply);
   void finish(coordination::RequestNumber number, Open& open);
+  [[nodiscard]] coordination::ClientAnswer answer_of(coordination::RequestNumber number,
+                                                     Open& open) const;
   void load_next();
   [[nodiscard]] bool was_silent() const;
   void watch();

@@ -39,6 +39,7 @@ class Played {
     session.emplace(
         executor, random, buffers, options, metrics, logger,
         SessionLink{.send = [this](const ToBroker& message) { said.push_back(message); },
+                    .has_room = [this](std::size_t bytes) { return bytes <= room; },
                     .give_up = [this](std::string why) { given_up = std::move(why); }});
   }
 
@@ -76,6 +77,7 @@ class Played {
   }
   void take(Append append) {
     ++appends;
+    EXPECT_LE(append.batch.size(), message_bytes_max_default) << "the broker takes no larger one";
     EXPECT_EQ(append.session, SessionId(5));
     if (loses) {
       EXPECT_TRUE(say(AppendFailed{append.of, ErrorCode::not_leader_or_follower}).has_value());
@@ -101,7 +103,7 @@ class Played {
     asked.api = Request::api_key;
     asked.version = version;
     asked.state_partitions = 1;
-    asked.topics = {{"orders", Uuid{}, 1}};
+    asked.topics = {{"orders", Uuid{}, known_partitions}};
     asked.body = std::move(body);
     EXPECT_TRUE(say(asked).has_value());
     carry_out();
@@ -138,6 +140,8 @@ class Played {
   std::vector<ClientAnswer> answers;
   std::optional<std::string> given_up;
   bool loses = false;
+  std::int32_t known_partitions = 1;
+  std::size_t room = coordination::queued_bytes_max;
   std::uint64_t reads = 0;
   std::uint64_t appends = 0;
   RequestNumber last;
@@ -224,6 +228,39 @@ TEST(Session, groups_whose_offsets_do_not_fit_into_one_answer_are_refused) {
   EXPECT_EQ(errors_of_fetch(played), std::vector{ErrorCode::none}) << "by itself it fits";
 }
 
+TEST(Session, an_answer_that_there_is_no_room_for_is_to_be_asked_for_again) {
+  SimulatedExecutor executor;
+  Played played(executor);
+  played.greet();
+  played.carry_out();
+  played.commit(1, "small");
+  for (int i = 0; i < 20; ++i) {
+    played.commit(i, ("g" + std::to_string(i)).c_str(), std::string(4'000, 'm'));
+  }
+  protocol::OffsetFetchRequest request;
+  std::vector<protocol::OffsetFetchRequest::OffsetFetchRequestGroup> groups(20);
+  std::vector<std::string> names;
+  for (int i = 0; i < 20; ++i) names.push_back("g" + std::to_string(i));
+  for (std::size_t i = 0; i < 20; ++i) {
+    groups[i].group_id = names[i];
+    groups[i].topics = decltype(groups[i].topics)::null();
+  }
+  request.groups = std::span<const protocol::OffsetFetchRequest::OffsetFetchRequestGroup>(groups);
+  played.room = 10'000;
+  played.ask(request, 8);
+  EXPECT_EQ(errors_of_fetch(played),
+            std::vector<ErrorCode>(20, ErrorCode::coordinator_not_available));
+  groups[0].group_id = "small";
+  request.groups = {groups.data(), 1};
+  played.ask(request, 8);
+  EXPECT_EQ(errors_of_fetch(played), std::vector{ErrorCode::none}) << "it is no large one";
+  played.room = coordination::queued_bytes_max;
+  groups[0].group_id = names[0];
+  request.groups = std::span<const protocol::OffsetFetchRequest::OffsetFetchRequestGroup>(groups);
+  played.ask(request, 8);
+  EXPECT_EQ(errors_of_fetch(played), std::vector<ErrorCode>(20, ErrorCode::none));
+}
+
 // A few bytes that name it are answered with thousands.
 TEST(Session, a_partition_that_a_fetch_names_a_million_times_is_answered_once) {
   SimulatedExecutor executor;
@@ -243,6 +280,34 @@ TEST(Session, a_partition_that_a_fetch_names_a_million_times_is_answered_once) {
   played.ask(request, 8);
   EXPECT_EQ(errors_of_fetch(played), std::vector{ErrorCode::none});
   EXPECT_LT(played.answers.back().body.size(), 5'000u);
+}
+
+// Small records take more of a batch than their keys and values.
+TEST(Session, a_commit_of_very_many_partitions_is_appended_in_batches_that_the_broker_takes) {
+  constexpr std::int32_t count = 60'000;
+  SimulatedExecutor executor;
+  Played played(executor);
+  played.known_partitions = count;
+  played.greet();
+  played.carry_out();
+  using Request = protocol::OffsetCommitRequest;
+  std::vector<Request::OffsetCommitRequestPartition> partitions(count);
+  for (std::int32_t i = 0; i < count; ++i) {
+    partitions[static_cast<std::size_t>(i)].partition_index = i;
+    partitions[static_cast<std::size_t>(i)].committed_offset = i;
+  }
+  Request::OffsetCommitRequestTopic topic;
+  topic.name = "orders";
+  topic.partitions = std::span<const Request::OffsetCommitRequestPartition>(partitions);
+  Request request;
+  request.group_id = "g";
+  request.topics = {&topic, 1};
+  played.ask(request, 6);
+  ASSERT_EQ(played.answers.size(), 1u);
+  EXPECT_GT(played.appends, 2u);
+  const auto figures = executor.run(played.session->figures());
+  ASSERT_TRUE(figures.has_value());
+  EXPECT_EQ(figures->offsets, count);
 }
 
 TEST(Session, while_a_partition_is_loaded_clients_are_told_so) {
