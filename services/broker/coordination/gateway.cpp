@@ -111,8 +111,8 @@ Task<GroupAnswer> GroupGateway::ask(GroupAsk ask) {
   if (!screened) co_return unreadable(screened.error());
   if (screened->answer) co_return answer_of(*std::move(screened->answer));
   const Duration screening = clock.now() - begun;
-  GroupAnswer answer =
-      co_await ask_coordinator(ask, screened->body ? ByteView(*screened->body) : ask.body);
+  GroupAnswer answer = co_await ask_coordinator(
+      ask, screened->body ? *std::move(screened->body) : std::move(ask.body));
   answer.used += screening;
   if (answer.close) co_return answer;
   const MonotonicTime answered = clock.now();
@@ -121,11 +121,12 @@ Task<GroupAnswer> GroupGateway::ask(GroupAsk ask) {
   co_return complete;
 }
 
-Task<GroupAnswer> GroupGateway::ask_coordinator(const GroupAsk& ask, ByteView body) {
+Task<GroupAnswer> GroupGateway::ask_coordinator(const GroupAsk& ask,
+                                                coordination::OwnedBytes body) {
   const MonotonicTime begun = executor_.clock().now();
   NotedTopics noted(topics_);
   auto call = GroupCall::decode(ask.api, ask.version, body,
-                                {std::string(ask.client_id), ask.client_host}, noted);
+                                {ask.client_id, ask.client_host}, noted);
   if (!call) co_return unreadable(call.error());
   const std::int32_t count = topics_.state_partitions();
   if (call->questions().empty() || (call->asks_all_groups() && led_.empty())) {
@@ -157,7 +158,7 @@ Task<GroupAnswer> GroupGateway::ask_coordinator(const GroupAsk& ask, ByteView bo
   request.client_host = ask.client_host;
   request.state_partitions = count;
   request.topics = std::move(known);
-  request.body.assign(body.begin(), body.end());
+  request.body = std::move(body);
   Waiting waiting(*call, request.number, ask.connection, bytes);
   waiting_.emplace(waiting.number, &waiting);
   waiting_of_.emplace(waiting.connection, waiting.number);

@@ -47,14 +47,15 @@ struct AskingConnection {
   friend auto operator<=>(const AskingConnection&, const AskingConnection&) = default;
 };
 
-// What a client asks, and how that ends, free of connections. Views live until the ask ends.
+// What a client asks, and how that ends, free of connections. It has bytes of its own: an answer may
+// take minutes, and what was received is not held meanwhile. The session lives until the ask ends.
 struct GroupAsk {
   protocol::ApiKey api = protocol::ApiKey::heartbeat;
   std::int16_t version = 0;
   const security::Session* session = nullptr;
-  std::string_view client_id;
+  std::string client_id;
   std::string client_host;
-  ByteView body;
+  coordination::OwnedBytes body;
   AskingConnection connection;
 };
 struct GroupAnswer {
@@ -109,7 +110,8 @@ class GroupGateway {
   struct StatePartition;
 
   // --- gateway.cpp: clients ---
-  [[nodiscard]] Task<GroupAnswer> ask_coordinator(const GroupAsk& ask, ByteView body);
+  [[nodiscard]] Task<GroupAnswer> ask_coordinator(const GroupAsk& ask,
+                                                  coordination::OwnedBytes body);
   [[nodiscard]] bool has_room_for(std::size_t bytes) const;
   [[nodiscard]] bool leads_any(const coordination::GroupCall& call, std::int32_t count) const;
   [[nodiscard]] GroupAnswer unavailable(const coordination::GroupCall& call);

@@ -29,14 +29,17 @@ Task<Response> GroupRequests::handle(Request request) {
   ask.session = context.session.get();
   ask.client_id = context.client_id;
   ask.client_host = "/" + context.peer.host();
-  ask.body = request.body;
+  ask.body.assign(request.body.begin(), request.body.end());
   ask.connection = {here_.index().value(), context.connection};
+  const std::string client_id = ask.client_id;
+  // A join may wait for minutes: those who do must not hold what others are received into.
+  request.release_bytes();
   const GroupAnswer answer =
       co_await here_.call(home_, [this, &ask](Shard&) { return gateway_.ask(std::move(ask)); });
   if (answer.close) co_return Response::close(answer.reason);
   const Clock& clock = here_.clock();
   const Duration throttle =
-      quotas_.record(*context.session, context.client_id, security::QuotaKind::request,
+      quotas_.record(*context.session, client_id, security::QuotaKind::request,
                      static_cast<std::uint64_t>(answer.used.count()), clock.now());
   if (throttle > Duration{}) co_await sleep_until(here_.loop(), clock.now() + throttle);
   co_return respond_encoded(context, pool_, answer.body);

@@ -5,6 +5,7 @@
 #include "cluster_support.hpp"
 
 import millrace.protocol.framing;
+import millrace.runtime.memory;
 import millrace.runtime.shard;
 import millrace.runtime.streams;
 import millrace.security;
@@ -18,9 +19,12 @@ class FakeQuotas final : public security::Quotas {
   [[nodiscard]] Duration record(const security::Session&, std::string_view client_id,
                                 security::QuotaKind kind, std::uint64_t, MonotonicTime) override {
     told.push_back(std::string(client_id) + " " + std::string(security::name_of(kind)));
+    if (memory != nullptr) held_bytes = memory->used();
     return throttle;
   }
 
+  const LocalBudget* memory = nullptr;
+  std::size_t held_bytes = 0;  // when it was told
   std::vector<std::string> told;
   Duration throttle = std::chrono::seconds{3};
 };
@@ -51,9 +55,19 @@ TEST(GroupRequests, answers_come_back_to_the_shard_of_the_connection) {
   request.context.session = std::make_shared<security::Session>();
   request.body = body;
   request.context.client_id = "app";
+  MemoryBudget budget({.name = "test", .limit_bytes = mebibyte, .shard_count = 2});
+  auto meter = telemetry::BudgetMeter::create(registry, ShardIndex(1), "test", mebibyte);
+  ASSERT_TRUE(meter.has_value());
+  LocalBudget memory(budget, executor.clock(), shards.at(ShardIndex(1)).loop().mailbox(),
+                     ShardIndex(1), std::move(*meter));
+  request.memory.emplace(memory);
+  ASSERT_TRUE(request.memory->try_grow(1'000));
+  quotas.memory = &memory;
+  quotas.held_bytes = 1;
   const MonotonicTime before = executor.clock().now();
   const auto response = executor.run(there.handle(std::move(request)));
   EXPECT_EQ(quotas.told, std::vector<std::string>{"app request_percentage"});
+  EXPECT_EQ(quotas.held_bytes, 0u) << "what waits holds no memory of the connections";
   EXPECT_GE(executor.clock().now() - before, quotas.throttle) << "who used too much waits";
   ASSERT_TRUE(response.has_value());
   ASSERT_EQ(response->kind(), Response::Kind::frame);
