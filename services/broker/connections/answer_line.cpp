@@ -5,6 +5,8 @@ module;
 module millrace.broker.connections;
 
 import millrace.base;
+import millrace.protocol.framing;
+import millrace.protocol.wire;
 
 namespace millrace::broker {
 
@@ -30,12 +32,21 @@ Place& AnswerLine::add(std::size_t frame_bytes) {
   return *place;
 }
 
+void AnswerLine::answered(Place& place) {
+  if (place.response->kind() != Response::Kind::frame) return;
+  place.response->frame().for_each_piece([&](const protocol::RecordChunk& piece) {
+    if (piece.memory != nullptr) place.answer_bytes += piece.size;
+  });
+  answer_bytes_ += place.answer_bytes;
+}
+
 void AnswerLine::remove_first() {
   Place* place = first_;
   first_ = place->next;
   if (first_ == nullptr) last_ = nullptr;
   --size_;
   frame_bytes_ -= place->frame_bytes;
+  answer_bytes_ -= std::exchange(place->answer_bytes, 0);
   if (spare_count_ == spare_places_max && size_ < spare_places_max) {
     delete place;
     return;

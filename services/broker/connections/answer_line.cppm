@@ -19,6 +19,7 @@ struct Place {
   const protocol::ApiInfo* api = nullptr;  // none: it stands for input that is no request
   std::int16_t version = 0;
   std::size_t frame_bytes = 0;
+  std::size_t answer_bytes = 0;
   MonotonicTime received{};
   MonotonicTime begun{};
   MonotonicTime answered{};
@@ -38,12 +39,16 @@ class AnswerLine {
   // At the end of the line.
   [[nodiscard]] Place& add(std::size_t frame_bytes);
   [[nodiscard]] inline Place* first() const { return first_; }
+  // Its response is there.
+  void answered(Place& place);
   // The first leaves, and its response ends.
   void remove_first();
 
   [[nodiscard]] inline std::size_t size() const { return size_; }
   // Of the frames of all in line.
   [[nodiscard]] inline std::size_t frame_bytes() const { return frame_bytes_; }
+  // Of the responses that are there, as far as they lie in memory.
+  [[nodiscard]] inline std::size_t answer_bytes() const { return answer_bytes_; }
 
  private:
   Place* first_ = nullptr;
@@ -52,6 +57,7 @@ class AnswerLine {
   std::size_t size_ = 0;
   std::size_t spare_count_ = 0;
   std::size_t frame_bytes_ = 0;
+  std::size_t answer_bytes_ = 0;
 };
 
 }  // namespace millrace::broker

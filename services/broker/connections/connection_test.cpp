@@ -129,6 +129,26 @@ TEST(Connection, stops_reading_while_requests_under_way_are_too_large) {
   }(machine));
 }
 
+// A few bytes may ask for much: whoever does not read must not be given it again and again.
+TEST(Connection, stops_reading_while_answers_that_wait_are_too_large) {
+  ConnectionMachine machine;
+  const std::vector<std::byte> large(8 * mebibyte);
+  machine.handler.respond_with = [&](const RequestContext& context) {
+    RequestContext as_heartbeat = context;
+    as_heartbeat.api = &protocol::api_info(protocol::ApiKey::heartbeat);
+    return respond_encoded(as_heartbeat, machine.pool, large);
+  };
+  machine.run([](ConnectionMachine& m) -> Task<void> {
+    const auto stream = co_await m.connect();
+    for (std::int32_t i = 0; i < 20; ++i) {
+      EXPECT_TRUE(co_await send_bytes(*stream, heartbeat_bytes(i)));
+    }
+    co_await sleep_until(m.executor, m.executor.clock().now() + 5s);
+    EXPECT_EQ(m.handler.begun.size(), 2u) << "the third begins while fewer than 16 MiB wait";
+    for (std::int32_t i = 0; i < 20; ++i) EXPECT_EQ(co_await receive_correlation(*stream), i);
+  }(machine));
+}
+
 TEST(Connection, large_frames_come_through_whole) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     ConnectionMachine machine({.seed = seed});

@@ -17,6 +17,10 @@ inline constexpr std::size_t requests_in_flight_max = 64;
 // The same for the bytes of their frames. One frame may be larger, and is then alone.
 inline constexpr std::size_t request_bytes_in_flight_max = 16 * mebibyte;
 
+// Bytes of answers, in memory, that wait until the client reads. Whatever its requests are answered
+// with, no further one begins meanwhile.
+inline constexpr std::size_t answer_bytes_in_flight_max = 16 * mebibyte;
+
 // How long a frame may take from its first byte to its last, not counting the time for which the
 // broker did not read it. The slowest peer that can send the largest frame has 0.9 MB/s.
 inline constexpr Duration started_frame_duration_max = std::chrono::seconds{120};

@@ -125,7 +125,8 @@ bool Connection::must_wait(const protocol::ReceivedRequest& request) const {
   if (line_.size() == 0) return false;
   if (runs_alone_ || authentication_.runs_alone(request.api->key)) return true;
   return line_.size() >= authentication_.requests_max(around_.options.in_flight_max) ||
-         line_.frame_bytes() >= request_bytes_in_flight_max;
+         line_.frame_bytes() >= request_bytes_in_flight_max ||
+         line_.answer_bytes() >= answer_bytes_in_flight_max;
 }
 
 void Connection::begin(const protocol::ReceivedRequest& received, protocol::Frame frame) {
@@ -174,6 +175,7 @@ void Connection::refuse_input(std::string reason) {
 
 task_detail::Detached Connection::answer(Place& place, Task<Response> response) {
   place.response.emplace(co_await std::move(response));
+  line_.answered(place);
   place.answered = now();
   around_.metrics.of(*place.api).record(Phase::handle, place.answered - place.begun);
   if (&place == line_.first()) answered_.set();
