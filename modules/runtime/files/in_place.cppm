@@ -19,7 +19,7 @@ struct InPlaceLimits {
   // Larger operations are handed over: the cost of that does not matter for them. Writes earlier,
   // as they may sleep on a lock of the file while the kernel writes it back.
   std::size_t read_bytes_max = 512 * kibibyte;
-  std::size_t write_bytes_max = 64 * kibibyte;
+  std::size_t write_bytes_max = 128 * kibibyte;
   // What all of them may take in one turn of the loop; the rest comes in the next turn. A turn may
   // be longer by one operation.
   Duration turn_max = std::chrono::milliseconds{1};

@@ -35,13 +35,13 @@ constexpr std::string_view software_version = MILLRACE_CLIENT_VERSION;
 // for instead, and the first.
 constexpr int handshakes_max = 3;
 
-std::vector<ByteView> pieces_of(const protocol::OutgoingFrame& frame) {
-  std::vector<ByteView> pieces;
+// Into a vector that keeps its room from one frame to the next.
+void gather(const protocol::OutgoingFrame& frame, std::vector<ByteView>& pieces) {
+  pieces.clear();
   frame.for_each_piece([&](const protocol::RecordChunk& chunk) {
     check(chunk.memory != nullptr || chunk.size == 0, "a client sends from memory");
     if (chunk.size > 0) pieces.emplace_back(chunk.memory, chunk.size);
   });
-  return pieces;
 }
 
 std::shared_ptr<const BrokerVersions> versions_of(const ApiVersionsResponse& answer) {
@@ -193,7 +193,8 @@ Task<ClientResult<protocol::Frame>> Connection::exchange(std::int16_t version,
     return error(why.fault == StreamFault::timed_out ? Failure::timed_out : Failure::disconnected,
                  formatted("while versions were asked for: {}", describe(why, stream_->peer())));
   };
-  const std::vector<ByteView> pieces = pieces_of(*outgoing);
+  std::vector<ByteView> pieces;
+  gather(*outgoing, pieces);
   if (auto written = co_await stream_->write(pieces, More::no, deadline); !written) {
     co_return failure(failed(written.error()));
   }
@@ -304,12 +305,13 @@ Task<void> Connection::read_all() {
 }
 
 Task<void> Connection::write_all() {
+  std::vector<ByteView> pieces;
   while (!broken_) {
     if (writing_.empty()) {
       static_cast<void>(co_await to_write_.wait());
       continue;
     }
-    const std::vector<ByteView> pieces = pieces_of(writing_.front().frame);
+    gather(writing_.front().frame, pieces);
     const More more = writing_.size() > 1 ? More::yes : More::no;
     const auto written = co_await stream_->write(pieces, more);
     if (!written) {
