@@ -127,7 +127,8 @@ void Broker::make_host() {
   }
   host_ = std::make_unique<PartitionHost>(
       std::move(host_shards),
-      HostOptions{self_, config_, storage_options_of(*config_, descriptor_limit()), random_.next()},
+      HostOptions{self_, config_, storage_options_of(*config_, descriptor_limit()), random_.next(),
+                  [this] { process_.extend_timeout(opening_timeout); }},
       random_, process_.metrics(), *this, log_);
   host_->on_leadership([this](const LeadershipChange& change) { take_leadership(change); });
   state_.emplace(home(), *host_);

@@ -1,5 +1,6 @@
 // What the process is told by its configuration, in the words of its parts.
 module;
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -20,6 +21,10 @@ export namespace millrace::broker {
 // Frames and requests of all connections together take no more memory than this. An idle broker
 // takes none of it.
 inline constexpr std::size_t request_memory_bytes = 512 * mebibyte;
+
+// While logs are opened: so long none may come further, until whoever starts the broker gives up.
+inline constexpr Duration opening_timeout = std::chrono::seconds{90};
+static_assert(opening_timeout > 2 * storage::opening_progress_interval);
 
 // Those of controller.quorum.voters. Fails with a sentence when there are none.
 [[nodiscard]] Result<std::vector<rpc::ControllerAddress>> controllers_of(

@@ -32,6 +32,8 @@ namespace {
 
 // While the broker joins, a request to stop is noticed this soon.
 constexpr Duration stop_check_interval = std::chrono::milliseconds(50);
+// What is waited for has a deadline of its own: beyond that, systemd waits so much longer.
+constexpr Duration waiting_slack = std::chrono::seconds(30);
 // For the metadata as of the registration, however much there is.
 constexpr Duration joining_max = std::chrono::hours(24 * 365);
 
@@ -86,7 +88,9 @@ Task<Result<Uuid>> Broker::learn_cluster() {
 // Of the first word with a controller, and of the registration, which comes after the recovery of
 // the logs: that may take longer.
 MonotonicTime Broker::registration_deadline() {
-  return home().clock().now() + config_->get<"initial.broker.registration.timeout.ms">();
+  const Duration timeout = config_->get<"initial.broker.registration.timeout.ms">();
+  process_.extend_timeout(timeout + waiting_slack);
+  return home().clock().now() + timeout;
 }
 
 Error Broker::not_registered(Error error, MonotonicTime deadline) {
@@ -99,6 +103,7 @@ Error Broker::not_registered(Error error, MonotonicTime deadline) {
 }
 
 Task<Result<void>> Broker::open_partitions(Uuid cluster_id) {
+  process_.extend_timeout(opening_timeout);
   const auto opened = co_await host_->open(to_string(cluster_id));
   if (!opened) co_return as_error(opened.error());
   log_.info("{} logs open, {} recovered, {} failed", opened->opened, opened->recovered,

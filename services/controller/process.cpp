@@ -150,6 +150,7 @@ Task<Result<void>> serve(Running& running, Shard& here) {
   options.self = running.plan.self;
   options.metadata = metadata::options_from(running.server);
   options.random = fresh_seed;
+  process.extend_timeout(lead_deadline);
   options.snapshot_after_bytes = static_cast<std::uint64_t>(
       running.server->get<"metadata.log.max.record.bytes.between.snapshots">().value());
   const std::chrono::milliseconds interval =

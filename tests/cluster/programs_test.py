@@ -184,6 +184,19 @@ class NotificationTest(unittest.TestCase):
             self.assertEqual(process.wait(PATIENCE_SECONDS), 0, self.explanation())
             self.assertEqual([text for text in systemd.rest() if "READY=1" in text], [], service)
 
+    def test_a_broker_that_waits_for_controllers_says_how_long_it_may_take(self):
+        systemd = self.systemd("broker")
+        broker = self.start(
+            "millrace-broker", systemd, "--node-id", "1",
+            "--set", f"controller.quorum.voters=101@127.0.0.1:{free_port()}",
+            "--set", f"listeners=PLAINTEXT://127.0.0.1:{free_port()}",
+            "--set", f"log.dirs={self.directory}/log",
+            "--set", "initial.broker.registration.timeout.ms=500000")
+        self.assertEqual(systemd.hear("EXTEND_TIMEOUT_USEC="), "EXTEND_TIMEOUT_USEC=530000000",
+                         self.explanation())
+        broker.send_signal(signal.SIGTERM)
+        self.assertEqual(broker.wait(PATIENCE_SECONDS), 0, self.explanation())
+
     def test_a_cluster_tells_once_for_all_its_processes(self):
         systemd = self.systemd("local")
         cluster = LocalCluster(environment={"NOTIFY_SOCKET": systemd.path})

@@ -75,6 +75,9 @@ struct ManagerContext {
   std::uint64_t seed = 0;
   // Told of damage that was found, on the manager's shard.
   Scrubber::Found found_corruption;
+  // While logs are opened, after each opening_progress_interval in which that came further; on the
+  // manager's shard.
+  std::function<void()> opening_goes_on = {};
 };
 
 // What a manager does every so often. A member of it.

@@ -69,10 +69,12 @@ struct TestShard {
             telemetry::Registry& registry, const Logger& log, std::uint64_t seed)
       : manager({executor, files, buffers, decompressor, crossing, ShardIndex(index), ShardIndex(0),
                  count, registry, log, seed,
-                 [this](const Corruption& corruption) { corruptions.push_back(corruption); }},
+                 [this](const Corruption& corruption) { corruptions.push_back(corruption); },
+                 [this] { ++opening_went_on; }},
                 directories, options) {}
 
   std::vector<Corruption> corruptions;
+  std::size_t opening_went_on = 0;
 
   BufferPool buffers;
   protocol::Decompressor decompressor;

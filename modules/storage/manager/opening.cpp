@@ -34,6 +34,8 @@ struct LogManager::Opening {
   OpeningReport report;
   RecoveryProgress recovery;
   Ticker progress;
+  // What was done when it was told last: logs, and bytes of those that had begun.
+  std::pair<std::size_t, std::uint64_t> told;
 };
 
 namespace {
@@ -98,6 +100,10 @@ Task<void> LogManager::tell_progress(Opening& opening) {
         "not; {:.0f} s so far",
         done, opening.partitions - done, recovery.checked_bytes, recovery.left_bytes,
         seconds(context_.executor.clock().now() - opening.began));
+    const std::pair now_done(done, recovery.checked_bytes);
+    if (std::exchange(opening.told, now_done) != now_done && context_.opening_goes_on) {
+      context_.opening_goes_on();
+    }
   }
 }
 

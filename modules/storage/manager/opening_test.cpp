@@ -193,6 +193,12 @@ TEST(Opening, tells_how_far_the_recovery_of_a_log_has_come) {
     EXPECT_EQ(checked.back() + std::stoull(found[2]), bytes) << line.message;
   }
   ASSERT_GE(checked.size(), 3u);
+  // Where a read takes longer than an interval, nothing came further.
+  std::size_t went_on = 0;
+  for (std::size_t i = 0; i < checked.size(); ++i) {
+    if (checked[i] != (i == 0 ? 0 : checked[i - 1])) ++went_on;
+  }
+  EXPECT_EQ(machine.process->shards.front()->opening_went_on, went_on);
   EXPECT_TRUE(std::ranges::is_sorted(checked));
   EXPECT_GT(checked.back(), bytes / 2);
   EXPECT_EQ(machine.report.scanned_bytes, bytes);

@@ -119,8 +119,9 @@ struct BrokerLife {
       host_shards.push_back({&shards.at(ShardIndex(i)), &files, pools.back().get()});
     }
     host = std::make_unique<PartitionHost>(
-        host_shards, HostOptions{test_broker, server, storage::manager_options(*server), 1}, random,
-        registry, observer, Logger(lines, "test"));
+        host_shards, HostOptions{test_broker, server, storage::manager_options(*server), 1,
+                                 [this] { ++opening_went_on; }},
+        random, registry, observer, Logger(lines, "test"));
   }
 
   SimulatedFileSystem files;
@@ -129,6 +130,7 @@ struct BrokerLife {
   Random random;
   TestObserver observer;
   std::vector<std::unique_ptr<BufferPool>> pools;
+  std::size_t opening_went_on = 0;
   std::unique_ptr<PartitionHost> host;
 };
 

@@ -29,7 +29,7 @@ struct PartitionHost::OnShard {
         manager({shard.loop(), *host.shards_[index].files, *host.shards_[index].buffers,
                  decompressor, crossing, shard.index(), host.home().index(),
                  static_cast<std::uint32_t>(host.shards_.size()), host.registry_, host.log_,
-                 host.options_.seed, nullptr},
+                 host.options_.seed, nullptr, host.options_.opening_goes_on},
                 host.directories_, host.options_.manager),
         partitions({shard.loop(), decompressor}, manager, host.options_.self, shard.index(),
                    static_cast<std::uint32_t>(host.shards_.size()), host.options_.server,

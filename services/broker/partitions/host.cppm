@@ -35,6 +35,8 @@ struct HostOptions {
   std::shared_ptr<const config::ServerConfig> server;
   storage::ManagerOptions manager;  // manager_options(*server)
   std::uint64_t seed = 0;           // of the managers; another one in each process
+  // Opening the logs takes long, and goes on; on any shard.
+  std::function<void()> opening_goes_on = {};
 };
 
 // Belongs to the home shard, which is the first one, and is used there. Owns the log directories,

@@ -29,6 +29,24 @@ TEST(PartitionHost, says_at_the_next_start_in_which_epoch_it_stopped) {
   EXPECT_EQ(machine.life->host->directories().stopped_epoch(), BrokerEpoch(5));
 }
 
+TEST(PartitionHost, a_recovery_that_takes_long_is_told_of_on_the_way) {
+  BrokerMachine machine(6);
+  ASSERT_TRUE(machine.start().has_value());
+  machine.make_topic({.partitions = 12});
+  for (std::int32_t i = 0; i < 12; ++i) {
+    Partition& partition = machine.partition("orders", i);
+    for (int batch = 0; batch < 10; ++batch) ASSERT_TRUE(machine.append(partition, {}).has_value());
+  }
+  machine.kill();
+  ASSERT_TRUE(machine.start(false).has_value());
+  EXPECT_EQ(machine.life->opening_went_on, 0u) << "it took no time";
+  machine.kill();
+  machine.files.slow = 1;
+  machine.files.slow_max = 5s;
+  ASSERT_TRUE(machine.start(false).has_value());
+  EXPECT_GT(machine.life->opening_went_on, 0u);
+}
+
 TEST(PartitionHost, ends_those_who_wait_when_it_stops) {
   BrokerMachine machine(5);
   ASSERT_TRUE(machine.start().has_value());
