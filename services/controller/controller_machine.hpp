@@ -137,12 +137,14 @@ class ControllerMachine {
     options.metrics = &metrics_;
     return options;
   }
-  [[nodiscard]] bool logged(std::string_view text) const {
+  [[nodiscard]] std::size_t count_logged(std::string_view text) const {
+    std::size_t count = 0;
     for (const MemoryLogSink::Line& line : sink->lines()) {
-      if (line.message.find(text) != std::string::npos) return true;
+      if (line.message.find(text) != std::string::npos) ++count;
     }
-    return false;
+    return count;
   }
+  [[nodiscard]] bool logged(std::string_view text) const { return count_logged(text) > 0; }
 
   std::shared_ptr<const config::ServerConfig> server = default_server();
   std::shared_ptr<MemoryLogSink> sink = std::make_shared<MemoryLogSink>();

@@ -258,6 +258,7 @@ void Quorum::apply(const raft::Effects& effects) {
   options_.metrics->leads.set(machine_.leads() ? 1 : 0);
   if (effects.committed.empty()) return;
   options_.metrics->show(*image());
+  tell_of_brokers();
   for (Wakeup* follower : followers_) follower->notify();
   snapshot_if_due();
 }
@@ -290,6 +291,25 @@ void Quorum::follow_role() {
   log_.warning("does not lead any more");
   proposals_.clear();
   dispatch(machine_.lose_leadership());
+}
+
+// Who comes or goes while this controller leads: of one that is new only that it serves, which it
+// does not at first.
+void Quorum::tell_of_brokers() {
+  const bool tells = std::exchange(told_brokers_, machine_.leads()) && machine_.leads();
+  std::map<BrokerId, bool> fenced;
+  image()->for_each_broker([&](const metadata::Broker& broker) {
+    fenced.emplace(broker.id, broker.fenced);
+    const auto before = was_fenced_.find(broker.id);
+    const bool was_fenced = before == was_fenced_.end() || before->second;
+    if (broker.fenced == was_fenced || !tells) return;
+    if (broker.fenced) {
+      log_.warning("broker {} is fenced: it stops, starts again or is silent", broker.id.value());
+    } else {
+      log_.info("broker {} is unfenced: it serves", broker.id.value());
+    }
+  });
+  was_fenced_ = std::move(fenced);
 }
 
 void Quorum::dispatch(metadata::Effects effects) {

@@ -114,6 +114,7 @@ class Quorum {
   void apply(const raft::Effects& effects);
   void apply(const raft::Entry& entry);
   void follow_role();
+  void tell_of_brokers();
   void dispatch(metadata::Effects effects);
   void fail(Error error);
   [[nodiscard]] MonotonicTime now() const { return executor_.clock().now(); }
@@ -152,6 +153,9 @@ class Quorum {
   std::uint64_t next_request_ = 0;
   std::map<metadata::RequestId, Pending*> pending_;
   std::set<Wakeup*> followers_;
+
+  std::map<BrokerId, bool> was_fenced_;  // at the commit before
+  bool told_brokers_ = false;            // it led then
 
   std::uint64_t bytes_since_snapshot_ = 0;
   std::optional<MonotonicTime> snapshot_due_;  // while a change is in no snapshot

@@ -30,6 +30,22 @@ TEST(Quorum, a_new_controller_makes_a_cluster_and_keeps_it_over_restarts) {
   }
 }
 
+TEST(Quorum, says_in_the_log_when_a_broker_is_fenced_or_serves_again) {
+  ControllerMachine machine(8);
+  machine.start();
+  machine.start_broker(1);
+  EXPECT_EQ(machine.count_logged("broker 1 is unfenced"), 1u);
+  EXPECT_EQ(machine.count_logged("broker 1 is fenced"), 0u);
+  machine.executor.advance(std::chrono::minutes{1});
+  EXPECT_EQ(machine.count_logged("broker 1 is fenced"), 1u) << "it was silent";
+  machine.start_broker(1);
+  EXPECT_EQ(machine.count_logged("broker 1 is unfenced"), 2u);
+  machine.stop();
+  machine.boot();
+  machine.start();
+  EXPECT_EQ(machine.count_logged("broker 1 is unfenced"), 2u) << "it is as it was";
+}
+
 TEST(Quorum, what_was_answered_is_there_after_the_power_was_lost) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     ControllerMachine machine(seed);

@@ -94,13 +94,7 @@ Task<rpc::HeartbeatReply> Service::on(rpc::Heartbeat request) {
   heartbeat.applied = MetadataOffset(request.metadata_offset.value());
   heartbeat.want_fence = request.want_fence;
   heartbeat.want_shut_down = request.want_shut_down;
-  const metadata::Broker* before = quorum_.image()->broker(request.broker_id);
-  const bool was_fenced = before == nullptr || before->fenced;
   auto answer = taken<metadata::HeartbeatReply>(co_await quorum_.ask(heartbeat));
-  if (answer.outcome.ok() && was_fenced != answer.is_fenced) {
-    log_.info("broker {} is {}", request.broker_id.value(),
-              answer.is_fenced ? "fenced" : "unfenced");
-  }
   rpc::HeartbeatReply reply;
   reply.error = answer.outcome.error;
   reply.message = std::move(answer.outcome.message);
@@ -180,8 +174,11 @@ Task<rpc::ForwardReply> Service::forward(rpc::Forward request) {
     const metadata::Reply answer = co_await quorum_.ask(*std::move(wanted));
     // The answer came after its change was applied here.
     reply.metadata_offset = rpc::MetadataOffset(quorum_.image()->offset().value());
-    body = write_reply(request.api, request.version, answer,
-                       metadata::settings_of_brokers(*server_, *quorum_.image()));
+    // Only an answer about new topics tells settings: no other needs a copy of them all.
+    const bool has_settings = std::holds_alternative<metadata::CreateTopicsReply>(answer);
+    body = has_settings ? write_reply(request.api, request.version, answer,
+                                      metadata::settings_of_brokers(*server_, *quorum_.image()))
+                        : write_reply(request.api, request.version, answer, *server_);
   }
   if (!body) co_return refused<rpc::ForwardReply>(body.error().error, body.error().message);
   reply.body = *std::move(body);
