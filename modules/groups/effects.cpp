@@ -2,6 +2,7 @@ module;
 #include <cstddef>
 #include <map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "planted.hpp"
@@ -11,6 +12,16 @@ module millrace.groups;
 import millrace.base;
 
 namespace millrace::groups {
+
+namespace {
+
+// Other replies are small beside the group that they are about.
+std::size_t fetched_bytes(const Reply& reply) {
+  const auto* const fetched = std::get_if<FetchReply>(&reply);
+  return fetched == nullptr ? 0 : fetched->bytes;
+}
+
+}  // namespace
 
 void Outbox::open(RequestId request, std::size_t kind) {
   check(open_.emplace(request, kind).second, "a request has the id of one that is open");
@@ -44,6 +55,7 @@ void Outbox::answer(RequestId request, Reply reply, Ticket after) {
   if (after <= committed_ || planted(Planted::answer_before_append)) {
     send(request, std::move(reply));
   } else {
+    waiting_bytes_ += fetched_bytes(reply);
     waiting_.emplace(after, Answer{request, std::move(reply)});
   }
 }
@@ -58,6 +70,7 @@ void Outbox::committed(Ticket ticket) {
   }
   while (!waiting_.empty() && waiting_.begin()->first <= ticket) {
     auto node = waiting_.extract(waiting_.begin());
+    waiting_bytes_ -= fetched_bytes(node.mapped().reply);
     send(node.mapped().request, std::move(node.mapped().reply));
   }
 }
@@ -72,6 +85,7 @@ void Outbox::send(RequestId request, Reply reply) {
 
 void Outbox::fail_all(ErrorCode error) {
   waiting_.clear();
+  waiting_bytes_ = 0;
   uncommitted_.clear();
   uncommitted_bytes_ = 0;
   for (const auto& [request, kind] : open_) {

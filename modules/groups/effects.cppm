@@ -76,6 +76,8 @@ class Outbox {
   [[nodiscard]] Ticket last() const { return last_; }
   [[nodiscard]] Ticket committed() const { return committed_; }
   [[nodiscard]] std::size_t uncommitted_bytes() const { return uncommitted_bytes_; }
+  // Of the answers that wait, those that fetches found.
+  [[nodiscard]] std::size_t waiting_bytes() const { return waiting_bytes_; }
   [[nodiscard]] Effects take() { return std::exchange(effects_, {}); }
 
  private:
@@ -85,6 +87,7 @@ class Outbox {
   std::size_t append_bytes_max_;
   std::map<RequestId, std::size_t> open_;  // and the place of its kind in Request
   std::multimap<Ticket, Answer> waiting_;
+  std::size_t waiting_bytes_ = 0;
   std::deque<std::pair<Ticket, std::size_t>> uncommitted_;  // and how many bytes
   std::size_t uncommitted_bytes_ = 0;
   Ticket last_;

@@ -201,10 +201,18 @@ void Session::ask(const Place& place, StatePartition* partition, groups::Request
     answered(place, groups::error_reply(request.index(), ErrorCode::not_coordinator));
     return;
   }
+  if (std::holds_alternative<groups::FetchRequest>(request) && !has_room_for_fetch()) {
+    answered(place, groups::error_reply(request.index(), ErrorCode::coordinator_not_available));
+    return;
+  }
   if (auto* const join = std::get_if<groups::JoinRequest>(&request)) join->random = random_id();
   last_request_ = last_request_.next();
   places_.emplace(last_request_, place);
   partition->request(last_request_, std::move(request));
+}
+
+bool Session::has_room_for_fetch() const {
+  return fetched_bytes_ + around_.waiting_bytes <= waiting_fetches_max * options_.fetch_bytes_max;
 }
 
 void Session::answered(const Place& place, groups::Reply reply) {
@@ -213,6 +221,7 @@ void Session::answered(const Place& place, groups::Reply reply) {
   if (const auto* const fetched = std::get_if<groups::FetchReply>(&reply)) {
     if (open.fetched_bytes + fetched->bytes <= options_.fetch_bytes_max) {
       open.fetched_bytes += fetched->bytes;
+      fetched_bytes_ += fetched->bytes;
     } else {
       reply = groups::error_reply(reply.index(), ErrorCode::invalid_request);
     }
@@ -223,6 +232,7 @@ void Session::answered(const Place& place, groups::Reply reply) {
 
 void Session::finish(RequestNumber number, Open& open) {
   const coordination::ClientAnswer answer = answer_of(number, open);
+  fetched_bytes_ -= open.fetched_bytes;
   open_.erase(number);
   link_.send(answer);
 }

@@ -26,6 +26,10 @@ export namespace millrace::coordinator {
 // Partitions that are read at a time.
 inline constexpr std::size_t loads_at_once_max = 4;
 
+// The offsets that fetches have found and that wait, for an append or for the rest of their request:
+// as many of the largest answers. Those who ask for more are to ask again.
+inline constexpr std::size_t waiting_fetches_max = 4;
+
 // How a session ends and where its messages go.
 struct SessionLink {
   std::function<void(const coordination::ToBroker&)> send;
@@ -83,6 +87,7 @@ class Session {
   [[nodiscard]] StatePartition* find(PartitionIndex partition);
   void ask(const Place& place, StatePartition* partition, groups::Request request);
   void answered(const Place& place, groups::Reply reply);
+  [[nodiscard]] bool has_room_for_fetch() const;
   void finish(coordination::RequestNumber number, Open& open);
   [[nodiscard]] coordination::ClientAnswer answer_of(coordination::RequestNumber number,
                                                      Open& open) const;
@@ -107,6 +112,7 @@ class Session {
   std::map<coordination::RequestNumber, Open> open_;
   std::map<groups::RequestId, Place> places_;
   groups::RequestId last_request_;
+  std::size_t fetched_bytes_ = 0;  // of offsets in the replies of all open requests
   bool is_greeted_ = false;
   MonotonicTime heard_;
   Watcher watcher_;

@@ -83,6 +83,10 @@ class Played {
       EXPECT_TRUE(say(AppendFailed{append.of, ErrorCode::not_leader_or_follower}).has_value());
       return;
     }
+    if (holds) {
+      held.push_back(std::move(append));
+      return;
+    }
     protocol::rewrite_base_offset_and_epoch(append.batch, Offset(end()), LeaderEpoch(3));
     log.push_back(append.batch);
     EXPECT_TRUE(say(Committed{append.of, append.ticket}).has_value());
@@ -140,6 +144,8 @@ class Played {
   std::vector<ClientAnswer> answers;
   std::optional<std::string> given_up;
   bool loses = false;
+  bool holds = false;
+  std::vector<Append> held;
   std::int32_t known_partitions = 1;
   std::size_t room = coordination::queued_bytes_max;
   std::uint64_t reads = 0;
@@ -259,6 +265,32 @@ TEST(Session, an_answer_that_there_is_no_room_for_is_to_be_asked_for_again) {
   request.groups = std::span<const protocol::OffsetFetchRequest::OffsetFetchRequestGroup>(groups);
   played.ask(request, 8);
   EXPECT_EQ(errors_of_fetch(played), std::vector<ErrorCode>(20, ErrorCode::none));
+}
+
+TEST(Session, fetches_that_wait_for_an_append_hold_no_more_than_a_few_large_answers) {
+  SimulatedExecutor executor;
+  Played played(executor, {}, {.fetch_bytes_max = 9'000});
+  played.greet();
+  played.carry_out();
+  played.commit(1, "g", std::string(4'000, 'm'));
+  protocol::OffsetFetchRequest::OffsetFetchRequestGroup group;
+  group.group_id = "g";
+  group.topics = decltype(group.topics)::null();
+  protocol::OffsetFetchRequest request;
+  request.groups = {&group, 1};
+  for (int round = 0; round < 2; ++round) {
+    played.answers.clear();
+    played.holds = true;
+    played.commit(2, "g", std::string(4'000, 'n'));
+    for (int i = 0; i < 20; ++i) played.ask(request, 8);
+    EXPECT_EQ(played.answers.size(), 11u) << "nine of 4,000 bytes are as much as four of 9,000";
+    EXPECT_EQ(errors_of_fetch(played), std::vector{ErrorCode::coordinator_not_available});
+    played.holds = false;
+    for (Append& append : std::exchange(played.held, {})) played.take(std::move(append));
+    played.carry_out();
+    EXPECT_EQ(played.answers.size(), 21u);
+    EXPECT_EQ(errors_of_fetch(played), std::vector{ErrorCode::none});
+  }
 }
 
 // A few bytes that name it are answered with thousands.

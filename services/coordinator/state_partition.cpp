@@ -52,6 +52,7 @@ groups::Now StatePartition::now() const {
 // Requests are answered meanwhile: it loads.
 void StatePartition::start_anew() {
   groups_ = std::make_unique<groups::Coordinator>(around_.options);
+  count_waiting();
   position_ = Offset(0);
   end_.reset();
   last_ticket_ = groups::Ticket(0);
@@ -207,7 +208,13 @@ void StatePartition::unload() {
   if (due_.armed()) around_.executor.cancel(due_);
 }
 
+void StatePartition::count_waiting() {
+  const std::size_t now = groups_->waiting_bytes();
+  around_.waiting_bytes = around_.waiting_bytes - std::exchange(waiting_bytes_, now) + now;
+}
+
 void StatePartition::carry_out(groups::Effects effects) {
+  count_waiting();
   for (const groups::Append& one : effects.appends) append(one);
   if (phase_ == Phase::active) {
     if (effects.deadline) {

@@ -38,6 +38,8 @@ struct PartitionSurroundings {
   protocol::Decompressor decompressor = protocol::Decompressor();
   // One number for each load of the session.
   std::uint64_t loads = 0;
+  // What fetches found that wait for appends, of all partitions.
+  std::size_t waiting_bytes = 0;
 };
 
 // Loads the partition, keeps its groups, and has what they decide written. After an append that
@@ -48,6 +50,7 @@ class StatePartition {
   StatePartition(PartitionSurroundings& around, PartitionIndex partition, LeaderEpoch epoch);
   StatePartition(const StatePartition&) = delete;
   StatePartition& operator=(const StatePartition&) = delete;
+  ~StatePartition() { around_.waiting_bytes -= waiting_bytes_; }
 
   [[nodiscard]] PartitionIndex partition() const { return of_.partition; }
   [[nodiscard]] LeaderEpoch epoch() const { return of_.epoch; }
@@ -83,6 +86,7 @@ class StatePartition {
   [[nodiscard]] Result<void> replay(const protocol::BatchView& batch);
   void load_failed(const std::string& why);
   void carry_out(groups::Effects effects);
+  void count_waiting();
   void append(const groups::Append& append);
   void on_time();
 
@@ -102,6 +106,7 @@ class StatePartition {
   groups::Ticket last_ticket_;  // of the appends of this load
   std::uint32_t failures_ = 0;  // of loads, one after the other
   MonotonicTime load_began_;
+  std::size_t waiting_bytes_ = 0;  // as it was counted
 };
 
 }  // namespace millrace::coordinator
