@@ -100,6 +100,8 @@ Task<StorageResult<void>> Checkpoints::save_changed() {
   StorageResult<void> outcome;
   for (const CheckpointKind kind : checkpoint_kinds) {
     auto saved = co_await save(kind);
+    // Of a device that fails nothing else is asked, whatever was lacking before.
+    if (!saved && saved.error().fault == StorageFault::offline) co_return saved;
     if (!saved && outcome) outcome = std::move(saved);
   }
   co_return outcome;

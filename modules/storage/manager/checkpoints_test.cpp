@@ -74,6 +74,18 @@ TEST_F(CheckpointFiles, after_a_failed_write_the_file_may_have_the_higher_offset
   EXPECT_EQ(disk.contents("/data/recovery-point-offset-checkpoint"), "0\n1\na 0 80\n");
 }
 
+TEST_F(CheckpointFiles, a_lack_of_space_does_not_hide_that_the_device_failed) {
+  static_cast<void>(checkpoints->set(recovery, a, Offset(5)));
+  static_cast<void>(checkpoints->set(start, a, Offset(2)));
+  disk.faults().plan(
+      {.kind = IoKind::write, .fault = IoFault::no_space, .path_part = "recovery-point"});
+  disk.faults().plan({.kind = IoKind::sync_data, .path_part = "log-start"});
+  const auto saved = wait(checkpoints->save_changed());
+  EXPECT_EQ(disk.faults().injected(), 2u);
+  ASSERT_FALSE(saved);
+  EXPECT_EQ(saved.error().fault, StorageFault::offline);
+}
+
 TEST_F(CheckpointFiles, many_saves_at_a_time_share_writes) {
   TaskGroup tasks;
   std::size_t saved = 0;

@@ -248,5 +248,25 @@ TEST(Failures, of_a_directory_at_the_stop_are_told_though_another_one_is_offline
   }
 }
 
+TEST(Failures, of_checkpoint_files_are_told_though_another_directory_goes_offline) {
+  for (const std::string offline : {"/one", "/two"}) {
+    const std::string full = offline == "/one" ? "/two" : "/one";
+    ManagerMachine machine(13, {"/one", "/two"});
+    ASSERT_TRUE(machine.start());
+    for (const TopicPartition& partition : {orders_0, orders_1}) {
+      ASSERT_TRUE(machine.create(partition));
+      ASSERT_TRUE(machine.append(partition, "a"));
+      machine.manager().find(partition)->set_high_watermark(Offset(1));
+    }
+    machine.disk.faults().plan({.kind = IoKind::sync_data, .path_part = offline + "/replication"});
+    machine.disk.faults().plan(
+        {.kind = IoKind::write, .fault = IoFault::no_space, .path_part = full + "/replication"});
+    const auto saved = machine.wait(machine.manager().save(checkpoint_kinds_of_logs));
+    ASSERT_FALSE(saved);
+    EXPECT_EQ(saved.error().fault, StorageFault::no_space) << saved.error().message;
+    EXPECT_EQ(machine.process->observer.failed, Values({offline}));
+  }
+}
+
 }  // namespace
 }  // namespace millrace::storage

@@ -16,6 +16,16 @@ import :log_directories;
 
 namespace millrace::storage {
 
+namespace {
+
+// That a directory is offline was told when it went; what else failed is told by nobody but us.
+void keep_untold(StorageResult<void>& outcome, StorageResult<void> failed) {
+  const bool has_other = !outcome && outcome.error().fault != StorageFault::offline;
+  if (!has_other) outcome = std::move(failed);
+}
+
+}  // namespace
+
 LogDirectories::LogDirectories(Executor& executor, FileSystem& files, Crossing& crossing,
                                Random& random, const std::vector<std::string>& paths, Logger log,
                                DirectoryObserver& observer)
@@ -250,7 +260,7 @@ Task<StorageResult<void>> LogDirectories::save() {
     if (!directory->online()) continue;
     auto saved = co_await directory->checkpoints().save_changed();
     if (!saved && saved.error().fault == StorageFault::offline) directory->fail(saved.error());
-    if (!saved) outcome = std::move(saved);
+    if (!saved) keep_untold(outcome, std::move(saved));
   }
   co_return outcome;
 }
@@ -262,9 +272,7 @@ Task<StorageResult<void>> LogDirectories::close(std::vector<bool> clean, BrokerE
   for (std::uint32_t i = 0; i < directories_.size(); ++i) {
     const bool all_closed = i < clean.size() && clean[i];
     auto closed = co_await directories_[i]->close(all_closed, epoch);
-    // That one is offline was told when it went; what else failed is told by nobody but us.
-    const bool has_other = !outcome && outcome.error().fault != StorageFault::offline;
-    if (!closed && !has_other) outcome = std::move(closed);
+    if (!closed) keep_untold(outcome, std::move(closed));
   }
   co_await tasks_.wait();
   co_return outcome;

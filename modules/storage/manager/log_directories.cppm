@@ -124,7 +124,8 @@ class LogDirectories {
   [[nodiscard]] Task<StorageResult<void>> set(CheckpointChange change, bool must_last);
   // Puts lines into checkpoint files, for the next save().
   void note(const std::vector<CheckpointChange>& changes);
-  // Saves the files that have changed. The last failure, if any.
+  // Saves the files that have changed. Of several failures one that is not a directory that went
+  // offline, which everybody is told.
   [[nodiscard]] Task<StorageResult<void>> save();
   // The device of a log failed.
   void fail(DirectoryIndex directory, const StorageError& error);
