@@ -17,6 +17,11 @@ namespace {
 // What is read at once of an index of which all first entries are wanted.
 constexpr std::size_t pages_at_once = 16;
 
+[[nodiscard]] StorageResult<void> unless_corrupt(StorageResult<void> done) {
+  if (!done && done.error().fault == StorageFault::corrupt) return {};
+  return done;
+}
+
 }  // namespace
 
 IndexCache::~IndexCache() {
@@ -44,7 +49,9 @@ Task<StorageResult<void>> IndexCache::load_page(Place& place, std::string path,
   page.size = std::min(page_bytes(entry_bytes), file_bytes - position);
   page.bytes = std::make_unique<std::byte[]>(page.size);
   auto done = co_await read(std::move(path), position, {page.bytes.get(), page.size});
-  if (!done || forgotten != place.forgotten_) co_return done;
+  // That the file has become shorter since is no damage.
+  if (forgotten != place.forgotten_) co_return unless_corrupt(std::move(done));
+  if (!done) co_return done;
   Held& known = held(place);
   if (known.pages.size() <= number) known.pages.resize(number + 1);
   if (known.firsts.size() == number * entry_bytes) {
@@ -66,14 +73,15 @@ Task<StorageResult<void>> IndexCache::load_firsts(Place& place, std::string path
   std::size_t position = known_before / entry_bytes * step;
   while (position < file_bytes) {
     chunk.resize(std::min(pages_at_once * step, file_bytes - position));
-    if (auto done = co_await read(path, position, chunk); !done) co_return done;
+    auto done = co_await read(path, position, chunk);
+    if (forgotten != place.forgotten_) co_return unless_corrupt(std::move(done));
+    if (!done) co_return done;
     for (std::size_t at = 0; at < chunk.size(); at += step) {
       const auto first = chunk.begin() + static_cast<std::ptrdiff_t>(at);
       firsts.insert(firsts.end(), first, first + static_cast<std::ptrdiff_t>(entry_bytes));
     }
     position += chunk.size();
   }
-  if (forgotten != place.forgotten_) co_return StorageResult<void>();
   Held& known = held(place);
   // Of an index that left the cache meanwhile the first ones are not known any more.
   if (known.firsts.size() == known_before) {

@@ -118,6 +118,32 @@ TEST(IndexCache, what_was_forgotten_while_it_was_read_does_not_count) {
   }
 }
 
+TEST(IndexCache, a_file_that_is_cut_while_it_is_read_is_not_damaged) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    for (const bool firsts : {false, true}) {
+      SegmentMachine machine(seed, {.seed = seed, .slow = 0.7});
+      IndexCache cache(machine.files, machine.open_files);
+      machine.write_file(base, SegmentFileKind::offset_index, entries(10));
+      IndexCache::Place place;
+      const auto load = [&]() -> Task<void> {
+        const std::string path = path_of(machine, 0);
+        const auto done = firsts ? co_await cache.load_firsts(place, path, entry_bytes, 80)
+                                 : co_await cache.load_page(place, path, entry_bytes, 80, 0);
+        EXPECT_TRUE(done) << done.error().message << ", seed " << seed;
+      };
+      TaskGroup group;
+      group.start(load());
+      // As keep() does it.
+      if (group.running() > 0) cache.forget(place);
+      machine.write_file(base, SegmentFileKind::offset_index, entries(3));
+      while (group.running() > 0) {
+        machine.executor.run_until_idle();
+        if (group.running() > 0) ASSERT_TRUE(machine.executor.advance_to_next_timer());
+      }
+    }
+  }
+}
+
 TEST(IndexCache, tells_what_cannot_be_read) {
   SegmentMachine machine;
   IndexCache cache(machine.files, machine.open_files);
