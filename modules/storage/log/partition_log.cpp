@@ -399,13 +399,12 @@ Task<void> Log::abandon() {
   }
   co_await background_.wait();
   co_await deletions_.finish();
-  for (const auto& segment : segments_) {
-    co_await context_.segments.open_files.forget(segment->log_path());
-    for (const SegmentFileKind kind : {SegmentFileKind::offset_index, SegmentFileKind::time_index,
-                                       SegmentFileKind::transaction_index}) {
-      co_await context_.segments.open_files.forget(segment->path(kind));
-    }
-  }
+  // Who reads on finds nothing: another log may have the names of the files soon.
+  for (const auto& segment : segments_) co_await segment->leave();
+}
+
+Task<void> Log::forget_files() {
+  for (const auto& segment : segments_) co_await segment->forget_files();
 }
 
 }  // namespace millrace::storage

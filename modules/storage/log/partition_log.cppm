@@ -135,8 +135,12 @@ class Log {
   // Makes all durable, so that the next open() reads no records. Nothing else may be asked for
   // afterwards. Appends that wait are still written.
   [[nodiscard]] Task<StorageResult<void>> close();
-  // Ends without saving anything: after the directory went offline or was removed.
+  // Ends without saving anything: after the directory went offline or was removed. Whoever still
+  // reads is told that the log is closed.
   [[nodiscard]] Task<void> abandon();
+  // After that, when the directory has been renamed and before another one gets its name: what
+  // readers were opening meanwhile is not taken for a file of the next log.
+  [[nodiscard]] Task<void> forget_files();
 
   // --- What it is ---
 

@@ -207,13 +207,15 @@ Task<StorageResult<void>> LogManager::put_away(TopicPartition partition,
   if (hosted.cleaned) co_await cleaner_.remove(*hosted.log);
   hosted.cleaned = false;
   Duration delay = LogConfig().file_delete_delay;
-  if (const LogPointer log = std::exchange(hosted.log, nullptr)) {
+  const LogPointer log = std::exchange(hosted.log, nullptr);
+  if (log) {
     delay = log->config().file_delete_delay;
     co_await log->abandon();
   }
   auto done = co_await cross<StorageResult<void>>(context_.crossing, context_.home, [&] {
     return directories_.put_away(hosted.directory, partition, kind, delay);
   });
+  if (log) co_await log->forget_files();
   if (done) {
     hosted_.erase(found);
   } else {

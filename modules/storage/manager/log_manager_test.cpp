@@ -105,6 +105,50 @@ TEST(LogManager, a_partition_made_under_the_name_of_a_deleted_one_inherits_nothi
   EXPECT_EQ(machine.values(orders_0), Values({"new"}));
 }
 
+// Opened once more in the last moment, a file of the old log would be taken for one of the new log,
+// which has the same names.
+TEST(LogManager, who_reads_while_a_partition_is_removed_is_not_in_the_way_of_the_next_one) {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    SCOPED_TRACE(seed);
+    ManagerMachine machine(seed);
+    machine.config.segment_bytes = 1'000;
+    machine.config.index_interval_bytes = 200;
+    ASSERT_TRUE(machine.start());
+    ASSERT_TRUE(machine.create(orders_0, test_topic_id(1)));
+    for (int i = 0; i < 12; ++i) ASSERT_TRUE(machine.append(orders_0, std::string(200, 'x')));
+    ASSERT_TRUE(machine.stop());
+    machine.files.slow = 0.3;
+    ASSERT_TRUE(machine.start());
+    TaskGroup reading;
+    const auto read = [](std::shared_ptr<Log> log, std::int64_t from) -> Task<void> {
+      for (Offset at(from); at < log->end(); at = at.next()) {
+        const auto slice = co_await log->read({at, log->end(), 300, true});
+        if (!slice) break;
+        static_cast<void>(co_await log->load_verified(*slice));
+        static_cast<void>(co_await log->find_timestamp(Timestamp(1'000), log->end()));
+      }
+    };
+    for (std::int64_t from = 0; from < 12; ++from) {
+      reading.start(read(machine.manager().find(orders_0), from));
+    }
+    ASSERT_TRUE(seed % 2 == 0 ? machine.wait(machine.manager().set_aside(orders_0))
+                              : machine.remove(orders_0));
+    ASSERT_TRUE(machine.create(orders_0, test_topic_id(2)));
+    while (reading.running() > 0) {
+      machine.executor.run_until_idle();
+      if (reading.running() > 0) ASSERT_TRUE(machine.executor.advance_to_next_timer());
+    }
+    for (int i = 0; i < 6; ++i) ASSERT_TRUE(machine.append(orders_0, "new"));
+    ASSERT_EQ(machine.values(orders_0), Values(6, "new"));
+    const auto written = machine.disk.contents("/data/orders-0/00000000000000000000.log");
+    ASSERT_TRUE(written);
+    EXPECT_EQ(written->size(), machine.manager().find(orders_0)->size_bytes());
+    ASSERT_TRUE(machine.stop());
+    ASSERT_TRUE(machine.start());
+    EXPECT_EQ(machine.values(orders_0), Values(6, "new"));
+  }
+}
+
 TEST(LogManager, high_watermarks_survive_a_stop_and_a_crash) {
   ManagerMachine machine(7);
   ASSERT_TRUE(machine.start());

@@ -301,6 +301,26 @@ TEST_F(Scrubbing, a_log_that_goes_while_the_beginning_is_drawn_is_not_opened_aga
   EXPECT_EQ(machine.manager().scrubber().counts().bytes, 0u);
 }
 
+TEST_F(Scrubbing, a_log_that_goes_while_it_is_read_is_not_opened_again) {
+  ASSERT_TRUE(machine.stop());
+  machine.options.scrub_bytes_per_second = 1'000;
+  ASSERT_TRUE(machine.start());
+  for (int pass = 0; pass < 10; ++pass) {
+    const std::uint64_t before = machine.manager().scrubber().counts().bytes;
+    machine.manager().scrubber().start_pass();
+    machine.executor.advance(std::chrono::milliseconds(500 + 400 * pass));
+    ASSERT_GT(machine.manager().scrubber().counts().bytes, before);
+    ASSERT_TRUE(machine.remove(orders_0));
+    ASSERT_TRUE(machine.create(orders_0, test_topic_id(static_cast<std::uint8_t>(2 + pass))));
+    for (int i = 0; i < 50; ++i) {
+      ASSERT_TRUE(machine.append(orders_0, std::string(150, static_cast<char>('a' + pass))));
+    }
+    ASSERT_TRUE(machine.wait(machine.manager().find(orders_0)->flush()));
+    machine.executor.advance(std::chrono::minutes(1));
+    EXPECT_TRUE(found().empty()) << found().front().reason;
+  }
+}
+
 TEST_F(Scrubbing, reads_nothing_at_a_rate_of_zero) {
   ASSERT_TRUE(machine.stop());
   machine.options.scrub_bytes_per_second = 0;

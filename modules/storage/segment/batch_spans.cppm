@@ -19,15 +19,22 @@ export namespace millrace::storage {
 // IndexCache.
 class BatchSpans {
  public:
+  // What the entry of the batch says, all of it: one that has gone bad since finds nothing.
   struct Key {
-    std::uint64_t owner = 0;
+    std::uint32_t owner = 0;
     std::uint32_t position = 0;
+    std::uint32_t relative_offset = 0;  // its last one, from the beginning of the segment
+
+    friend bool operator==(const Key&, const Key&) = default;
   };
 
   explicit BatchSpans(std::size_t bytes_max);
 
   // For a segment, as long as its batches stay where they are.
-  [[nodiscard]] std::uint64_t new_owner() { return ++owners_; }
+  [[nodiscard]] std::uint32_t new_owner() {
+    if (++owners_ == 0) ++owners_;
+    return owners_;
+  }
 
   void add(Key key, std::int32_t last_offset_delta);
   [[nodiscard]] std::optional<std::int32_t> find(Key key) const;
@@ -38,8 +45,7 @@ class BatchSpans {
  private:
   // No owner has the number 0.
   struct Span {
-    std::uint64_t owner = 0;
-    std::uint32_t position = 0;
+    Key key;
     std::int32_t last_offset_delta = 0;
   };
   // Those that a key can lie at, the newest first: one line of the processor's cache.
@@ -50,7 +56,7 @@ class BatchSpans {
 
   [[nodiscard]] std::size_t place(Key key) const;
 
-  std::uint64_t owners_ = 0;
+  std::uint32_t owners_ = 0;
   std::size_t sets_wanted_;  // a power of two
   std::vector<Set> sets_;
 };

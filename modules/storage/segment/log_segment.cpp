@@ -166,7 +166,7 @@ void Segment::added(const BatchHeader& header, std::uint32_t index_interval_byte
                       (planted(Planted::time_index_left_empty) ||
                        add_time_entry(times_.growing(), base_, largest_));
     check(fits, "a batch was asked for by can_hold() before it is added");
-    context_.index_cache.spans().add({spans_owner_, entry.position}, header.last_offset_delta);
+    context_.index_cache.spans().add(span_key(spans_owner_, entry), header.last_offset_delta);
     bytes_since_entry_ = 0;
   }
   bytes_ += header.size_bytes();
@@ -317,6 +317,22 @@ Task<StorageResult<void>> Segment::rename_to_deleted(SegmentFileKind kind) {
     co_return storage_failure(StorageFault::offline, describe(renamed.error(), from));
   }
   co_return StorageResult<void>();
+}
+
+Task<void> Segment::leave() {
+  removed_ = true;
+  {
+    const auto guard = co_await index_changes_.lock();
+  }
+  co_await forget_files();
+}
+
+Task<void> Segment::forget_files() {
+  for (const SegmentFileKind kind :
+       {SegmentFileKind::log, SegmentFileKind::offset_index, SegmentFileKind::time_index,
+        SegmentFileKind::transaction_index}) {
+    co_await context_.open_files.forget(path(kind));
+  }
 }
 
 Task<StorageResult<void>> Segment::remove_deleted() {

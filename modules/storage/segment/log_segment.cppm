@@ -18,6 +18,7 @@ import millrace.runtime;
 import millrace.storage.files;
 import millrace.storage.index;
 import :batch_order;
+import :batch_spans;
 import :batch_walker;
 import :context;
 import :index_file;
@@ -75,7 +76,7 @@ class Segment {
   [[nodiscard]] bool empty() const { return bytes_ == 0; }
   [[nodiscard]] std::string path(SegmentFileKind kind, FileStage stage = FileStage::current) const;
   [[nodiscard]] const std::string& log_path() const { return log_path_; }
-  // It is no part of its log any more.
+  // It is no part of its log any more, or the log has ended.
   [[nodiscard]] bool removed() const { return removed_; }
   // When this process made or opened it.
   [[nodiscard]] Timestamp opened_at() const { return opened_at_; }
@@ -205,6 +206,11 @@ class Segment {
   [[nodiscard]] Task<StorageResult<void>> rename_log_to_deleted();
   // Removes the files with that suffix.
   [[nodiscard]] Task<StorageResult<void>> remove_deleted();
+  // The log ends, and other files may get the names: who opens one of them from here on finds
+  // nothing. Who makes an index again ends first.
+  [[nodiscard]] Task<void> leave();
+  // What is open under the names is closed, or ends with its last lease.
+  [[nodiscard]] Task<void> forget_files();
 
  private:
   [[nodiscard]] Task<StorageResult<void>> rename_to_deleted(SegmentFileKind kind);
@@ -237,8 +243,12 @@ class Segment {
   [[nodiscard]] Task<StorageResult<std::optional<Misplaced>>> held_against_index(
       std::uint64_t position, const protocol::BatchHeader& header,
       std::optional<Misplaced> otherwise);
+  [[nodiscard]] Task<StorageResult<bool>> is_of_several(OffsetPosition entry);
   // Of the batch of an entry; nothing if that is not known without reading it.
   [[nodiscard]] std::optional<Offset> first_offset(const OffsetPosition& entry);
+  [[nodiscard]] BatchSpans::Key span_key(std::uint32_t owner, const OffsetPosition& entry) const;
+  // That an entry is not what its batch says.
+  void tell_of(const OffsetPosition& entry);
   void note_timestamp(const protocol::BatchHeader& header);
   [[nodiscard]] Task<StorageResult<void>> sync_file(FileHandle file);
 
@@ -253,12 +263,13 @@ class Segment {
   Timestamp first_timestamp_ = no_timestamp;
   TimestampOffset largest_;
   Offset next_offset_;
-  std::uint64_t spans_owner_;  // another one when batches may lie elsewhere
+  std::uint32_t spans_owner_;  // another one when batches may lie elsewhere
   bool prepared_ = false;
   bool finished_ = false;
   bool largest_known_ = false;
   bool removed_ = false;
   bool has_rest_ = false;
+  bool told_of_index_ = false;
   AsyncMutex preparing_;  // readers and the writer may want the same
   AsyncMutex index_changes_;
   AsyncMutex syncing_;

@@ -19,6 +19,19 @@ using protocol::BatchView;
 using protocol::RecordReader;
 using protocol::RecordView;
 
+namespace {
+
+// What lies where an index entry points to. An entry that went bad must not lead past what is
+// looked for. Older versions of Kafka gave what was written at once one entry, at its first batch
+// and with the last offset of all: that is no contradiction.
+[[nodiscard]] bool contradicts(const OffsetPosition& entry,
+                               const StorageResult<std::optional<BatchPlace>>& place) {
+  if (!place) return place.error().fault == StorageFault::corrupt;
+  return !*place || (*place)->header.last_offset() > entry.offset;
+}
+
+}  // namespace
+
 // Brings the entries that were asked for last, which are in the file only, into reach, checked.
 Task<StorageResult<void>> Segment::load_index(IndexFile& index) {
   // Another segment may have the name by now.
@@ -91,13 +104,14 @@ Task<StorageResult<OffsetPosition>> Segment::floor_of_position(std::uint64_t pos
 Task<StorageResult<std::optional<BatchPlace>>> Segment::find(Offset offset,
                                                              std::uint64_t end_position) {
   using Found = StorageResult<std::optional<BatchPlace>>;
+  if (end_position == 0) co_return Found(std::nullopt);
   auto around = around_now(offset);
   while (!around) {
     if (const auto done = co_await load_index(offsets_); !done) co_return failure(done.error());
     around = around_now(offset);
   }
-  const std::uint64_t owner = spans_owner_;
-  if (around->floor.position >= end_position) co_return Found(std::nullopt);
+  const std::uint32_t owner = spans_owner_;
+  const std::uint64_t walked_to = std::max(end_position, bytes_);
   auto lease = open_log_now();
   if (!lease) {
     auto opened = co_await open_log();
@@ -116,20 +130,48 @@ Task<StorageResult<std::optional<BatchPlace>>> Segment::find(Offset offset,
     const auto header = protocol::read_batch_header(ByteView(bytes).first(*read));
     if (header && header->last_offset_delta >= 0 && header->last_offset() == likely->offset &&
         position + header->size_bytes() <= end_position) {
-      context_.index_cache.spans().add({owner, likely->position}, header->last_offset_delta);
+      context_.index_cache.spans().add(span_key(owner, *likely), header->last_offset_delta);
       if (header->base_offset <= offset) co_return Found(BatchPlace{position, *header});
     }
   }
-  BatchWalker walker(context_.files, context_.buffers, lease->handle(), log_path_,
-                     around->floor.position, end_position);
+  OffsetPosition floor = around->floor;
   for (;;) {
+    BatchWalker walker(context_.files, context_.buffers, lease->handle(), log_path_, floor.position,
+                       walked_to);
     auto place = co_await walker.next();
-    if (!place || !*place || (*place)->header.last_offset() >= offset) co_return place;
+    if (floor.position > 0 && contradicts(floor, place)) {
+      tell_of(floor);
+      const auto before = co_await floor_of(floor.offset.plus(-1));
+      if (!before) co_return failure(before.error());
+      floor = *before;
+      continue;
+    }
+    while (place && *place && (*place)->end() < end_position &&
+           (*place)->header.last_offset() < offset) {
+      place = co_await walker.next();
+    }
+    const bool found = place && *place && (*place)->header.last_offset() >= offset;
+    if (found && (*place)->position < end_position) co_return place;
+    if (!place) co_return place;
+    co_return Found(std::nullopt);
   }
 }
 
+void Segment::tell_of(const OffsetPosition& entry) {
+  const auto around = around_now(entry.offset);
+  // What was cut meanwhile is not there any more either.
+  if (told_of_index_ || !around || around->floor != entry) return;
+  told_of_index_ = true;
+  context_.log.warning("{}: no batch that ends at offset {} begins at position {}, as it says",
+                       path(SegmentFileKind::offset_index), entry.offset.value(), entry.position);
+}
+
+BatchSpans::Key Segment::span_key(std::uint32_t owner, const OffsetPosition& entry) const {
+  return {owner, entry.position, static_cast<std::uint32_t>(entry.offset.since(base_))};
+}
+
 std::optional<Offset> Segment::first_offset(const OffsetPosition& entry) {
-  const auto span = context_.index_cache.spans().find({spans_owner_, entry.position});
+  const auto span = context_.index_cache.spans().find(span_key(spans_owner_, entry));
   if (!span) return std::nullopt;
   return entry.offset.plus(-std::int64_t{*span});
 }
@@ -177,9 +219,30 @@ Task<StorageResult<std::optional<Misplaced>>> Segment::held_against_index(
   if (position == 0 || floor->position != position || floor->offset == header.last_offset()) {
     co_return Checked(std::move(otherwise));
   }
+  if (header.last_offset() < floor->offset) {
+    const auto of_several = co_await is_of_several(*floor);
+    if (!of_several) co_return failure(of_several.error());
+    if (*of_several) co_return Checked(std::move(otherwise));
+  }
   co_return Checked(
       Misplaced{position, "its last offset is " + std::to_string(header.last_offset().value()) +
                               ", and in the index " + std::to_string(floor->offset.value())});
+}
+
+// Whether an entry is that of several batches, of which one ends where it says: contradicts() tells
+// of them.
+Task<StorageResult<bool>> Segment::is_of_several(OffsetPosition entry) {
+  const auto lease = co_await open_log();
+  if (!lease) co_return failure(lease.error());
+  BatchWalker walker(context_.files, context_.buffers, lease->handle(), log_path_, entry.position,
+                     bytes_);
+  for (;;) {
+    const auto place = co_await walker.next();
+    if (!place && place.error().fault != StorageFault::corrupt) co_return failure(place.error());
+    if (!place || !*place) co_return StorageResult<bool>(false);
+    const Offset last = (*place)->header.last_offset();
+    if (last >= entry.offset) co_return StorageResult<bool>(last == entry.offset);
+  }
 }
 
 std::optional<BatchBoundary> Segment::boundary_by_index(std::uint64_t position,
@@ -291,12 +354,13 @@ Task<StorageResult<std::optional<TimestampOffset>>> Segment::find_timestamp(Time
     }
     if (const auto done = co_await load_index(times_); !done) co_return failure(done.error());
   }
-  const auto floor = co_await floor_of(std::max(known_older, from));
-  if (!floor) co_return failure(floor.error());
+  const auto first = co_await find(std::max(known_older, from), bytes_);
+  if (!first) co_return failure(first.error());
+  if (!*first) co_return Found(std::nullopt);
   const auto lease = co_await open_log();
   if (!lease) co_return failure(lease.error());
-  BatchWalker walker(context_.files, context_.buffers, lease->handle(), log_path_, floor->position,
-                     bytes_);
+  BatchWalker walker(context_.files, context_.buffers, lease->handle(), log_path_,
+                     (*first)->position, bytes_);
   for (;;) {
     const auto place = co_await walker.next();
     if (!place) co_return failure(place.error());

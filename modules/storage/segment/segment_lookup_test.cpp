@@ -200,6 +200,105 @@ TEST(SegmentLookup, a_whole_batch_is_read_and_a_part_of_one_is_damage) {
   EXPECT_EQ(machine.wait(segment->read_batch(**place)).error().fault, StorageFault::corrupt);
 }
 
+// A page that leaves the memory and comes back with one bit turned over: what was known of the
+// batches does not make it right, and nothing is passed over.
+TEST(SegmentLookup, an_index_that_goes_bad_between_two_reads_leads_nobody_past_a_batch) {
+  SegmentMachine machine(1, {.completion = SimulatedCompletion::immediate});
+  machine.index_interval_bytes = 1;
+  // Room for one index, and for what is known of a few batches.
+  IndexCache cache(machine.files, machine.open_files, kibibyte);
+  SegmentContext context{machine.executor, machine.files,        machine.open_files, cache,
+                         machine.buffers,  machine.decompressor, machine.context.log};
+  constexpr std::int64_t batches = 48;
+  const auto make = [&](std::int64_t at) {
+    auto segment = machine.create(at);
+    for (std::int64_t i = 0; i < batches; ++i) {
+      machine.append(*segment, {.base = at + 2 * i, .count = 2, .timestamp = 1'000 + i});
+    }
+    static_cast<void>(machine.sealed(std::move(segment)));
+    SegmentSizes sizes;
+    sizes.log = machine.contents(Offset(at), SegmentFileKind::log).size();
+    sizes.offset_index = machine.contents(Offset(at), SegmentFileKind::offset_index).size();
+    sizes.time_index = machine.contents(Offset(at), SegmentFileKind::time_index).size();
+    return std::make_unique<Segment>(context, machine.directory, Offset(at), Timestamp(0), sizes);
+  };
+  const auto other = make(1'000);
+  const auto segment = make(0);
+  const std::string path = machine.path(Offset(0), SegmentFileKind::offset_index);
+  const auto place_of = [&](Segment& in, std::int64_t offset) {
+    return machine.wait(in.find(Offset(offset), in.bytes()));
+  };
+  const std::size_t bits = machine.disk.contents(path).value().size() * 8;
+  ASSERT_EQ(bits, (batches - 1) * 8 * offset_index_entry_bytes);
+  std::size_t known = 0;
+  for (std::size_t bit = 0; bit < bits; ++bit) {
+    SCOPED_TRACE(bit);
+    for (std::int64_t offset = 0; offset < 2 * batches; ++offset) {
+      const auto place = place_of(*segment, offset);
+      ASSERT_TRUE(place && *place && (*place)->header.base_offset == Offset(offset / 2 * 2));
+      known += segment->find_now(Offset(offset), segment->bytes()) ? 1u : 0u;
+    }
+    ASSERT_TRUE(machine.disk.flip_bit(path, bit));
+    ASSERT_TRUE(place_of(*other, 1'020)) << "its index takes the place of the other";
+    for (std::int64_t offset = 2 * batches - 1; offset >= 0; --offset) {
+      const Offset expected(offset / 2 * 2);
+      const auto before = segment->find_now(Offset(offset), segment->bytes());
+      if (before) ASSERT_EQ(before->base_offset, expected) << offset;
+      const auto place = place_of(*segment, offset);
+      ASSERT_TRUE(place && *place) << offset;
+      ASSERT_EQ((*place)->header.base_offset, expected) << offset;
+      if (before) ASSERT_EQ(before->position, (*place)->position) << offset;
+      if (const auto now = segment->find_now(Offset(offset), segment->bytes())) {
+        ASSERT_EQ(now->position, (*place)->position) << offset;
+        ASSERT_EQ(now->base_offset, expected) << offset;
+      }
+      const auto found = machine.wait(
+          segment->find_timestamp(Timestamp(1'000 + offset / 2), Offset(0), Offset(2 * batches)));
+      ASSERT_TRUE(found && *found) << offset;
+      ASSERT_EQ((*found)->offset, expected) << offset;
+    }
+    ASSERT_TRUE(machine.disk.flip_bit(path, bit));
+    ASSERT_TRUE(place_of(*other, 1'020));
+  }
+  EXPECT_GT(known, 1'000u);
+  EXPECT_TRUE(machine.says("no batch that ends at offset"));
+}
+
+// Older versions of Kafka did so, and their cleaner too.
+TEST(SegmentLookup, an_entry_with_the_last_offset_of_several_batches_is_no_contradiction) {
+  for (const bool is_right : {true, false}) {
+    SegmentMachine machine;
+    auto segment = machine.create(0);
+    std::vector<std::uint64_t> positions;
+    for (std::int64_t i = 0; i < 6; ++i) {
+      positions.push_back(segment->bytes());
+      machine.append(*segment, {.base = 10 * i, .count = 2});
+    }
+    segment = machine.sealed(std::move(segment));
+    GrowingIndex entries(offset_index_entry_bytes);
+    const Offset last(is_right ? 41 : 39);
+    ASSERT_TRUE(
+        add_offset_entry(entries, Offset(0), {last, static_cast<std::uint32_t>(positions[2])}));
+    machine.write_file(Offset(0), SegmentFileKind::offset_index,
+                       std::string(as_text(entries.bytes())));
+    segment = machine.reopen(std::move(segment));
+    for (std::int64_t offset = 0; offset < 52; ++offset) {
+      const auto place = machine.wait(segment->find(Offset(offset), segment->bytes()));
+      ASSERT_TRUE(place && *place);
+      EXPECT_EQ((*place)->header.base_offset, Offset((offset + 8) / 10 * 10)) << offset;
+    }
+    BatchOrder order{Offset(0)};
+    for (std::size_t i = 0; i < positions.size(); ++i) {
+      const auto header =
+          header_of(encode({.base = 10 * static_cast<std::int64_t>(i), .count = 2}));
+      const auto misplaced = machine.wait(segment->misplaced(order, positions[i], header));
+      ASSERT_TRUE(misplaced);
+      EXPECT_EQ(misplaced->has_value(), i == 2 && !is_right) << i;
+      if (*misplaced) break;
+    }
+  }
+}
+
 // Many pages of entries, in a cache that has room for few of them.
 TEST(SegmentLookup, finds_every_batch_whatever_part_of_its_indexes_is_in_memory) {
   SegmentMachine machine;
