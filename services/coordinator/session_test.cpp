@@ -1,6 +1,7 @@
 // One session against a broker that a test plays. Also proves state_partition.cpp.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -394,6 +395,45 @@ TEST(Session, a_partition_that_cannot_be_read_is_tried_again) {
   executor.advance(std::chrono::milliseconds{50});
   played.carry_out();
   EXPECT_TRUE(played.partition().is_active());
+}
+
+// Whoever waits until all is loaded would wait for ever.
+TEST(Session, a_partition_that_cannot_be_read_for_long_has_no_coordinator_until_it_can) {
+  SimulatedExecutor executor;
+  Played played(executor);
+  played.greet();
+  protocol::HeartbeatRequest heartbeat;
+  heartbeat.group_id = "g";
+  const protocol::ListGroupsRequest list;
+  for (int failures = 1; failures <= 5; ++failures) {
+    ASSERT_TRUE(played.session->partitions().at(only)->is_loading());
+    const Read read = std::get<Read>(played.said.back());
+    played.said.clear();
+    ASSERT_TRUE(played
+                    .say(Batches{read.of, ErrorCode::none, Offset(1), Offset(1),
+                                 OwnedBytes(100, std::byte{1})})
+                    .has_value());
+    const bool is_told = failures >= 3;
+    played.ask(heartbeat, 3);
+    EXPECT_EQ(played.error(), is_told ? ErrorCode::not_coordinator : ErrorCode::none);
+    played.ask(list, 4);
+    EXPECT_EQ(played.error(), is_told ? ErrorCode::none : ErrorCode::coordinator_load_in_progress)
+        << failures;
+    for (int i = 0; i < 5; ++i) {
+      ASSERT_TRUE(played.say(coordination::Ping{1}).has_value());
+      std::erase_if(played.said, [](const ToBroker& one) { return std::get_if<Pong>(&one); });
+      if (!played.said.empty()) break;
+      executor.advance(std::chrono::milliseconds{100});
+    }
+  }
+  const auto lines = played.sink->lines();
+  EXPECT_EQ(std::ranges::count_if(lines, [](const auto& line) {
+              return line.message.find("cannot be loaded") != std::string::npos;
+            }), 3);
+  played.carry_out();
+  EXPECT_TRUE(played.partition().is_active());
+  played.commit(1);
+  EXPECT_EQ(played.log.size(), 1u);
 }
 
 TEST(Session, after_a_silence_it_decides_nothing_by_the_clock) {

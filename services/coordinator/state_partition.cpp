@@ -31,6 +31,8 @@ using protocol::ErrorCode;
 constexpr Duration pause_min = std::chrono::milliseconds{20};
 constexpr Duration pause_max = std::chrono::seconds{2};
 constexpr std::uint32_t doublings_max = 7;
+// After so many that failed one after the other, clients are no longer told that it loads.
+constexpr std::uint32_t failures_before_told = 3;
 // When there is nothing to read yet.
 constexpr Duration read_again_after = std::chrono::milliseconds{20};
 
@@ -150,13 +152,20 @@ Result<void> StatePartition::replay(const protocol::BatchView& batch) {
 }
 
 void StatePartition::load_failed(const std::string& why) {
-  around_.log.warning("partition {} cannot be loaded in epoch {}: {}", of_.partition.value(),
-                      of_.epoch.value(), why);
+  // It is tried again for ever, and the same is not said for ever.
+  if (failures_ < failures_before_told) {
+    around_.log.warning("partition {} cannot be loaded in epoch {}: {}", of_.partition.value(),
+                        of_.epoch.value(), why);
+  }
   around_.metrics.failed_loads.add();
   start_anew();
   phase_ = Phase::rests;
-  const Duration pause =
-      std::min(pause_min * (1 << std::min(failures_++, doublings_max)), pause_max);
+  const Duration pause = std::min(pause_min * (1 << std::min(failures_, doublings_max)), pause_max);
+  if (++failures_ == failures_before_told) {
+    around_.log.error("the groups of partition {} are not served until it can be loaded, which is "
+                      "tried again every few seconds",
+                      of_.partition.value());
+  }
   around_.executor.arm(due_, around_.executor.clock().now() + pause);
   around_.load_ended();
 }
@@ -175,6 +184,10 @@ void StatePartition::add_to(Figures& figures) const {
 }
 
 void StatePartition::request(groups::RequestId id, groups::Request request) {
+  if (phase_ != Phase::active && failures_ >= failures_before_told) {
+    around_.answer(id, groups::error_reply(request.index(), ErrorCode::not_coordinator));
+    return;
+  }
   if (const auto* const commit = std::get_if<groups::CommitRequest>(&request)) {
     for (const auto& topic : commit->topics) {
       around_.metrics.commits.add(topic.partitions.size());

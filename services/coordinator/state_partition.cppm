@@ -44,7 +44,8 @@ struct PartitionSurroundings {
 
 // Loads the partition, keeps its groups, and has what they decide written. After an append that
 // failed it drops everything and wants to be loaded anew; after a load that failed, too, a little
-// later. Belongs to a session; ends with unload() or without.
+// later. Who asks while it loads is told so; after several loads that failed, NOT_COORDINATOR, as
+// Kafka says it. Belongs to a session; ends with unload() or without.
 class StatePartition {
  public:
   StatePartition(PartitionSurroundings& around, PartitionIndex partition, LeaderEpoch epoch);

@@ -11,6 +11,7 @@ TOPIC, PARTITIONS = "ready", 100
 GROUPS = [f"group-{number}" for number in range(250)]
 # Its state takes longer to load than that of others.
 LARGE_GROUP, LARGE_COMMITS, IN_FLIGHT = "large", 3000, 50
+NOT_COORDINATOR = 16
 
 
 def produce_error(answer):
@@ -111,6 +112,26 @@ class ReadyTest(unittest.TestCase):
             self.cluster.start()
             self.assertEqual(kafka.GroupMember(self.connect(), LARGE_GROUP).committed(TOPIC),
                              (0, LARGE_COMMITS), f"after {again.__name__}")
+
+    def test_damage_to_the_state_of_some_groups_keeps_no_other_from_being_served(self):
+        self.cluster.start()
+        self.assertEqual(self.connect().create_topic(TOPIC, PARTITIONS), 0)
+        self.commit_in_all("of a new cluster")
+        self.assertEqual(self.cluster.stop(), 0, self.cluster.explanation())
+        damaged = max((self.cluster.directory / "data").glob("**/__consumer_offsets-*/*.log"),
+                      key=lambda log: log.stat().st_size)
+        bytes_there = bytearray(damaged.read_bytes())
+        bytes_there[-1] ^= 0xff
+        damaged.write_bytes(bytes_there)
+        self.cluster.start()
+        answers = self.connect().ask_all(kafka.OFFSET_COMMIT, 2,
+                                         [commit_body(group) for group in GROUPS])
+        errors = [commit_error(answer) for answer in answers]
+        self.assertEqual(set(errors), {0, NOT_COORDINATOR}, self.cluster.explanation())
+        self.assertLess(errors.count(NOT_COORDINATOR), len(GROUPS) // 10)
+        partition = damaged.parent.name.rsplit("-", 1)[1]
+        self.assertIn(f"the groups of partition {partition} are not served",
+                      self.cluster.log_of("coordinator"))
 
 
 if __name__ == "__main__":

@@ -338,6 +338,8 @@ struct CallWriter {
     Response out;
     for (const groups::Reply& one : replies) {
       const auto& reply = as<groups::ListReply>(one);
+      // As in Kafka, groups that are not coordinated here are left out.
+      if (reply.error == ErrorCode::not_coordinator) continue;
       if (reply.error != ErrorCode::none) {
         out.error_code = number_of(reply.error);
         return encoded(out, call.version_);

@@ -102,6 +102,10 @@ TEST(GroupCall, list_groups_in_all_versions) {
     const auto partly = answered<protocol::ListGroupsResponse>(call, {one, loading}, v);
     EXPECT_EQ(partly.message.error_code, number_of(ErrorCode::coordinator_load_in_progress));
     EXPECT_TRUE(partly.message.groups.empty()) << "not a part of the truth";
+    const groups::ListReply elsewhere{ErrorCode::not_coordinator, {}};
+    const auto rest = answered<protocol::ListGroupsResponse>(call, {one, elsewhere}, v);
+    EXPECT_EQ(rest.message.error_code, 0);
+    EXPECT_EQ(rest.message.groups.size(), 1u) << "others are coordinated by others";
     EXPECT_EQ(refused<protocol::ListGroupsResponse>(call, v).message.error_code, unavailable);
   });
 }
