@@ -241,6 +241,11 @@ void ClassicDriver::cluster_changed() {
   wake();
 }
 
+void ClassicDriver::want_topics() {
+  if (!member_.is_leader()) return;
+  for (const std::string& topic : group_topics_) metadata_.want(topic);
+}
+
 Task<void> ClassicDriver::sync(const Sync& sync) {
   SyncGroupRequest request;
   std::vector<SyncGroupRequest::SyncGroupRequestAssignment> assignments;

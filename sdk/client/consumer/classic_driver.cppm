@@ -39,6 +39,7 @@ class ClassicDriver final : public GroupDriver {
 
   [[nodiscard]] ClassicMember& member() override { return member_; }
   void cluster_changed() override;
+  void want_topics() override;
   [[nodiscard]] Task<void> run() override;
   // On the connection where least is in its way: a join waits at the coordinator, and so may a
   // fetch.

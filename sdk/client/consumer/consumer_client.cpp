@@ -24,6 +24,11 @@ import millrace.runtime.streams;
 namespace millrace::client {
 namespace {
 
+// A topic that is not read any more is asked for so long: where asking makes topics, one that was
+// deleted would come back.
+constexpr Duration topic_unused_max = std::chrono::minutes{1};
+static_assert(topic_unused_max > 3 * watchdog_interval, "what is read is wanted again in time");
+
 ClientError bad_argument(std::string sentence) {
   return client_error(Failure::bad_argument, std::move(sentence));
 }
@@ -42,8 +47,9 @@ ConsumerClient::ConsumerClient(const ConsumerSettings& settings, Executor& execu
       random_(random),
       brokers_(executor, network, resolver, settings_.common, logger_, Random(random_.next())),
       metadata_(executor, brokers_, settings_.common,
-                {.allow_auto_topic_creation = settings_.allow_auto_create_topics}, logger_,
-                Random(random_.next())),
+                {.allow_auto_topic_creation = settings_.allow_auto_create_topics,
+                 .topic_idle_max = topic_unused_max},
+                logger_, Random(random_.next())),
       positions_(executor.clock()),
       fetcher_(executor, brokers_, metadata_, positions_, settings_, meters_, logger_),
       lookup_(executor, brokers_, metadata_, settings_),
@@ -51,6 +57,7 @@ ConsumerClient::ConsumerClient(const ConsumerSettings& settings, Executor& execu
       committed_needed_(executor),
       reset_needed_(executor),
       proof_needed_(executor),
+      needs_again_(executor),
       ended_(executor),
       positions_found_(executor) {
   fetcher_.on_need([this] { note_needs(); });
@@ -102,8 +109,10 @@ ClientResult<void> ConsumerClient::begin_subscription(Subscription kind,
 ClientResult<void> ConsumerClient::subscribe(std::vector<std::string> topics,
                                              RebalanceListener* listener) {
   if (topics.empty()) return failure(bad_argument("subscribe to at least one topic"));
-  if (std::ranges::any_of(topics, &std::string::empty)) {
-    return failure(bad_argument("a topic has no name"));
+  for (const std::string& topic : topics) {
+    if (is_possible_topic(topic)) continue;
+    return failure(bad_argument(formatted("the name of a topic has 1 to {} bytes; one has {}",
+                                          topic_name_bytes_max, topic.size())));
   }
   if (auto begun = begin_subscription(Subscription::topics, listener); !begun) return begun;
   topics_ = std::move(topics);
@@ -162,12 +171,17 @@ void ConsumerClient::cluster_changed() {
     driver_->wake();
   }
   if (driver_) driver_->cluster_changed();
+  needs_again_.wake_all();
   fetcher_.pump();
 }
 
 ClientResult<void> ConsumerClient::assign(const Partitions& partitions) {
   for (const TopicPartition& name : partitions) {
-    if (name.topic.empty() || name.partition < PartitionIndex(0)) {
+    if (!is_possible_topic(name.topic)) {
+      return failure(bad_argument(formatted("the name of a topic has 1 to {} bytes; one has {}",
+                                            topic_name_bytes_max, name.topic.size())));
+    }
+    if (name.partition < PartitionIndex(0)) {
       return failure(bad_argument(formatted("{} is no partition", to_string(name))));
     }
   }
@@ -199,7 +213,7 @@ Task<void> ConsumerClient::unsubscribe(MonotonicTime deadline) {
   const Partitions held = assignment();
   const bool by_group = subscription_ != Subscription::partitions;
   if (settings_.enable_auto_commit && coordinator_) {
-    co_await commit_in_background(consumed());
+    co_await commit_in_background(consumed(), deadline);
   }
   if (by_group && !held.empty() && listener_ != nullptr) co_await listener_->revoked(held);
   std::optional<Leave> leave;
@@ -211,6 +225,17 @@ Task<void> ConsumerClient::unsubscribe(MonotonicTime deadline) {
   subscription_ = Subscription::none;
   if (leave) co_await driver_->send_leave(*leave, deadline);
   if (driver_) driver_->wake();
+}
+
+void ConsumerClient::want_topics() {
+  // Those that match a pattern are wanted with all others.
+  if (subscription_ == Subscription::topics) {
+    for (const std::string& topic : topics_) metadata_.want(topic);
+  }
+  if (subscription_ == Subscription::topics || subscription_ == Subscription::partitions) {
+    for (const auto& [name, partition] : positions_.all()) metadata_.want(name.topic);
+  }
+  if (driver_) driver_->want_topics();
 }
 
 Partitions ConsumerClient::assignment() const {
@@ -362,6 +387,7 @@ Task<void> ConsumerClient::close(MonotonicTime deadline) {
   co_await late.closing.wait();
   if (driver_) driver_->stop();
   note_needs();
+  needs_again_.wake_all();
   ended_.wake_all();
   co_await metadata_.close();
   co_await brokers_.close();

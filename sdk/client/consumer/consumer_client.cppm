@@ -148,6 +148,8 @@ class ConsumerClient {
                                                       RebalanceListener* listener);
   [[nodiscard]] std::vector<std::string> matching_topics() const;
   void cluster_changed();
+  // What is read goes on being asked for.
+  void want_topics();
   [[nodiscard]] PositionNeed first_need() const;
   void add_position(const TopicPartition& partition);
 
@@ -166,7 +168,7 @@ class ConsumerClient {
   [[nodiscard]] MonotonicTime next_sign_of_life() const;
   [[nodiscard]] Task<void> tell_readiness();
   void note_readiness();
-  [[nodiscard]] Task<void> commit_in_background(CommittedOffsets offsets);
+  [[nodiscard]] Task<void> commit_in_background(CommittedOffsets offsets, MonotonicTime deadline);
   [[nodiscard]] CommittedOffsets consumed() const;
   [[nodiscard]] Task<void> commit_before_revoking(const Partitions& partitions);
 
@@ -176,7 +178,10 @@ class ConsumerClient {
   [[nodiscard]] Task<void> find_positions(PositionNeed need, AsyncSignal& noted, Find find);
   void note_needs();
   [[nodiscard]] Task<ClientResult<void>> find_committed();
+  struct Unplaced;
   [[nodiscard]] Task<ClientResult<void>> find_resets();
+  [[nodiscard]] Task<void> ask_for_resets(BrokerId leader, std::vector<Unplaced> unplaced,
+                                          std::optional<ClientError>& refused);
   // What a new leader says about positions: truncation.cpp.
   struct Unproven;
   [[nodiscard]] Task<ClientResult<void>> find_proofs();
@@ -204,7 +209,8 @@ class ConsumerClient {
   AsyncSignal committed_needed_;
   AsyncSignal reset_needed_;
   AsyncSignal proof_needed_;
-  WaitList ended_;  // wakes what waits for time when the consumer ends
+  WaitList needs_again_;  // wakes what has failed when the cluster is known better
+  WaitList ended_;        // wakes what waits for time when the consumer ends
 
   Subscription subscription_ = Subscription::none;
   RebalanceListener* listener_ = nullptr;

@@ -1,4 +1,4 @@
-// Also proves finding.cpp, group_coordinator.cpp, offset_lookup.cpp, polling.cpp, positions.cpp.
+// Also proves group_coordinator.cpp, offset_lookup.cpp, polling.cpp, positions.cpp.
 #include "consumer_machine.hpp"
 
 namespace millrace::client {
@@ -104,6 +104,21 @@ TEST(Consumer, commits_by_itself_what_polls_gave) {
       machine.await(one.client.committed({place("orders", 0)}, machine.now() + 5s));
   ASSERT_TRUE(committed.has_value());
   EXPECT_EQ(committed->at(place("orders", 0)).offset, Offset(20));
+}
+
+TEST(Consumer, commits_by_itself_though_the_way_to_the_broker_is_longer_than_the_interval) {
+  ConsumerMachine machine;
+  machine.create("orders", 1);
+  machine.append("orders", 0, 20);
+  machine.cluster->delay(mock::ApiKey::offset_commit, 20ms);
+  machine.settings.auto_commit_interval = 10ms;
+  Application& one = machine.subscribe();
+  machine.poll(one, 20);
+  machine.close(one);
+  EXPECT_FALSE(machine.was_logged("were not committed"));
+  Application& two = machine.subscribe("two");
+  machine.run(two.poll_until([] { return false; }, 5s));
+  EXPECT_EQ(two.count, 0u);
 }
 
 // The earlier one waits to be tried again while the later one is made.
@@ -267,6 +282,25 @@ TEST(Consumer, poll_is_ended_by_wake_and_by_close) {
   ASSERT_FALSE(one.errors.empty());
   EXPECT_EQ(one.errors.back().failure, Failure::closed);
   machine.forget(one);
+}
+
+TEST(Consumer, is_woken_while_it_is_told_of_a_rebalance) {
+  ConsumerMachine machine;
+  machine.create("orders", 1);
+  Application& one = machine.start();
+  // Nothing is to be found out or to be read, which would wake it by the way.
+  one.listener.on_assigned = [&](const Partitions& partitions) {
+    for (const TopicPartition& name : partitions) {
+      EXPECT_TRUE(one.client.seek(name, Offset(0)).has_value());
+    }
+    one.client.wake();
+  };
+  ASSERT_TRUE(one.client.subscribe({"orders"}, &one.listener).has_value());
+  const MonotonicTime begun = machine.now();
+  const auto woken = machine.await(one.client.poll(begun + 1h));
+  ASSERT_FALSE(woken.has_value());
+  EXPECT_EQ(woken.error().failure, Failure::wakened);
+  EXPECT_LT(machine.now() - begun, 1min);
 }
 
 TEST(Consumer, closes_by_the_deadline_when_no_broker_answers) {

@@ -124,8 +124,12 @@ void Fetcher::pump() {
       held.all += chunk.bytes;
       if (!progress.is_paused) held.takeable += chunk.bytes;
     }
-    if (!is_readable(progress)) continue;
     const auto leader = metadata_.known_leader(name.topic, name.partition);
+    // What will be read soon has its part of the memory already.
+    if (leader && !progress.is_paused && progress.need != PositionNeed::policy) {
+      candidates.try_emplace(leader->broker);
+    }
+    if (!is_readable(progress)) continue;
     if (lacks_proof(progress, leader)) {
       positions_.ask_for_proof(progress);
       any_unproven = true;

@@ -22,6 +22,13 @@ import millrace.runtime.streams;
 
 namespace millrace::client {
 
+// A partition as it was when its leader was asked where to begin.
+struct ConsumerClient::Unplaced {
+  TopicPartition name;
+  std::uint64_t request = 0;
+  Timestamp reset_to;
+};
+
 void ConsumerClient::note_needs() {
   committed_needed_.set();
   reset_needed_.set();
@@ -45,7 +52,7 @@ Task<void> ConsumerClient::find_positions(PositionNeed need, AsyncSignal& noted,
       }
       logger_.debug("positions: {}", to_string(found.error()));
       if (!found.error().retriable) position_problem_ = std::move(found.error());
-      static_cast<void>(co_await ended_.wait(now() + backoff.next()));
+      static_cast<void>(co_await needs_again_.wait(now() + backoff.next()));
     }
   }
 }
@@ -77,40 +84,71 @@ Task<ClientResult<void>> ConsumerClient::find_committed() {
   co_return ClientResult<void>();
 }
 
+// Each leader by itself: one that does not answer, or a partition that has none, keeps no other
+// waiting.
 Task<ClientResult<void>> ConsumerClient::find_resets() {
-  std::vector<std::pair<TopicPartition, std::uint64_t>> asked;
-  WantedOffsets wanted;
+  std::map<BrokerId, std::vector<Unplaced>> by_leader;
   for (const auto& [name, partition] : positions_.all()) {
     if (partition.need != PositionNeed::reset) continue;
-    asked.emplace_back(name, partition.request);
-    wanted[name] = partition.reset_to;
+    const auto leader = metadata_.known_leader(name.topic, name.partition);
+    if (!leader) {
+      metadata_.want(name.topic);
+      metadata_.invalidate();
+      continue;
+    }
+    by_leader[leader->broker].push_back({name, partition.request, partition.reset_to});
   }
-  if (wanted.empty()) co_return ClientResult<void>();
-  auto found = co_await lookup_.find(wanted, now() + settings_.default_api_timeout);
-  if (!found) co_return failure(found.error());
+  TaskGroup asking;
+  std::optional<ClientError> refused;
+  for (auto& [leader, unplaced] : by_leader) {
+    asking.start(ask_for_resets(leader, std::move(unplaced), refused));
+  }
+  co_await asking.wait();
+  if (refused) co_return failure(std::move(*refused));
+  if (!positions_.any_needs(PositionNeed::reset)) co_return ClientResult<void>();
+  ClientError later = client_error(Failure::disconnected, "not all leaders could be asked yet");
+  later.retriable = true;
+  co_return failure(std::move(later));
+}
+
+Task<void> ConsumerClient::ask_for_resets(BrokerId leader, std::vector<Unplaced> unplaced,
+                                          std::optional<ClientError>& refused) {
+  const auto ask = [&](WantedOffsets wanted) -> Task<FoundOffsets> {
+    std::vector<TopicPartition> names;
+    for (const auto& [name, time] : wanted) names.push_back(name);
+    FoundOffsets found;
+    auto asked = co_await lookup_.ask(leader, std::move(names), wanted, found,
+                                      now() + settings_.common.request_timeout);
+    if (!asked) refused = std::move(asked.error());
+    co_return found;
+  };
+  WantedOffsets wanted;
+  for (const Unplaced& one : unplaced) wanted[one.name] = one.reset_to;
+  FoundOffsets found = co_await ask(std::move(wanted));
   // A time after the last record: the end.
   WantedOffsets after_all;
-  for (const auto& [name, offset] : *found) {
+  for (const auto& [name, offset] : found) {
     if (offset.offset == no_offset) after_all[name] = latest_timestamp;
   }
   if (!after_all.empty()) {
-    const auto ends = co_await lookup_.find(after_all, now() + settings_.default_api_timeout);
-    if (!ends) co_return failure(ends.error());
-    for (const auto& [name, offset] : *ends) (*found)[name] = offset;
+    const FoundOffsets ends = co_await ask(std::move(after_all));
+    for (const auto& [name, end] : ends) found[name] = end;
   }
-  for (const auto& [name, request] : asked) {
-    PartitionProgress* partition = positions_.find(name);
-    if (partition == nullptr || partition->request != request) continue;
-    const FoundOffset& place = (*found)[name];
-    if (place.offset < Offset(0)) continue;
-    positions_.seek(*partition, place.offset);
+  for (const Unplaced& one : unplaced) {
+    PartitionProgress* partition = positions_.find(one.name);
+    const auto place = found.find(one.name);
+    const bool is_found = place != found.end() && place->second.offset >= Offset(0);
+    if (partition == nullptr || partition->request != one.request || !is_found) continue;
+    positions_.seek(*partition, place->second.offset);
   }
-  co_return ClientResult<void>();
+  positions_found_.wake_all();
+  fetcher_.pump();
 }
 
 Task<void> ConsumerClient::watch() {
   while (!is_closed_) {
     if (co_await ended_.wait(now() + watchdog_interval)) co_return;
+    want_topics();
     WantedOffsets wanted;
     for (const TopicPartition& name : watchdog_.suspects(now())) wanted[name] = latest_timestamp;
     if (!wanted.empty() && !is_closed_) {

@@ -31,6 +31,8 @@ class GroupDriver {
   void on_event(std::function<void()> event) { on_event_ = std::move(event); }
   // Topics or their partitions may have changed.
   virtual void cluster_changed() = 0;
+  // Of topics that others of the group read, where that matters here: they are still wanted.
+  virtual void want_topics() {}
 
   [[nodiscard]] virtual Task<void> run() = 0;
   void stop() {

@@ -72,6 +72,7 @@ Task<ClientResult<void>> OffsetLookup::ask(BrokerId broker, std::vector<TopicPar
     if (reply.error().retriable) co_return ClientResult<void>();
     co_return failure(std::move(reply.error()));
   }
+  ClientResult<void> refused;
   for (const auto& topic : reply->message.topics) {
     for (const auto& data : topic.partitions) {
       const TopicPartition name{std::string(topic.name), PartitionIndex(data.partition_index)};
@@ -85,12 +86,12 @@ Task<ClientResult<void>> OffsetLookup::ask(BrokerId broker, std::vector<TopicPar
       }
       metadata_.invalidate();
       if (!traits_of(error).retriable) {
-        co_return failure(broker_error(
+        refused = failure(broker_error(
             error, broker, formatted("the offsets of {} cannot be listed", to_string(name))));
       }
     }
   }
-  co_return ClientResult<void>();
+  co_return refused;
 }
 
 Task<ClientResult<FoundOffsets>> OffsetLookup::find(WantedOffsets wanted, MonotonicTime deadline) {

@@ -35,13 +35,13 @@ class OffsetLookup {
 
   // All of them, or an error. Asks again after failures that may pass, until the deadline.
   [[nodiscard]] Task<ClientResult<FoundOffsets>> find(WantedOffsets wanted, MonotonicTime deadline);
-
- private:
-  // One round: what was found leaves `wanted`.
+  // One question to one broker: what it tells goes from `wanted` to `found`. An error is one that
+  // asking again does not mend, of one of the partitions; the others are found nevertheless.
   [[nodiscard]] Task<ClientResult<void>> ask(BrokerId broker, std::vector<TopicPartition> of,
                                              WantedOffsets& wanted, FoundOffsets& found,
                                              MonotonicTime deadline);
 
+ private:
   Executor& executor_;
   Brokers& brokers_;
   Metadata& metadata_;

@@ -20,6 +20,13 @@ import millrace.runtime;
 import millrace.runtime.streams;
 
 namespace millrace::client {
+namespace {
+
+// How long a commit of its own may take at least: auto.commit.interval.ms may be shorter than the
+// way to the broker.
+constexpr Duration own_commit_patience_min = std::chrono::seconds{5};
+
+}  // namespace
 
 void ConsumerClient::wake() {
   is_woken_ = true;
@@ -64,6 +71,8 @@ Task<ClientResult<FetchedRecords>> ConsumerClient::poll(MonotonicTime deadline) 
       has_given_ = true;
     }
     if (*taken > 0 || now() >= deadline) co_return records;
+    // While changes were told nobody waited here who could be woken.
+    if (is_closed_ || is_woken_) continue;
     static_cast<void>(co_await fetcher_.arrivals().wait(next_look(deadline)));
   }
 }
@@ -146,7 +155,7 @@ Task<void> ConsumerClient::commit_before_revoking(const Partitions& partitions) 
   std::erase_if(offsets, [&](const auto& entry) {
     return std::ranges::find(partitions, entry.first) == partitions.end();
   });
-  co_await commit_in_background(std::move(offsets));
+  co_await commit_in_background(std::move(offsets), no_deadline);
 }
 
 // --- Commits. ---
@@ -166,15 +175,15 @@ void ConsumerClient::commit_if_due() {
   commit_due_ = now() + settings_.auto_commit_interval;
   has_given_ = false;
   CommittedOffsets offsets = consumed();
-  if (!offsets.empty()) tasks_.start(commit_in_background(std::move(offsets)));
+  if (!offsets.empty()) tasks_.start(commit_in_background(std::move(offsets), no_deadline));
 }
 
 // A commit of its own that fails is followed by another one; meanwhile it is said in the log.
-Task<void> ConsumerClient::commit_in_background(CommittedOffsets offsets) {
+Task<void> ConsumerClient::commit_in_background(CommittedOffsets offsets, MonotonicTime deadline) {
   is_committing_ = true;
   const std::size_t count = offsets.size();
-  const auto committed =
-      co_await commit(std::move(offsets), now() + settings_.auto_commit_interval);
+  const Duration patience = std::max(settings_.auto_commit_interval, own_commit_patience_min);
+  const auto committed = co_await commit(std::move(offsets), std::min(deadline, now() + patience));
   is_committing_ = false;
   note_readiness();
   // A later one of its own may have taken its place.

@@ -49,7 +49,7 @@ std::shared_ptr<const ClusterView> Metadata::view() const {
 }
 
 void Metadata::want(std::string_view topic) {
-  state_->want(topic);
+  if (is_possible_topic(topic)) state_->want(topic);
 }
 
 void Metadata::want_all(bool all) {
@@ -99,6 +99,11 @@ Task<ClientResult<std::shared_ptr<const TopicView>>> Metadata::topic(std::string
                                                                      MonotonicTime deadline) {
   State& state = *state_;
   const State::Caller caller(state);
+  if (!is_possible_topic(name)) {
+    co_return failure(broker_error(ErrorCode::invalid_topic_exception, no_broker,
+                                   formatted("the name of a topic has 1 to {} bytes; this has {}",
+                                             topic_name_bytes_max, name.size())));
+  }
   const std::uint64_t asked_before = state.last_question;
   state.want(name);
   while (!state.is_closing) {

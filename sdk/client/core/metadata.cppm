@@ -21,6 +21,14 @@ import :settings;
 
 export namespace millrace::client {
 
+// The longest name that a topic can have.
+inline constexpr std::size_t topic_name_bytes_max = 249;
+// Whether a topic may have it, as far as its size goes. What no request has room for would make
+// requests about other topics fail.
+[[nodiscard]] inline bool is_possible_topic(std::string_view name) {
+  return !name.empty() && name.size() <= topic_name_bytes_max;
+}
+
 struct LeaderOf {
   BrokerId broker = no_broker;
   LeaderEpoch epoch = no_leader_epoch;
@@ -49,7 +57,7 @@ class Metadata {
   // The newest picture. On any thread.
   [[nodiscard]] std::shared_ptr<const ClusterView> view() const;
 
-  // The topic is asked for from now on; soon, if it is not known.
+  // The topic is asked for from now on; soon, if it is not known. Not if none can have that name.
   void want(std::string_view topic);
   // All topics of the cluster are, as a subscription by pattern needs.
   void want_all(bool all);

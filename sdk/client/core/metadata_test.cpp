@@ -41,6 +41,22 @@ TEST(Metadata, tells_the_leader_of_a_partition_of_a_topic_that_it_did_not_know) 
   EXPECT_EQ(machine.asked(), 1U) << "nothing asks again without a reason";
 }
 
+TEST(Metadata, refuses_names_that_no_topic_can_have_and_asks_for_the_others) {
+  MetadataMachine machine;
+  machine.topics["orders"] = one_partition(1, 0);
+  Metadata& metadata = machine.start_metadata();
+  // The last one does not fit into any request.
+  for (const std::size_t size : {0UL, 250UL, 40'000UL}) {
+    const auto none = machine.run(metadata.topic(std::string(size, 'x'), machine.now() + 10s));
+    ASSERT_FALSE(none.has_value());
+    EXPECT_EQ(none.error().code, ErrorCode::invalid_topic_exception) << to_string(none.error());
+    metadata.want(std::string(size, 'x'));
+  }
+  const auto known = machine.run(metadata.topic("orders", machine.now() + 10s));
+  EXPECT_TRUE(known.has_value()) << to_string(known.error());
+  EXPECT_TRUE(machine.run(metadata.refresh(machine.now() + 10s)).has_value());
+}
+
 TEST(Metadata, asks_for_new_topics_only_when_new_topics_are_wanted) {
   MetadataMachine machine;
   machine.topics["a"] = one_partition(1, 0);

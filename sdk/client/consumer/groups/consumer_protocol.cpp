@@ -24,10 +24,6 @@ using protocol::Array;
 using protocol::ConsumerProtocolAssignment;
 using protocol::ConsumerProtocolSubscription;
 
-// The longest name that a topic can have. The name is kept with each partition: a longer one, said
-// once by another member for a million partitions, would take all memory there is.
-constexpr std::size_t topic_name_bytes_max = 249;
-
 using ByTopic = std::map<std::string_view, std::vector<std::int32_t>>;
 
 ByTopic by_topic(const Partitions& partitions) {

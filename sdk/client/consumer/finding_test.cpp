@@ -1,0 +1,97 @@
+// Which partitions a consumer finds its place in, whatever becomes of others; and what it asks for.
+#include "consumer_machine.hpp"
+
+namespace millrace::client {
+namespace {
+
+TEST(Finding, begins_where_it_can_though_other_partitions_have_no_leader) {
+  ConsumerMachine machine({.brokers = 3});
+  ASSERT_TRUE(machine.cluster->create_topic("orders", {.partitions = 3, .replication_factor = 1}));
+  for (std::int32_t i = 0; i < 3; ++i) machine.append("orders", i, 10);
+  const BrokerId dead = *machine.cluster->leader("orders", PartitionIndex(0));
+  ASSERT_TRUE(machine.cluster->kill(dead));
+  Application& one = machine.start();
+  Partitions all{place("nowhere", 0)};
+  for (std::int32_t i = 0; i < 3; ++i) all.push_back(place("orders", i));
+  ASSERT_TRUE(one.client.assign(all).has_value());
+  machine.run(one.poll_until([&] { return one.count == 20; }, 10s));
+  EXPECT_EQ(one.values.size(), 2u);
+  EXPECT_EQ(one.count, 20u);
+  ASSERT_TRUE(machine.cluster->revive(dead));
+  machine.poll(one, 30, 10s);
+}
+
+TEST(Finding, begins_where_it_can_though_a_leader_does_not_answer) {
+  ConsumerMachine machine({.brokers = 2});
+  ASSERT_TRUE(machine.cluster->create_topic("orders", {.partitions = 2, .replication_factor = 1}));
+  for (std::int32_t i = 0; i < 2; ++i) machine.append("orders", i, 10);
+  machine.cluster->inject(
+      {.api = mock::ApiKey::list_offsets, .kind = mock::FaultKind::silence, .times = 1});
+  Application& one = machine.start();
+  ASSERT_TRUE(one.client.assign({place("orders", 0), place("orders", 1)}).has_value());
+  machine.run(one.poll_until([&] { return one.count == 10; }, 10s));
+  EXPECT_EQ(one.count, 10u);
+  machine.poll(one, 20, 1min);
+}
+
+TEST(Finding, a_time_after_the_last_record_is_the_end) {
+  ConsumerMachine machine;
+  machine.create("orders", 2);
+  machine.append("orders", 0, 10);
+  Application& one = machine.start();
+  ASSERT_TRUE(one.client.assign({place("orders", 0), place("orders", 1)}).has_value());
+  ASSERT_TRUE(one.client.seek_to_time(place("orders", 0), Timestamp(1'000'000)).has_value());
+  ASSERT_TRUE(one.client.seek_to_time(place("orders", 1), Timestamp(1'000'000)).has_value());
+  machine.run(one.poll_until([] { return false; }, 1s));
+  for (std::int32_t i = 0; i < 2; ++i) {
+    const auto position =
+        machine.await(one.client.position(place("orders", i), machine.now() + 1s));
+    ASSERT_TRUE(position.has_value()) << to_string(position.error());
+    EXPECT_EQ(*position, Offset(i == 0 ? 10 : 0));
+  }
+}
+
+// Where asking for a topic makes it, one that was deleted would come back.
+TEST(Finding, asks_no_more_for_topics_that_are_not_read_any_more) {
+  ConsumerMachine machine({.auto_create_topics = true});
+  for (const char* topic : {"assigned", "looked-at", "subscribed", "orders"}) {
+    machine.create(topic, 1);
+  }
+  Application& one = machine.start();
+  ASSERT_TRUE(one.client.assign({place("assigned", 0)}).has_value());
+  ASSERT_TRUE(machine
+                  .await(one.client.offsets({{place("looked-at", 0), latest_timestamp}},
+                                            machine.now() + 5s))
+                  .has_value());
+  machine.run(one.client.unsubscribe(machine.now() + 5s));
+  ASSERT_TRUE(one.client.subscribe({"subscribed"}, &one.listener).has_value());
+  machine.run(one.poll_until([&] { return !one.client.assignment().empty(); }, 10s));
+  ASSERT_TRUE(one.client.subscribe({"orders"}, &one.listener).has_value());
+  machine.run(one.poll_until([] { return false; }, 2min));
+  for (const char* topic : {"assigned", "looked-at", "subscribed"}) {
+    ASSERT_TRUE(machine.cluster->delete_topic(topic));
+  }
+  machine.run(one.poll_until([] { return false; }, 20min));
+  for (const char* topic : {"assigned", "looked-at", "subscribed"}) {
+    EXPECT_FALSE(machine.cluster->topic_id(topic)) << topic << " was made again";
+  }
+  machine.append("orders", 0, 5);
+  machine.poll(one, 5, 5s);
+}
+
+TEST(Finding, refuses_names_that_no_topic_can_have) {
+  ConsumerMachine machine;
+  Application& one = machine.start();
+  for (const std::size_t size : {0UL, 250UL, 40'000UL}) {
+    const std::string name(size, 'x');
+    const auto subscribed = one.client.subscribe({"orders", name});
+    ASSERT_FALSE(subscribed.has_value());
+    EXPECT_EQ(subscribed.error().failure, Failure::bad_argument);
+    const auto assigned = one.client.assign({place(name, 0)});
+    ASSERT_FALSE(assigned.has_value());
+    EXPECT_EQ(assigned.error().failure, Failure::bad_argument);
+  }
+}
+
+}  // namespace
+}  // namespace millrace::client
