@@ -21,6 +21,8 @@ inline constexpr std::size_t body_bytes_max = 32 * mebibyte;
 inline constexpr std::size_t read_bytes = mebibyte;
 // Batches that are appended, and the largest that is read.
 inline constexpr std::size_t batch_bytes_max = 32 * mebibyte;
+// Appends of one partition that are not answered yet. What passes it has failed, and all after it.
+inline constexpr std::size_t appends_under_way_max = 4'096;
 // Topics that a request is said to name.
 inline constexpr std::size_t known_topics_max = 100'000;
 inline constexpr std::size_t string_bytes_max = 64 * kibibyte;

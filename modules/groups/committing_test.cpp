@@ -135,6 +135,17 @@ TEST(OffsetCommit, while_too_much_is_not_committed_is_refused_for_now) {
   EXPECT_EQ(bench.reply<CommitReply>(later).error, ErrorCode::none);
 }
 
+TEST(OffsetCommit, while_too_many_appends_are_not_committed_is_refused_for_now) {
+  Bench bench({.uncommitted_appends_max = 10});
+  bench.hold_commits();
+  for (int i = 0; i < 11; ++i) bench.ask(commit_of(i));
+  EXPECT_EQ(committed(bench, commit_of(11)), ErrorCode::coordinator_not_available);
+  bench.commit_all();
+  const RequestId later = bench.ask(commit_of(12));
+  bench.commit_all();
+  EXPECT_EQ(bench.reply<CommitReply>(later).error, ErrorCode::none);
+}
+
 TEST(OffsetFetch, of_what_was_never_committed_gives_no_offset_and_no_error) {
   Bench bench;
   EXPECT_EQ(fetched(bench).offset, no_offset);

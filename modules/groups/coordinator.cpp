@@ -171,7 +171,8 @@ bool Coordinator::store(Group& group) {
 
 ErrorCode Coordinator::overloaded() const {
   const bool overloaded = outbox_.open_count() > options_.open_requests_max ||
-                          outbox_.uncommitted_bytes() > options_.uncommitted_bytes_max;
+                          outbox_.uncommitted_bytes() > options_.uncommitted_bytes_max ||
+                          outbox_.uncommitted_appends() > options_.uncommitted_appends_max;
   return overloaded ? ErrorCode::coordinator_not_available : ErrorCode::none;
 }
 

@@ -76,6 +76,7 @@ class Outbox {
   [[nodiscard]] Ticket last() const { return last_; }
   [[nodiscard]] Ticket committed() const { return committed_; }
   [[nodiscard]] std::size_t uncommitted_bytes() const { return uncommitted_bytes_; }
+  [[nodiscard]] std::size_t uncommitted_appends() const { return uncommitted_.size(); }
   // Of the answers that wait, those that fetches found.
   [[nodiscard]] std::size_t waiting_bytes() const { return waiting_bytes_; }
   [[nodiscard]] Effects take() { return std::exchange(effects_, {}); }

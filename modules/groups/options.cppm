@@ -34,6 +34,7 @@ struct Options {
   std::size_t open_requests_max = 200'000;            // not yet answered
   std::size_t fetch_bytes_max = 31 * mebibyte;        // offsets that one request is answered with
   std::size_t uncommitted_bytes_max = 64 * mebibyte;  // written and not yet committed
+  std::size_t uncommitted_appends_max = 2'000;        // the same, by number
 };
 
 // Whether the values make sense together; the error names what does not.

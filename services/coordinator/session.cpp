@@ -38,6 +38,11 @@ constexpr std::size_t large_answer_bytes = 64 * kibibyte;
 // The broker takes each append.
 static_assert(groups::Options().append_bytes_max + record_batch_header_bytes <=
               message_bytes_max_default);
+// So does it take as many as there may be: what one request or one search for expired offsets adds
+// comes after the limit was looked at.
+static_assert(groups::Options().uncommitted_appends_max + groups::expiry_groups_per_slice +
+                  coordination::body_bytes_max / groups::Options().append_bytes_max <
+              coordination::appends_under_way_max);
 // What is around the offsets fits beside them.
 static_assert(groups::Options().fetch_bytes_max + mebibyte <= coordination::body_bytes_max);
 

@@ -294,6 +294,32 @@ TEST(Session, fetches_that_wait_for_an_append_hold_no_more_than_a_few_large_answ
   }
 }
 
+// A request about very many groups makes as many appends.
+TEST(Session, who_deletes_very_many_groups_is_told_to_ask_again_before_an_append_is_refused) {
+  SimulatedExecutor executor;
+  Played played(executor);
+  played.greet();
+  played.carry_out();
+  constexpr std::size_t count = 5'000;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) names.push_back("g" + std::to_string(i));
+  for (const std::string& name : names) played.commit(1, name.c_str());
+  const std::vector<protocol::String> deleted(names.begin(), names.end());
+  protocol::DeleteGroupsRequest request;
+  request.groups_names = std::span<const protocol::String>(deleted);
+  std::size_t left = count;
+  for (int round = 0; round < 5 && left > 0; ++round) {
+    played.holds = true;
+    played.ask(request, 1);
+    EXPECT_LE(played.held.size(), appends_under_way_max);
+    left -= played.held.size();
+    played.holds = false;
+    for (Append& append : std::exchange(played.held, {})) played.take(std::move(append));
+    played.carry_out();
+  }
+  EXPECT_EQ(left, 0u);
+}
+
 // A few bytes that name it are answered with thousands.
 TEST(Session, a_partition_that_a_fetch_names_a_million_times_is_answered_once) {
   SimulatedExecutor executor;

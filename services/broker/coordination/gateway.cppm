@@ -36,7 +36,7 @@ struct GatewayOptions {
   std::size_t requests_max = 100'000;
   std::size_t request_bytes_max = 128 * mebibyte;
   // Appends of one partition that are not below the high watermark.
-  std::size_t appends_max = 4'096;
+  std::size_t appends_max = coordination::appends_under_way_max;
 };
 
 // A connection, whichever shard it belongs to.
