@@ -30,6 +30,10 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(spaces) - begin + 1);
 }
 
+char lower_letter(char letter) {
+  return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+}
+
 std::optional<std::int64_t> number_from(std::string_view text) {
   std::int64_t number = 0;
   const char* end = text.data() + text.size();
@@ -150,9 +154,7 @@ void SettingsReader::flag(std::string_view name, bool& into) {
   const std::string* value = text(name);
   if (value == nullptr) return;
   std::string lower = *value;
-  std::ranges::transform(lower, lower.begin(), [](char letter) {
-    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
-  });
+  std::ranges::transform(lower, lower.begin(), lower_letter);
   if (lower == "true") {
     into = true;
   } else if (lower == "false") {
@@ -188,6 +190,21 @@ SettingsProblems SettingsReader::finish(std::span<const UnsupportedName> unsuppo
   return std::move(problems_);
 }
 
+namespace {
+
+// What a name of Kafka's asks for that is not there yet; empty: nothing that ever will be.
+std::string_view missing_for(std::string_view name) {
+  if (name.starts_with("ssl.")) return "TLS";
+  if (name.starts_with("sasl.")) return "SASL";
+  return name == "security.protocol" ? "TLS and SASL" : "";
+}
+
+bool is_equal_without_case(std::string_view left, std::string_view right) {
+  return std::ranges::equal(left, right, {}, lower_letter, lower_letter);
+}
+
+}  // namespace
+
 // Never shows the value: it may be a password.
 void SettingsReader::leftover(const std::string& name, const std::string& value,
                               std::span<const UnsupportedName> unsupported) {
@@ -196,13 +213,21 @@ void SettingsReader::leftover(const std::string& name, const std::string& value,
     for (const UnsupportedName& other : list) {
       names.push_back(other.name);
       if (other.name != name) continue;
-      if (other.has_harmless && value == other.harmless) return;
-      problem(
-          other.has_harmless && !other.harmless.empty()
-              ? formatted("{} is not supported by this client, but for \"{}\"", name,
-                          other.harmless)
-              : formatted("{} is a setting of Kafka's clients that this client does not support",
-                          name));
+      const std::string_view missing = missing_for(name);
+      const bool is_security = !missing.empty();
+      if (other.has_harmless &&
+          (is_security ? is_equal_without_case(value, other.harmless) : value == other.harmless)) {
+        return;
+      }
+      // An empty one asks for nothing.
+      if (is_security && value.empty()) return;
+      const std::string why =
+          is_security
+              ? formatted("this client does not support {} yet", missing)
+              : std::string("a setting of Kafka's clients that this client does not support");
+      problem(other.has_harmless && !other.harmless.empty()
+                  ? formatted("{} is supported as \"{}\" only: {}", name, other.harmless, why)
+                  : formatted("{}: {}", name, why));
       return;
     }
   }

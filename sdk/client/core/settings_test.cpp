@@ -61,6 +61,20 @@ TEST(Settings, what_is_not_supported_is_said_without_showing_its_value) {
   EXPECT_TRUE(contains(producer_problems({{"security.protocol", "SSL"}}), "PLAINTEXT"));
 }
 
+TEST(Settings, security_that_is_not_there_yet_is_named) {
+  EXPECT_TRUE(contains(producer_problems({{"security.protocol", "SASL_SSL"}}),
+                       "security.protocol is supported as \"PLAINTEXT\" only: this client does "
+                       "not support TLS and SASL yet"));
+  EXPECT_TRUE(contains(consumer_problems({{"ssl.truststore.location", "trusted.jks"}}),
+                       "ssl.truststore.location: this client does not support TLS yet"));
+  EXPECT_TRUE(contains(consumer_problems({{"sasl.mechanism", "PLAIN"}}),
+                       "sasl.mechanism: this client does not support SASL yet"));
+  // What asks for nothing harms nobody.
+  EXPECT_EQ(producer_problems({{"security.protocol", "plaintext"}}), "");
+  EXPECT_EQ(producer_problems({{"ssl.endpoint.identification.algorithm", ""}}), "");
+  EXPECT_TRUE(contains(producer_problems({{"key.serializer", ""}}), "key.serializer"));
+}
+
 TEST(Settings, an_unknown_name_is_an_error_that_names_the_nearest) {
   EXPECT_TRUE(contains(producer_problems({{"lingr.ms", "5"}}), "did you mean linger.ms?"));
   EXPECT_TRUE(contains(producer_problems({{"boostrap.servers", "a:1"}}), "bootstrap.servers"));

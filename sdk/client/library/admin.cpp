@@ -19,8 +19,14 @@ Result<Admin> Admin::open(const Config& config, const ClientOptions& options) {
 }
 
 Admin::Admin(Admin&&) noexcept = default;
-Admin& Admin::operator=(Admin&&) noexcept = default;
-Admin::~Admin() = default;
+Admin& Admin::operator=(Admin&& other) noexcept {
+  client::end_where_it_may_wait(
+      std::exchange(implementation_, std::exchange(other.implementation_, nullptr)));
+  return *this;
+}
+Admin::~Admin() {
+  client::end_where_it_may_wait(std::move(implementation_));
+}
 
 Result<Metrics> Admin::metrics() const {
   return implementation_->metrics();

@@ -92,6 +92,7 @@ class AdminCore {
   AdminCore& operator=(const AdminCore&) = delete;
 
   [[nodiscard]] std::optional<v1::Error> start();
+  [[nodiscard]] bool is_on_own_thread() { return host_.thread().is_own_thread(); }
 
   // `call(client)` gives a Task<Outcomes<...>>; `keys` is what it names.
   template <class To, class Key, class Call, class Convert>

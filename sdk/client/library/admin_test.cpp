@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -187,6 +189,19 @@ TEST_F(AdminTest, tells_all_that_is_wrong_with_its_settings) {
   ASSERT_FALSE(opened);
   EXPECT_NE(opened.error().message().find("retrys"), std::string::npos);
   EXPECT_THROW(Admin({{"retrys", "1"}}), Failed);
+}
+
+TEST_F(AdminTest, may_be_dropped_on_its_own_thread) {
+  auto admin = std::make_shared<Admin>(config());
+  Admin& asked = *admin;
+  std::atomic<int> dropped = 0;
+  asked.list_topics().then([owner = std::move(admin), &dropped](const auto& topics) mutable {
+    EXPECT_TRUE(topics);
+    owner.reset();
+    dropped = 1;
+    dropped.notify_all();
+  });
+  dropped.wait(0);
 }
 
 TEST_F(AdminTest, refuses_to_work_in_a_forked_process) {

@@ -8,6 +8,7 @@ module;
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -55,6 +56,14 @@ template <class T>
     return {};
   else
     return *std::move(result);
+}
+
+// For the end of what may be dropped on the client's own thread, which cannot wait for itself: such
+// as its last owner being a function given to then(). Its end is waited for by another thread.
+template <class T>
+void end_where_it_may_wait(std::unique_ptr<T> object) {
+  if (object == nullptr || !object->is_on_own_thread()) return;
+  std::thread([dropped = object.release()] { delete dropped; }).detach();
 }
 
 // The thread of one public object and the ways to it. Owned by the object's implementation; what

@@ -174,9 +174,12 @@ Consumer& Consumer::operator=(Consumer&& other) noexcept {
 Consumer::~Consumer() {
   if (!implementation_) return;
   client::ConsumerCore& core = *implementation_->core;
-  const bool is_forked = core.host().cannot_ask().has_value();
-  if (const auto closed = core.close(closing_time_max); !closed && !is_forked)
+  if (core.host().cannot_ask()) return;
+  if (core.host().thread().is_own_thread()) {
+    core.close_by_itself(closing_time_max);
+  } else if (const auto closed = core.close(closing_time_max); !closed) {
     core.host().logger().error("closing: {}", closed.error().message());
+  }
 }
 
 Result<void> Consumer::subscribe(std::vector<std::string> topics) {
@@ -204,7 +207,8 @@ Result<void> Consumer::assign(const std::vector<TopicPartition>& partitions) {
 
 Result<void> Consumer::unsubscribe(std::chrono::milliseconds time) {
   client::ConsumerCore& core = *implementation_->core;
-  return core.ask<void>([deadline = core.deadline_after(time)](Client& client) -> Answer<void> {
+  const MonotonicTime deadline = core.deadline_after(time);
+  return core.ask_and_tell<void>([deadline](Client& client) -> Answer<void> {
     co_await client.unsubscribe(deadline);
     co_return client::ClientResult<void>();
   });
@@ -235,7 +239,7 @@ Consumer& Consumer::on_lost(RebalanceHandler handler) {
 Result<Records> Consumer::poll(std::chrono::milliseconds time) {
   client::ConsumerCore& core = *implementation_->core;
   if (!core.begin_poll()) return one_poll_at_a_time();
-  auto polled = core.ask<Records>(
+  auto polled = core.ask_and_tell<Records>(
       [this, &core, deadline = core.deadline_after(time)](Client&) -> Answer<Records> {
         co_return implementation_->records_of(co_await core.poll(deadline));
       });
@@ -251,7 +255,7 @@ Future<Result<Records>> Consumer::next() {
     refused.set(one_poll_at_a_time());
     return refused.future();
   }
-  return core.begin<Records>(
+  return core.begin_polling<Records>(
       [implementation = implementation_.get()] { return implementation->next(); });
 }
 

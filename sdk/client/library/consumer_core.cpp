@@ -97,6 +97,19 @@ v1::Result<void> ConsumerCore::close(std::chrono::milliseconds time) {
   return closed;
 }
 
+void ConsumerCore::close_by_itself(std::chrono::milliseconds time) {
+  if (is_closing_.exchange(true)) return;
+  on_assigned = {};
+  on_revoked = {};
+  on_lost = {};
+  static_cast<void>(host_.begin<void>(
+      [self = shared_from_this(), deadline = deadline_after(time)]() -> Task<ClientResult<void>> {
+        co_await self->client_->close(deadline);
+        self->is_closed_ = true;
+        co_return ClientResult<void>();
+      }));
+}
+
 Task<ClientResult<ConsumerCore::Held>> ConsumerCore::poll(MonotonicTime deadline) {
   auto fetched = co_await client_->poll(deadline);
   if (!fetched) co_return failure(std::move(fetched.error()));

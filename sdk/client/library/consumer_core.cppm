@@ -49,18 +49,32 @@ class ConsumerCore final : public RebalanceListener,
                                             const v1::ClientOptions& options);
   [[nodiscard]] ClientResult<void> start();
   [[nodiscard]] v1::Result<void> close(std::chrono::milliseconds time);
+  // The same on the client's own thread, which cannot wait for it: goes on by itself, and calls no
+  // handler any more.
+  void close_by_itself(std::chrono::milliseconds time);
 
-  // What `work` does with the client, on its thread; it gives a Task<ClientResult<T>>. Handlers of
-  // rebalances run on the calling thread meanwhile.
+  // What `work` does with the client, on its thread; it gives a Task<ClientResult<T>>.
   template <class T, class Work>
   v1::Result<T> ask(Work work) {
     if (auto refused = cannot_wait()) return public_error(*refused);
+    return public_result(host_.run([&]() -> Task<ClientResult<T>> {
+      if (is_closed_) co_return failure(closed());
+      co_return co_await work(*client_);
+    }));
+  }
+  // The same of what tells of rebalances: their handlers run on the calling thread meanwhile.
+  template <class T, class Work>
+  v1::Result<T> ask_and_tell(Work work) {
+    if (auto refused = cannot_wait()) return public_error(*refused);
     return ask_anyway<T>(std::move(work));
   }
-  // The same for what does not wait, and gives a ClientResult<T>.
+  // The same as ask() for what does not wait, and gives a ClientResult<T>.
   template <class T, class Work>
   v1::Result<T> ask_now(Work work) {
-    return public_result(host_.run([&]() -> Task<ClientResult<T>> { co_return work(*client_); }));
+    return public_result(host_.run([&]() -> Task<ClientResult<T>> {
+      if (is_closed_) co_return failure(closed());
+      co_return work(*client_);
+    }));
   }
 
   // The same as ask() without waiting.
@@ -68,6 +82,19 @@ class ConsumerCore final : public RebalanceListener,
   v1::Future<v1::Result<T>> begin(Make make) {
     return host_.begin<T>([this, make = std::move(make)]() -> Task<ClientResult<T>> {
       if (is_closed_) co_return failure(closed());
+      co_return co_await make();
+    });
+  }
+
+  // The same of a poll that begin_poll() began, and that `make` ends; refused, it ends here.
+  template <class T, class Make>
+  v1::Future<v1::Result<T>> begin_polling(Make make) {
+    if (host_.cannot_ask()) end_poll();
+    return host_.begin<T>([this, make = std::move(make)]() -> Task<ClientResult<T>> {
+      if (is_closed_) {
+        end_poll();
+        co_return failure(closed());
+      }
       co_return co_await make();
     });
   }

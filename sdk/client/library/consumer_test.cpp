@@ -10,6 +10,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -196,6 +197,35 @@ TEST_F(ConsumerTest, tells_of_rebalances_on_the_thread_that_polls) {
   EXPECT_EQ(told, (std::vector<std::string>{"+orders", "-orders"}));
 }
 
+TEST_F(ConsumerTest, tells_of_rebalances_on_no_thread_that_waits_for_something_else) {
+  const Config quick{{"heartbeat.interval.ms", "50"}};
+  Consumer first(config("sharing") + quick);
+  const std::thread::id self = std::this_thread::get_id();
+  std::atomic<int> told = 0;
+  const auto note = [&](const std::vector<TopicPartition>&) {
+    EXPECT_EQ(std::this_thread::get_id(), self);
+    ++told;
+  };
+  first.on_assigned(note).on_revoked(note);
+  ASSERT_TRUE(first.subscribe({"orders"}));
+  while (told == 0) ASSERT_TRUE(first.poll(10ms));
+  // Waits in vain while the poll below does, which has begun before it.
+  std::thread other([&] {
+    std::this_thread::sleep_for(100ms);
+    EXPECT_FALSE(first.end_offsets({TopicPartition{"nowhere", 0}}, 2s));
+  });
+  std::thread joining([&] {
+    std::this_thread::sleep_for(200ms);
+    Consumer second(config("sharing") + quick);
+    EXPECT_TRUE(second.subscribe({"orders"}));
+    while (told < 2) EXPECT_TRUE(second.poll(10ms));
+    EXPECT_TRUE(first.wake());
+  });
+  static_cast<void>(first.poll(1min));
+  other.join();
+  joining.join();
+}
+
 TEST_F(ConsumerTest, shares_a_topic_with_other_members) {
   cluster_.create_topic("shared", 4);
   Consumer first(config("sharing"));
@@ -295,6 +325,31 @@ TEST_F(ConsumerTest, is_awaited_by_coroutines) {
   EXPECT_EQ(done, 1);
 }
 
+// Its last owner goes on the consumer's own thread.
+Background own_and_take_one(std::unique_ptr<Consumer> consumer, std::atomic<int>& done) {
+  const auto batch = co_await consumer->next();
+  done = batch && batch->size() == 1 ? 1 : 2;
+  done.notify_all();
+}
+
+TEST_F(ConsumerTest, may_be_dropped_on_its_own_thread_and_leaves_its_group) {
+  produce(0, 1);
+  auto first = std::make_unique<Consumer>(config());
+  std::atomic<bool> is_told = false;
+  first->on_revoked([&](const std::vector<TopicPartition>&) { is_told = true; });
+  ASSERT_TRUE(first->subscribe({"orders"}));
+  std::atomic<int> done = 0;
+  own_and_take_one(std::move(first), done);
+  done.wait(0);
+  EXPECT_EQ(done, 1);
+  produce(1, 1);
+  // Else the partition would be free only when its session has ended.
+  Consumer second(config());
+  ASSERT_TRUE(second.subscribe({"orders"}));
+  EXPECT_EQ(values(second, 1), numbers(1, 1)) << "what was taken is committed";
+  EXPECT_FALSE(is_told) << "nobody is there to be told";
+}
+
 TEST_F(ConsumerTest, ends_what_waits_when_it_is_closed) {
   Consumer consumer(config(), quiet_);
   ASSERT_TRUE(consumer.assign({orders}));
@@ -305,6 +360,18 @@ TEST_F(ConsumerTest, ends_what_waits_when_it_is_closed) {
   EXPECT_FALSE(consumer.poll(1ms));
   EXPECT_FALSE(consumer.subscribe({"orders"}));
   EXPECT_FALSE(consumer.commit());
+  const auto says_closed = [](const auto& result) {
+    return !result && result.error().message().find("is closed") != std::string::npos;
+  };
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(says_closed(consumer.next().get()));
+    EXPECT_TRUE(says_closed(consumer.poll(1ms)));
+  }
+  EXPECT_TRUE(says_closed(consumer.seek(orders, 0)));
+  EXPECT_TRUE(says_closed(consumer.pause({orders})));
+  EXPECT_TRUE(says_closed(consumer.assignment()));
+  EXPECT_TRUE(says_closed(consumer.lag()));
+  EXPECT_TRUE(says_closed(consumer.wake()));
 }
 
 TEST_F(ConsumerTest, leaves_its_records_valid_when_it_ends) {
@@ -377,8 +444,10 @@ TEST_F(ConsumerTest, refuses_to_work_in_a_forked_process) {
   ASSERT_TRUE(records);
   const pid_t child = ::fork();
   if (child == 0) {
+    static_cast<void>(consumer.next().get());
     const bool is_refused = !consumer.poll(1s) && !consumer.next().get() && !consumer.commit() &&
-                            !consumer.seek(orders, 0) && !consumer.close();
+                            !consumer.seek(orders, 0) && !consumer.close() &&
+                            consumer.poll(1s).error().message().find("forked") != std::string::npos;
     {
       const Records gone = *std::move(records);
       const Consumer gone_too = std::move(consumer);

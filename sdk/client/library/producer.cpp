@@ -95,6 +95,7 @@ class Producer::Implementation {
   Result<void> close(std::chrono::milliseconds time);
   Result<std::int32_t> partition_count(std::string_view topic, std::chrono::milliseconds time);
 
+  bool is_on_own_thread() { return host_.thread().is_own_thread(); }
   client::DeliverySink& posts() { return posts_; }
   client::ProducerHooks& hooks() { return hooks_; }
   detail::TransactionHost& transactions() { return transactions_; }
@@ -288,8 +289,14 @@ Result<Producer> Producer::open(const Config& config, const ClientOptions& optio
 }
 
 Producer::Producer(Producer&&) noexcept = default;
-Producer& Producer::operator=(Producer&&) noexcept = default;
-Producer::~Producer() = default;
+Producer& Producer::operator=(Producer&& other) noexcept {
+  client::end_where_it_may_wait(
+      std::exchange(implementation_, std::exchange(other.implementation_, nullptr)));
+  return *this;
+}
+Producer::~Producer() {
+  client::end_where_it_may_wait(std::move(implementation_));
+}
 
 detail::TransactionHost& Producer::transactions() noexcept {
   return implementation_->transactions();

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -250,6 +251,27 @@ TEST_F(ProducerTest, goes_on_after_it_was_moved) {
   EXPECT_TRUE(second.send({.topic = "orders", .value = "x"}).get());
   second = Producer(config());
   EXPECT_TRUE(second.send({.topic = "orders", .value = "x"}).get());
+}
+
+TEST_F(ProducerTest, may_be_dropped_on_its_own_thread_and_sends_what_is_left) {
+  auto producer = std::make_shared<Producer>(config());
+  for (int number = 0; number < 100; ++number)
+    ASSERT_TRUE(producer->post({.topic = "orders", .value = std::to_string(number)}));
+  Producer& sender = *producer;
+  std::atomic<int> dropped = 0;
+  sender.send({.topic = "orders", .value = "last"},
+              [owner = std::move(producer), &dropped](const Result<Delivery>& outcome) mutable {
+                EXPECT_TRUE(outcome);
+                EXPECT_TRUE(owner->post({.topic = "orders", .value = "later"}));
+                owner.reset();
+                dropped = 1;
+                dropped.notify_all();
+              });
+  dropped.wait(0);
+  const auto deadline = std::chrono::steady_clock::now() + 1min;
+  while (cluster_.records("orders").size() < 102 && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(1ms);
+  EXPECT_EQ(cluster_.records("orders").size(), 102U);
 }
 
 TEST_F(ProducerTest, refuses_to_work_in_a_forked_process) {

@@ -41,7 +41,7 @@ class MILLRACE_API Admin {
   [[nodiscard]] static Result<Admin> open(const Config& config, const ClientOptions& options = {});
   Admin(Admin&&) noexcept;
   Admin& operator=(Admin&&) noexcept;
-  // Calls that are under way fail.
+  // Calls that are under way fail. On any thread.
   ~Admin();
 
   // --- Topics. ---

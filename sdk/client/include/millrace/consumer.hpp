@@ -67,7 +67,9 @@ class MILLRACE_API Consumer {
                                              const ClientOptions& options = {});
   Consumer(Consumer&&) noexcept;
   Consumer& operator=(Consumer&&) noexcept;
-  // close(closing_time_max), if that has not been called. Records that it gave stay valid.
+  // close(closing_time_max), if that has not been called. Records that it gave stay valid. On the
+  // consumer's own thread (as at the end of a coroutine) it does not wait: that goes on by itself,
+  // and no rebalance handler is called.
   ~Consumer();
 
   // --- What is read: topics shared with a group, or partitions of one's own. ---

@@ -61,7 +61,8 @@ class MILLRACE_API Producer {
                                              const ClientOptions& options = {});
   Producer(Producer&&) noexcept;
   Producer& operator=(Producer&&) noexcept;
-  // close(closing_time_max), if that has not been called.
+  // close(closing_time_max), if that has not been called. On the producer's own thread (where the
+  // last owner is a function given to then(), say) it does not wait: that goes on by itself.
   ~Producer();
 
   // Copies the record before it returns.
