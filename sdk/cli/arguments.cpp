@@ -11,6 +11,16 @@ import millrace.cli.frame;
 
 namespace millrace::cli {
 
+namespace {
+
+Option ready_output() {
+  Option option = output_option();
+  option.help = "How it says that it is ready";
+  return option;
+}
+
+}  // namespace
+
 Command local_description() {
   return {
       .name = "local",
@@ -42,7 +52,8 @@ Command local_description() {
                    .value = "NAME=VALUE",
                    .help = "One property of all processes",
                    .is_repeated = true},
-                  {.name = "status", .help = "Show a line about the processes on a terminal"}},
+                  {.name = "status", .help = "Show a line about the processes on a terminal"},
+                  ready_output()},
       .examples = {{"millrace local --data /var/tmp/millrace", ""},
                    {"millrace local --data /var/tmp/millrace --set num.partitions=4", ""}},
       .run = {},

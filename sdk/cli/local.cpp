@@ -7,6 +7,7 @@ module;
 #include <system_error>
 #include <utility>
 #include <variant>
+#include <vector>
 
 module millrace.cli;
 
@@ -19,6 +20,15 @@ import millrace.runtime.streams;
 
 namespace millrace::cli {
 namespace {
+
+std::string ready_line(const std::string& bootstrap, Format format) {
+  if (format == Format::table) return formatted("ready bootstrap={}\n", bootstrap);
+  return text_of({.fields = {{"bootstrap", bootstrap}},
+                  .rows_name = format == Format::tsv ? "clusters" : "",
+                  .columns = {{"bootstrap"}},
+                  .rows = {std::vector<Cell>{bootstrap}}},
+                 format);
+}
 
 // What can be found out before anything is started.
 Result<void> check_before_start(const ClusterPlan& plan, const std::string& programs) {
@@ -42,11 +52,16 @@ std::string own_directory() {
   return std::filesystem::read_symlink("/proc/self/exe", code).parent_path().string();
 }
 
-int run_local(const LocalOptions& options, const std::string& programs) {
+Answer run_local(const LocalOptions& options, const std::string& programs, Format format) {
   Console console;
-  const auto end = [&console](const Error& error) {
+  const auto ended = [](int exit_code, const std::string& why) {
+    Answer answer{.is_printed = true, .exit_code = exit_code};
+    if (!why.empty()) answer.failures.push_back({.code = "LOCAL", .message = why});
+    return answer;
+  };
+  const auto end = [&](const Error& error) {
     console.say(formatted("millrace: {}", error.message));
-    return static_cast<int>(ExitCode::failure);
+    return ended(static_cast<int>(ExitCode::failure), error.message);
   };
   const auto data = DataDirectory::open(options.data);
   if (!data) return end(data.error());
@@ -69,8 +84,10 @@ int run_local(const LocalOptions& options, const std::string& programs) {
                          .plan = plan,
                          .data = *data,
                          .programs = programs,
+                         .ready_line = ready_line(plan.bootstrap(), format),
                          .shows_status = options.status});
-  return (*loop)->run(supervisor.run());
+  const int exit_code = (*loop)->run(supervisor.run());
+  return ended(exit_code, supervisor.why_given_up());
 }
 
 Command local_command() {
@@ -78,8 +95,10 @@ Command local_command() {
   command.run = [](const Call& call) {
     auto options = local_options(call.arguments);
     if (auto* wrong = std::get_if<Failure>(&options)) return failed(std::move(*wrong));
-    return Answer{.is_printed = true,
-                  .exit_code = run_local(std::get<LocalOptions>(options), own_directory())};
+    Answer answer = run_local(std::get<LocalOptions>(options), own_directory(), call.format);
+    // The console has said why.
+    if (call.format != Format::json) answer.failures.clear();
+    return answer;
   };
   return command;
 }

@@ -10,9 +10,11 @@ import :arguments;
 
 export namespace millrace::cli {
 
-// Gives what main returns. For the main thread of a process without others. `programs` is the
-// directory with the programs of the services.
-[[nodiscard]] int run_local(const LocalOptions& options, const std::string& programs);
+// Until the cluster has ended; what there is to print is printed but for failures. For the main
+// thread of a process without others. `programs` is the directory with the programs of the
+// services.
+[[nodiscard]] Answer run_local(const LocalOptions& options, const std::string& programs,
+                               Format format);
 
 // The command, with the programs beside the running one.
 [[nodiscard]] Command local_command();

@@ -1,6 +1,7 @@
 """`millrace local` with stand-ins for the services: start, restart, stop, and what goes wrong."""
 
 import fcntl
+import json
 import os
 import pathlib
 import pty
@@ -98,6 +99,20 @@ class LocalTest(unittest.TestCase):
                 self.assertEqual(process.returncode, 0, errors)
                 self.assertEqual([name for name, _ in self.events("stops")],
                                  ["coordinator-1", "broker-1", "controller-1"])
+
+    def test_says_ready_and_why_not_in_the_format_that_is_asked_for(self):
+        for form, line in (("json", f'{{"bootstrap":"127.0.0.1:{self.port}"}}'),
+                           ("tsv", "bootstrap")):
+            process = self.start("-o", form)
+            self.assertEqual(process.stdout.readline(), line + "\n")
+            if form == "tsv":
+                self.assertEqual(process.stdout.readline(), f"127.0.0.1:{self.port}\n")
+            self.stop(process)
+        process = self.start("-o", "json", "--set", "stand.in.broker-1=fail")
+        output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        self.assertNotEqual(process.returncode, 0)
+        self.assertEqual(json.loads(output)["error"]["code"], "LOCAL")
+        self.assertIn("broker-1", json.loads(output)["error"]["message"])
 
     def test_starts_as_many_as_asked(self):
         self.port = free_port(2)

@@ -56,7 +56,8 @@ Answer with_files(Work work) {
 }
 
 storage::DumpFormat dump_format(const Call& call) {
-  return call.format == Format::json ? storage::DumpFormat::json_lines : storage::DumpFormat::text;
+  if (call.format == Format::json) return storage::DumpFormat::json_lines;
+  return call.format == Format::tsv ? storage::DumpFormat::tsv : storage::DumpFormat::text;
 }
 
 storage::PayloadForm payload_form(const Arguments& arguments) {
@@ -160,8 +161,8 @@ Answer verify_log(const Call& call) {
 
 Option lines_option() {
   Option option = output_option();
-  option.help = "Lines of name=value, or one JSON object a line";
-  option.choices = {"table", "json"};
+  option.help = "Lines of name=value, these apart by tabs, or one JSON object a line";
+  option.choices = {"table", "json", "tsv"};
   return option;
 }
 

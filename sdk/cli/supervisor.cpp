@@ -122,6 +122,7 @@ void Supervisor::request_stop() {
 void Supervisor::give_up(const std::string& why, int exit_code) {
   if (is_stopping_) return;
   parts_.console.say(formatted("millrace: {}", why));
+  why_given_up_ = why;
   exit_code_ = exit_code;
   request_stop();
 }
@@ -258,7 +259,7 @@ Task<void> Supervisor::announce_ready() {
     const MonotonicTime now = clock.now();
     if (served && !is_stopping_) {
       is_ready_ = true;
-      const std::string line = formatted("ready bootstrap={}\n", parts_.plan.bootstrap());
+      const std::string& line = parts_.ready_line;
       parts_.notifier.ready(formatted("serving {}", parts_.plan.bootstrap()));
       parts_.console.clear_status();
       const auto written = ::write(STDOUT_FILENO, line.data(), line.size());

@@ -57,6 +57,7 @@ class Supervisor {
     const ClusterPlan& plan;
     const DataDirectory& data;
     std::string programs;  // the directory in which they are
+    std::string ready_line;
     bool shows_status = false;
   };
   explicit Supervisor(const Parts& parts);
@@ -67,6 +68,8 @@ class Supervisor {
   // Starts all, prints the ready line when they serve, and ends when all have been stopped: after
   // SIGTERM or SIGINT with success, or because one cannot start, with its exit code.
   [[nodiscard]] Task<int> run();
+  // Empty where it was stopped by a signal.
+  [[nodiscard]] const std::string& why_given_up() const { return why_given_up_; }
 
  private:
   struct Member;
@@ -107,6 +110,7 @@ class Supervisor {
   SignalWatch signal_watch_{
       *this, [](Watch& self) { static_cast<SignalWatch&>(self).supervisor.take_signal(); }};
   int exit_code_ = 0;
+  std::string why_given_up_;
   unsigned restarts_ = 0;
   int interrupts_ = 0;  // since it is stopping
   bool is_ready_ = false;

@@ -29,8 +29,8 @@ bool is_plain(std::string_view text) {
 }  // namespace
 
 void ItemPrinter::begin(std::string_view type, std::size_t depth) {
-  if (format_ == DumpFormat::text) {
-    text_.append(2 * depth, ' ');
+  if (!is_json()) {
+    if (format_ == DumpFormat::text) text_.append(2 * depth, ' ');
     text_ += type;
     first_in_group_ = false;
     return;
@@ -43,7 +43,7 @@ void ItemPrinter::begin(std::string_view type, std::size_t depth) {
 }
 
 void ItemPrinter::end() {
-  if (format_ == DumpFormat::text) {
+  if (!is_json()) {
     text_ += '\n';
   } else {
     text_ += format_ == DumpFormat::json_lines ? "}\n" : "}";
@@ -52,8 +52,8 @@ void ItemPrinter::end() {
 }
 
 void ItemPrinter::name(std::string_view name, std::string_view suffix) {
-  if (format_ == DumpFormat::text) {
-    if (!first_in_group_) text_ += ' ';
+  if (!is_json()) {
+    if (!first_in_group_) text_ += format_ == DumpFormat::tsv && !in_list_ ? '\t' : ' ';
     text_ += name;
     text_ += suffix;
     text_ += '=';
@@ -75,7 +75,7 @@ void ItemPrinter::raw_field(std::string_view field_name, std::string_view value)
 
 void ItemPrinter::field(std::string_view field_name, std::string_view text) {
   name(field_name);
-  const bool quotes = format_ != DumpFormat::text || !is_plain(text);
+  const bool quotes = is_json() || !is_plain(text);
   if (quotes) text_ += '"';
   escaped(text);
   if (quotes) text_ += '"';
@@ -131,22 +131,24 @@ void ItemPrinter::open_list(std::string_view list_name) {
   name(list_name);
   text_ += '[';
   first_in_list_ = true;
+  in_list_ = true;
 }
 
 void ItemPrinter::open_group() {
-  if (!first_in_list_) text_ += format_ == DumpFormat::text ? ", " : ",";
+  if (!first_in_list_) text_ += is_json() ? "," : ", ";
   first_in_list_ = false;
-  if (format_ != DumpFormat::text) text_ += '{';
+  if (is_json()) text_ += '{';
   first_in_group_ = true;
 }
 
 void ItemPrinter::close_group() {
-  if (format_ != DumpFormat::text) text_ += '}';
+  if (is_json()) text_ += '}';
 }
 
 void ItemPrinter::close_list() {
   text_ += ']';
   first_in_group_ = false;
+  in_list_ = false;
 }
 
 void ItemPrinter::hand_on_if_large() {

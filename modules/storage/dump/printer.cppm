@@ -15,6 +15,7 @@ export namespace millrace::storage {
 
 enum class DumpFormat : std::uint8_t {
   text,          // for people: one line an item, name=value
+  tsv,           // the same apart by tabs: the type, then name=value
   json_lines,    // one object a line
   json_document  // one array of these objects
 };
@@ -69,6 +70,9 @@ class ItemPrinter {
   [[nodiscard]] bool wanted() const { return wanted_; }
 
  private:
+  [[nodiscard]] bool is_json() const {
+    return format_ == DumpFormat::json_lines || format_ == DumpFormat::json_document;
+  }
   void name(std::string_view name, std::string_view suffix = {});
   void escaped(std::string_view text);
   void encoded(ByteView bytes, PayloadForm form);
@@ -82,6 +86,7 @@ class ItemPrinter {
   bool any_item_ = false;
   bool first_in_group_ = false;
   bool first_in_list_ = false;
+  bool in_list_ = false;
   bool wanted_ = true;
 };
 

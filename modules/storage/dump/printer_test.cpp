@@ -51,6 +51,13 @@ TEST(ItemPrinter, writes_lines_of_text) {
             "raw={\"x\":1}\n  second\n");
 }
 
+TEST(ItemPrinter, writes_lines_apart_by_tabs) {
+  EXPECT_EQ(printed(DumpFormat::tsv),
+            "first\tnumber=-5\tflag=true\toffset=7\tword=plain-word\tphrase=\"two words\"\t"
+            "none=null\tempty=\"\"\tlist=[key=a value_base64=\"/w==\", key=b "
+            "value_base64=\"/w==\"]\traw={\"x\":1}\nsecond\n");
+}
+
 TEST(ItemPrinter, writes_an_object_a_line) {
   EXPECT_EQ(printed(DumpFormat::json_lines),
             R"({"type":"first","number":-5,"flag":true,"offset":7,"word":"plain-word",)"

@@ -101,6 +101,11 @@ TEST_F(ClusterCommands, tell_groups_of_other_kinds_apart) {
             "error: group sharers is of the type share, and this is for groups of consumers "
             "(GROUP_ID_NOT_FOUND)\n");
   EXPECT_EQ(run("group describe sharer").errors, "error: no group sharer; did you mean sharers?\n");
+  create("orders", 1, 1);
+  for (const char* what : {"--to start", "--to start --topic orders --execute"}) {
+    EXPECT_THAT(run(joined("group reset-offsets sharers ", what)).errors,
+                HasSubstr("group sharers is of the type share"));
+  }
 }
 
 TEST_F(ClusterCommands, drain_a_broker) {
@@ -111,6 +116,8 @@ TEST_F(ClusterCommands, drain_a_broker) {
   const Said done = run("cluster drain 3 --execute --wait");
   EXPECT_EQ(done.code, 0) << done.errors;
   EXPECT_EQ(run("cluster drain 3").output, "nothing to move\n");
+  EXPECT_EQ(run("cluster drain 1,2").errors, "error: BROKER is one number, not '1,2'\n");
+  EXPECT_THAT(run("cluster drain 9").errors, HasSubstr("error: there is no broker 9"));
   EXPECT_EQ(run("cluster reassign").output, "nothing is being moved\n");
 }
 

@@ -38,23 +38,32 @@ std::string name_of_member(const v1::GroupMember& member) {
   return joined(member.client_id, " (", host_of(member), ")");
 }
 
+// Empty where brokers do not list them: then there is no more to say, that is all.
+std::vector<v1::ListedGroup> groups_of(ClientSession& session) {
+  Failures nobody_sees;
+  v1::Admin* admin = session.admin(nobody_sees);
+  auto listed = admin->list_groups(session.admin_options()).get();
+  return listed ? std::move(listed->groups) : std::vector<v1::ListedGroup>();
+}
+
+// Of one that is there and has no consumers, of which kind it is.
+std::optional<Failure> other_kind(const std::vector<v1::ListedGroup>& groups,
+                                  const std::string& name) {
+  const auto same = std::ranges::find(groups, name, &v1::ListedGroup::id);
+  if (same == groups.end() || same->protocol_type.empty() || same->protocol_type == "consumer")
+    return std::nullopt;
+  return Failure{.code = std::string(v1::name_of(v1::ErrorCode::group_id_not_found)),
+                 .message = joined("group ", name, " is of the type ", same->protocol_type,
+                                   ", and this is for groups of consumers")};
+}
+
 // Of a group that the coordinator of groups of consumers does not know: the nearest that is there,
 // or of which other kind it is.
 Failure unknown_group(ClientSession& session, const std::string& name) {
-  Failures nobody_sees;  // without the list there is no more to say, that is all
-  v1::Admin* admin = session.admin(nobody_sees);
-  const auto listed = admin->list_groups(session.admin_options()).get();
+  const auto groups = groups_of(session);
+  if (auto other = other_kind(groups, name)) return *std::move(other);
   std::vector<std::string> names;
-  if (listed) {
-    for (const v1::ListedGroup& group : listed->groups) names.push_back(group.id);
-    const auto same = std::ranges::find(listed->groups, name, &v1::ListedGroup::id);
-    if (same != listed->groups.end() && !same->protocol_type.empty() &&
-        same->protocol_type != "consumer") {
-      return {.code = std::string(v1::name_of(v1::ErrorCode::group_id_not_found)),
-              .message = joined("group ", name, " is of the type ", same->protocol_type,
-                                ", and this is for groups of consumers")};
-    }
-  }
+  for (const v1::ListedGroup& group : groups) names.push_back(group.id);
   return no_group(name, names);
 }
 
@@ -266,6 +275,9 @@ Answer reset_offsets(const Call& call) {
   const auto before = session && session->admin(answer.failures) != nullptr
                           ? committed(*session, group, answer.failures)
                           : std::nullopt;
+  // Brokers do not say of other kinds that they are: they have committed nothing.
+  if (before && before->empty())
+    if (auto other = other_kind(groups_of(*session), group)) return failed(*std::move(other));
   const auto partitions =
       before ? partitions_to_reset(*session, call.arguments, *before, answer.failures)
              : std::nullopt;

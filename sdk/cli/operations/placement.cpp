@@ -3,6 +3,7 @@ module;
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <set>
 #include <string>
@@ -30,6 +31,11 @@ Numbers numbers(const Replicas& replicas) {
 
 std::string name_of(const v1::TopicPartition& partition) {
   return joined(partition.topic, "-", partition.partition);
+}
+
+Failure no_broker(std::int32_t broker) {
+  return usage_failure(joined("there is no broker ", broker),
+                       "`millrace cluster brokers` shows those that are");
 }
 
 // Where all partitions are, or are going.
@@ -197,9 +203,7 @@ Answer reassign(const Call& call) {
     targets = *given;
   }
   for (const std::int32_t target : targets)
-    if (!brokers->contains(target))
-      return failed(usage_failure(joined("there is no broker ", target),
-                                  "`millrace cluster brokers` shows those that are"));
+    if (!brokers->contains(target)) return failed(no_broker(target));
   std::optional<std::size_t> factor;
   if (const auto given = call.arguments.number("replication-factor"))
     factor = static_cast<std::size_t>(*given);
@@ -210,12 +214,22 @@ Answer reassign(const Call& call) {
 
 Answer drain(const Call& call) {
   Answer answer;
-  const auto leaving = numbers_of("BROKER", call.arguments.operand(0), answer.failures);
-  auto session = leaving ? ClientSession::open(call, answer.failures) : std::nullopt;
+  const auto leaving = whole_number(call.arguments.operand(0));
+  if (!leaving || *leaving < 0 || *leaving > std::numeric_limits<std::int32_t>::max())
+    return failed(
+        usage_failure(joined("BROKER is one number, not '", call.arguments.operand(0), "'")));
+  const auto broker = static_cast<std::int32_t>(*leaving);
+  auto session = ClientSession::open(call, answer.failures);
   const auto brokers = session ? live_brokers(*session, answer.failures) : std::nullopt;
   const auto now = brokers ? current_placement(*session, answer.failures) : std::nullopt;
   if (!now) return answer;
-  const auto plan = plan_drain(*now, *brokers, leaving->front());
+  // One that is down may have replicas.
+  const bool is_known =
+      brokers->contains(broker) || std::ranges::any_of(*now, [&](const auto& one) {
+        return std::ranges::find(one.second, broker) != one.second.end();
+      });
+  if (!is_known) return failed(no_broker(broker));
+  const auto plan = plan_drain(*now, *brokers, broker);
   if (const auto* wrong = std::get_if<Failure>(&plan)) return failed(*wrong);
   return carry_out(call, *session, *now, std::get<Placement>(plan));
 }

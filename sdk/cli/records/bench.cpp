@@ -157,6 +157,14 @@ std::optional<v1::Consumer> reader_of(ClientSession& session, const v1::Config& 
   return *std::move(consumer);
 }
 
+// Whether all of its partitions were read to their ends, as far as brokers told them.
+bool is_at_end(const v1::Consumer& consumer) {
+  const auto assigned = consumer.assignment();
+  const auto lags = consumer.lag();
+  return assigned && lags && lags->size() == assigned->size() &&
+         std::ranges::all_of(*lags, [](const auto& one) { return one.second.records() == 0; });
+}
+
 }  // namespace
 
 Answer bench_produce(const Call& call) {
@@ -218,14 +226,19 @@ Answer bench_consume(const Call& call) {
   auto last = begin;
   while (records < wanted && !Interrupt::is_asked()) {
     const auto batch = consumer->poll(std::chrono::milliseconds(100));
-    if (!batch && !batch.error().is_retriable()) {
+    const bool is_over = SteadyClock::now() - last > session->timeout();
+    if (!batch && (is_over || !batch.error().is_retriable())) {
       answer.failures.push_back(failure_of(batch.error()));
       break;
     }
     if (!batch || batch->empty()) {
       // Compaction leaves fewer records than offsets: then the end has come.
-      if (SteadyClock::now() - last > patience) break;
-      continue;
+      if (batch && is_at_end(*consumer)) break;
+      if (!is_over) continue;
+      answer.failures.push_back(
+          {.code = "INCOMPLETE",
+           .message = joined("only ", records, " of ", wanted, " records came")});
+      break;
     }
     last = SteadyClock::now();
     for (const v1::RecordView& record : *batch) {

@@ -56,7 +56,9 @@ class RecordCommands : public testing::Test {
 
   // The line is apart by blanks.
   Said run(std::string_view line) {
-    const Program program(record_commands(),
+    std::vector<Command> commands = record_commands();
+    for (Command& command : bench_commands()) commands.push_back(std::move(command));
+    const Program program(std::move(commands),
                           [](Completes, const Arguments&) { return std::vector<std::string>(); });
     std::vector<std::string> words = split(line, ' ');
     words.insert(words.end(), {"-b", cluster_->bootstrap()});
@@ -79,6 +81,17 @@ TEST_F(RecordCommands, tell_that_a_group_did_not_get_the_last_commit) {
   const Said said = run("consume orders --group readers --from start --count 1 --timeout 2");
   EXPECT_EQ(said.code, 1);
   EXPECT_THAT(said.errors, HasSubstr("error: committing: "));
+}
+
+TEST_F(RecordCommands, do_not_call_it_a_measurement_when_records_stay_away) {
+  const std::vector<mock::StoredRecord> records(3);
+  ASSERT_TRUE(cluster_->run([&](mock::Cluster& cluster) {
+    cluster.delay(protocol::ApiKey::fetch, 1h);
+    return cluster.append("orders", PartitionIndex(0), records).has_value();
+  }));
+  const Said said = run("bench consume orders --timeout 1");
+  EXPECT_EQ(said.code, 1);
+  EXPECT_THAT(said.errors, HasSubstr("error: only 0 of 3 records came"));
 }
 
 TEST_F(RecordCommands, count_records_only_that_failed_when_they_are_interrupted) {
