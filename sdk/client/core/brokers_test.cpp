@@ -173,6 +173,23 @@ TEST(Brokers, a_callers_own_deadline_leaves_the_connection_to_others) {
   EXPECT_EQ(machine.broker->connection_count(), 1U);
 }
 
+TEST(Brokers, an_answer_that_does_not_come_closes_the_connection_though_nobody_waits_any_more) {
+  BrokersMachine machine;
+  machine.settings.request_timeout = 5s;
+  machine.start_broker();
+  machine.start();
+  const MonotonicTime begun = machine.now();
+  while (machine.now() < begun + 9s) {
+    const Outcome outcome = machine.run(beat(machine, one, {.deadline = machine.now() + 2s}));
+    EXPECT_TRUE(outcome.error.has_value());
+  }
+  EXPECT_EQ(machine.broker->connection_count(), 2U);
+  EXPECT_EQ(machine.brokers->counters().connections_lost, 1U);
+  machine.broker->react = answering();
+  machine.executor.advance(5s);
+  EXPECT_FALSE(machine.run(beat(machine)).error.has_value());
+}
+
 TEST(Brokers, a_deadline_that_has_passed_sends_nothing) {
   BrokersMachine machine;
   machine.start_broker();

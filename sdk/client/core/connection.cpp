@@ -186,6 +186,7 @@ void Connection::late(CallOperation& operation) {
                                       formatted("no answer to {} before the deadline",
                                                 protocol::name_of(operation.api)),
                                       Persistence::unknown)));
+    watch_abandoned();
     return;
   }
   ++ground_.counters.timeouts;
@@ -281,9 +282,17 @@ bool Connection::take_answer(protocol::Frame frame) {
     end_call(*operation, std::move(answered));
   }
   unanswered_.pop_front();
+  watch_abandoned();
   note_activity();
   pump();
   return true;
+}
+
+// Whoever asked has gone, and with him the timer that would tell that the peer is not there.
+void Connection::watch_abandoned() {
+  if (unanswered_.empty() || unanswered_.front().operation != nullptr) return;
+  const MonotonicTime late = ConnectionGround::after(unanswered_.front().answer_until, Duration{1});
+  if (late != no_deadline) ground_.executor.arm(idle_timer_, late);
 }
 
 // The first reason counts. live() does the rest.
@@ -342,8 +351,9 @@ void Connection::close_if_idle() {
   }
   if (load() > 0 || idle > now) {
     // With something under way the time begins when that has ended.
-    const MonotonicTime again = ConnectionGround::after(now, ground_.settings.connections_max_idle);
-    ground_.executor.arm(idle_timer_, load() > 0 ? again : idle);
+    const MonotonicTime again =
+        load() > 0 ? ConnectionGround::after(now, ground_.settings.connections_max_idle) : idle;
+    if (again != no_deadline) ground_.executor.arm(idle_timer_, again);
     return;
   }
   is_closed_idle_ = true;

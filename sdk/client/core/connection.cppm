@@ -139,6 +139,7 @@ class Connection {
   void break_off(ClientError why);
   void note_activity();
   void close_if_idle();
+  void watch_abandoned();
   [[nodiscard]] ClientError error(Failure failure, std::string_view what,
                                   Persistence persistence = Persistence::not_persisted) const;
   [[nodiscard]] CorrelationId take_number();
