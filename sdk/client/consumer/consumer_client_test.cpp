@@ -287,6 +287,7 @@ TEST(Consumer, poll_is_ended_by_wake_and_by_close) {
 TEST(Consumer, is_woken_while_it_is_told_of_a_rebalance) {
   ConsumerMachine machine;
   machine.create("orders", 1);
+  machine.settings.enable_auto_commit = false;
   Application& one = machine.start();
   // Nothing is to be found out or to be read, which would wake it by the way.
   one.listener.on_assigned = [&](const Partitions& partitions) {
