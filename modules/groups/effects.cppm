@@ -61,8 +61,8 @@ class Outbox {
   [[nodiscard]] bool is_open(RequestId request) const { return open_.contains(request); }
   [[nodiscard]] std::size_t open_count() const { return open_.size(); }
 
-  // In batches whose records take at most append_bytes_max, or of one record; the ticket of the last
-  // one. Not for no records.
+  // In batches whose records take at most append_bytes_max, or of one record; the ticket of the
+  // last one. Not for no records.
   [[nodiscard]] Ticket append(std::vector<Record> records);
   // Leaves when all appends up to `after` are committed.
   void answer(RequestId request, Reply reply, Ticket after);

@@ -11,8 +11,8 @@ import millrace.base;
 
 export namespace millrace::groups {
 
-// What a batch has of a record besides its key and value, at most: five numbers of up to three bytes
-// each, as in a batch of a megabyte, and its attributes.
+// What a batch has of a record besides its key and value, at most: five numbers of up to three
+// bytes each, as in a batch of a megabyte, and its attributes.
 inline constexpr std::size_t record_framing_bytes_max = 16;
 // Strings of Kafka's records have a signed 16-bit length.
 inline constexpr std::size_t stored_string_bytes_max = std::numeric_limits<std::int16_t>::max();

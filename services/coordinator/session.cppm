@@ -26,14 +26,14 @@ export namespace millrace::coordinator {
 // Partitions that are read at a time.
 inline constexpr std::size_t loads_at_once_max = 4;
 
-// The offsets that fetches have found and that wait, for an append or for the rest of their request:
-// as many of the largest answers. Those who ask for more are to ask again.
+// Offsets that fetches have found and that wait, for an append or for the rest of their request,
+// take as much as so many of the largest answers. Those who ask for more are to ask again.
 inline constexpr std::size_t waiting_fetches_max = 4;
 
 // How a session ends and where its messages go.
 struct SessionLink {
   std::function<void(const coordination::ToBroker&)> send;
-  // Whether a large answer of so many bytes may be sent now: what cannot be queued ends the session.
+  // Whether a large answer may be sent now: what cannot be queued ends the session.
   std::function<bool(std::size_t)> has_room;
   // The session is of no more use, and this is why. Nothing of it is touched before it returns.
   std::function<void(std::string)> give_up;

@@ -162,9 +162,10 @@ void StatePartition::load_failed(const std::string& why) {
   phase_ = Phase::rests;
   const Duration pause = std::min(pause_min * (1 << std::min(failures_, doublings_max)), pause_max);
   if (++failures_ == failures_before_told) {
-    around_.log.error("the groups of partition {} are not served until it can be loaded, which is "
-                      "tried again every few seconds",
-                      of_.partition.value());
+    around_.log.error(
+        "the groups of partition {} are not served until it can be loaded, which is "
+        "tried again every few seconds",
+        of_.partition.value());
   }
   around_.executor.arm(due_, around_.executor.clock().now() + pause);
   around_.load_ended();

@@ -101,6 +101,7 @@ class Load {
       logger_,
       coordinator::SessionLink{
           .send = [this](const ToBroker& message) { said_.push_back(message); },
+          .has_room = [](std::size_t) { return true; },
           .give_up = [](const std::string&) { check(false, "no record ends a session"); }}};
 };
 

@@ -125,8 +125,8 @@ Task<GroupAnswer> GroupGateway::ask_coordinator(const GroupAsk& ask,
                                                 coordination::OwnedBytes body) {
   const MonotonicTime begun = executor_.clock().now();
   NotedTopics noted(topics_);
-  auto call = GroupCall::decode(ask.api, ask.version, body,
-                                {ask.client_id, ask.client_host}, noted);
+  auto call =
+      GroupCall::decode(ask.api, ask.version, body, {ask.client_id, ask.client_host}, noted);
   if (!call) co_return unreadable(call.error());
   const std::int32_t count = topics_.state_partitions();
   if (call->questions().empty() || (call->asks_all_groups() && led_.empty())) {

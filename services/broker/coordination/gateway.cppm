@@ -47,8 +47,9 @@ struct AskingConnection {
   friend auto operator<=>(const AskingConnection&, const AskingConnection&) = default;
 };
 
-// What a client asks, and how that ends, free of connections. It has bytes of its own: an answer may
-// take minutes, and what was received is not held meanwhile. The session lives until the ask ends.
+// What a client asks, and how that ends, free of connections. It has bytes of its own: an answer
+// may take minutes, and what was received is not held meanwhile. The session lives until the ask
+// ends.
 struct GroupAsk {
   protocol::ApiKey api = protocol::ApiKey::heartbeat;
   std::int16_t version = 0;

@@ -119,8 +119,9 @@ struct BrokerLife {
       host_shards.push_back({&shards.at(ShardIndex(i)), &files, pools.back().get()});
     }
     host = std::make_unique<PartitionHost>(
-        host_shards, HostOptions{test_broker, server, storage::manager_options(*server), 1,
-                                 [this] { ++opening_went_on; }},
+        host_shards,
+        HostOptions{test_broker, server, storage::manager_options(*server), 1,
+                    [this] { ++opening_went_on; }},
         random, registry, observer, Logger(lines, "test"));
   }
 

@@ -189,8 +189,8 @@ TEST_F(PartitionTest, what_a_coordinator_appends_need_not_be_as_small_as_what_cl
                       .settings = {{"cleanup.policy", "compact"}, {"max.message.bytes", "100"}}});
   Partition& partition = machine.partition("__consumer_offsets");
   std::vector<std::byte> batch = batch_of({.values = {std::string(5'000, 'v')}, .key = "k"});
-  const auto appended = machine.wait(partition.append_internal(
-      LeaderEpoch(3), batch, machine.executor.clock().now() + 1s));
+  const auto appended = machine.wait(
+      partition.append_internal(LeaderEpoch(3), batch, machine.executor.clock().now() + 1s));
   EXPECT_TRUE(appended.has_value()) << appended.error().message;
 }
 
