@@ -14,6 +14,8 @@
 namespace millrace::coordinator {
 namespace {
 
+using namespace coordination;
+
 // The errors of the groups of a fetch that the session has answered.
 std::vector<ErrorCode> errors_of_fetch(const Played& played) {
   protocol::Arena arena(mebibyte);

@@ -28,7 +28,22 @@ import millrace.telemetry;
 
 namespace millrace::coordinator {
 
-using namespace coordination;
+using coordination::Append;
+using coordination::AppendFailed;
+using coordination::Batches;
+using coordination::ClientAnswer;
+using coordination::ClientRequest;
+using coordination::Committed;
+using coordination::Hello;
+using coordination::Lead;
+using coordination::OwnedBytes;
+using coordination::protocol_version;
+using coordination::Read;
+using coordination::RequestNumber;
+using coordination::SessionId;
+using coordination::ToBroker;
+using coordination::ToCoordinator;
+using protocol::ErrorCode;
 
 inline const PartitionIndex only(0);
 

@@ -13,6 +13,8 @@
 namespace millrace::coordinator {
 namespace {
 
+using namespace coordination;
+
 TEST(Session, loads_what_it_is_told_to_lead) {
   SimulatedExecutor executor;
   Played played(executor);
