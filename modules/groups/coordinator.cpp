@@ -33,7 +33,7 @@ Effects Coordinator::request(RequestId id, Request request, Now now) {
     return finish();
   }
   // What is due came before the request.
-  while (const auto timer = timers_.take_due(now_.monotonic)) fire(*timer);
+  fire_due();
   // A heartbeat waits for nothing and costs nothing.
   const ErrorCode error = overloaded();
   if (error != ErrorCode::none && !std::holds_alternative<HeartbeatRequest>(request)) {
@@ -71,12 +71,20 @@ Effects Coordinator::unload(ErrorCode error) {
 }
 
 Effects Coordinator::finish() {
-  if (phase_ == Phase::active) {
-    while (const auto timer = timers_.take_due(now_.monotonic)) fire(*timer);
-  }
+  if (phase_ == Phase::active) fire_due();
   Effects effects = outbox_.take();
-  effects.deadline = timers_.next();
+  if (!has_many_appends()) effects.deadline = timers_.next();
   return effects;
+}
+
+// Very many sessions may end together, and each may make an append. What is due beyond the limit
+// goes on when appends are committed.
+void Coordinator::fire_due() {
+  while (!has_many_appends()) {
+    const auto timer = timers_.take_due(now_.monotonic);
+    if (!timer) return;
+    fire(*timer);
+  }
 }
 
 void Coordinator::fire(const TimerKey& timer) {
@@ -169,10 +177,14 @@ bool Coordinator::store(Group& group) {
   return true;
 }
 
+bool Coordinator::has_many_appends() const {
+  return outbox_.uncommitted_appends() > options_.uncommitted_appends_max;
+}
+
 ErrorCode Coordinator::overloaded() const {
   const bool overloaded = outbox_.open_count() > options_.open_requests_max ||
                           outbox_.uncommitted_bytes() > options_.uncommitted_bytes_max ||
-                          outbox_.uncommitted_appends() > options_.uncommitted_appends_max;
+                          has_many_appends();
   return overloaded ? ErrorCode::coordinator_not_available : ErrorCode::none;
 }
 

@@ -72,6 +72,7 @@ class Coordinator {
  private:
   // --- coordinator.cpp: events, groups, and the end of a step ---
   [[nodiscard]] Effects finish();
+  void fire_due();
   void fire(const TimerKey& timer);
   [[nodiscard]] Group* find(std::string_view group);
   [[nodiscard]] bool has_room_for_group() const;
@@ -83,6 +84,7 @@ class Coordinator {
   void answer_now(RequestId request, Reply reply);
   void append(Group& group, std::vector<Record> records);
   [[nodiscard]] bool store(Group& group);
+  [[nodiscard]] bool has_many_appends() const;
   [[nodiscard]] ErrorCode overloaded() const;
 
   // --- loading.cpp ---

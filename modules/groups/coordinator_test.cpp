@@ -1,5 +1,14 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
 // This one imports a module: it comes after all that includes standard headers.
 #include "test_support.hpp"
 
@@ -52,6 +61,47 @@ TEST(Coordinator, with_too_many_open_requests_refuses_more_for_now) {
   bench.join({});
   bench.join({});
   EXPECT_EQ(bench.joined(bench.join({})).error, ErrorCode::coordinator_not_available);
+}
+
+// As when a coordinator takes over very many groups whose members have all gone.
+TEST(Coordinator, sessions_that_end_together_make_no_more_appends_than_may_be_under_way) {
+  constexpr std::size_t groups = 100;
+  constexpr std::size_t at_once = 10;
+  Bench bench({.uncommitted_appends_max = at_once});
+  std::vector<std::string> names;
+  std::vector<RequestId> joins;
+  for (std::size_t i = 0; i < groups; ++i) {
+    names.push_back("g" + std::to_string(i));
+    joins.push_back(bench.join({.group = names.back()}));
+  }
+  bench.pass(std::chrono::seconds(6));
+  for (std::size_t i = 0; i < groups; ++i) {
+    const std::string member = bench.joined(joins[i]).member_id;
+    bench.ask(
+        SyncRequest{names[i], Generation(1), member, {}, {}, {}, {{member, bytes_of_text("all")}}});
+  }
+  const auto live = [&] {
+    return std::ranges::count_if(names, [&](const std::string& name) {
+      return bench.group(name) != nullptr && !bench.group(name)->members().empty();
+    });
+  };
+  ASSERT_EQ(live(), std::ssize(names));
+  bench.hold_commits();
+  std::size_t before = bench.log().size();
+  bench.pass(std::chrono::seconds(11));
+  std::size_t rounds = 1;
+  for (; live() > 0; ++rounds) {
+    ASSERT_LE(rounds, groups);
+    EXPECT_EQ(bench.log().size() - before, at_once + 1);
+    const Effects effects = bench.coordinator().tick(bench.now());
+    EXPECT_EQ(effects.deadline, std::nullopt) << "a tick could do nothing";
+    EXPECT_TRUE(effects.appends.empty());
+    before = bench.log().size();
+    bench.commit_all();
+  }
+  EXPECT_EQ(rounds, groups / (at_once + 1) + 1);
+  bench.commit_all();
+  EXPECT_NE(bench.coordinator().tick(bench.now()).deadline, std::nullopt) << "the next search";
 }
 
 TEST(Coordinator, a_deadline_that_comes_too_early_changes_nothing) {
