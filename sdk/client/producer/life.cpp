@@ -57,6 +57,7 @@ Task<void> Sender::close(MonotonicTime deadline) {
   // Late or not, each record gets its outcome below.
   static_cast<void>(co_await flush(deadline));
   is_stopped_ = true;
+  stopping_.wake_all();
   if (transactor_ != nullptr) transactor_->stop();
   fail_all(client_error(Failure::closed, "the producer was closed"));
   progress_.wake_all();
@@ -111,7 +112,8 @@ Task<void> Sender::connect(BrokerId broker) {
     if (!is_stopped_) {
       // Its partitions may have another leader by now.
       metadata_.invalidate();
-      co_await sleep_until(executor_, executor_.clock().now() + settings_.common.retry_backoff);
+      static_cast<void>(co_await stopping_.wait(executor_.clock().now() +
+                                              settings_.common.retry_backoff));
     }
   }
   nodes_[broker].is_connecting = false;
@@ -144,7 +146,8 @@ Task<void> Sender::get_producer_id() {
       fail_for_good(error);
       break;
     }
-    co_await sleep_until(executor_, executor_.clock().now() + backoff.next());
+    if (is_stopped_) break;
+    static_cast<void>(co_await stopping_.wait(executor_.clock().now() + backoff.next()));
   }
   is_getting_id_ = false;
   signal_.set();

@@ -73,6 +73,23 @@ TEST(ProducerLife, closing_with_a_cluster_that_is_gone_ends_in_time) {
   EXPECT_EQ(machine.outcomes.delivered_count(), 0u);
 }
 
+TEST(ProducerLife, close_waits_for_no_further_try) {
+  for (const bool is_gone : {false, true}) {
+    ProducerMachine machine;
+    machine.settings.common.retry_backoff = machine.settings.common.retry_backoff_max = 10min;
+    ASSERT_TRUE(machine.cluster->create_topic("orders"));
+    machine.cluster->fail_next(ApiKey::init_producer_id, ErrorCode::coordinator_load_in_progress);
+    machine.start();
+    machine.load("orders");
+    if (is_gone) ASSERT_TRUE(machine.cluster->kill(BrokerId(1)));
+    machine.send_all(0, 10);
+    const MonotonicTime begun = machine.now();
+    machine.close(2s);
+    EXPECT_LE(machine.now() - begun, 3s) << (is_gone ? "connecting" : "asking for an id");
+    EXPECT_EQ(machine.outcomes.all.size(), 10u);
+  }
+}
+
 TEST(ProducerLife, after_close_nothing_is_taken) {
   ProducerMachine machine;
   ASSERT_TRUE(machine.cluster->create_topic("orders"));

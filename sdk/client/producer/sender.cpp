@@ -31,7 +31,8 @@ Sender::Sender(const ProducerSettings& settings, Executor& executor, Accumulator
       random_(random),
       sealer_(settings.compression, !settings.transactional_id.empty()),
       signal_(executor),
-      progress_(executor) {
+      progress_(executor),
+      stopping_(executor) {
   if (settings.transactional_id.empty()) return;
   transactor_ = std::make_unique<Transactor>(settings, executor, brokers, *this, waker,
                                              Random(random_.next()));

@@ -154,6 +154,7 @@ class Sender {
   Sealer sealer_;
   AsyncSignal signal_;
   WaitList progress_;
+  WaitList stopping_;  // who waits before another try: close() does not wait for them
   TaskGroup tasks_;
   std::vector<Partition*> active_;
   std::vector<Partition*> news_;
