@@ -62,7 +62,7 @@ class Coordinator {
   [[nodiscard]] Phase phase() const { return phase_; }
   [[nodiscard]] const std::map<std::string, Group, std::less<>>& groups() const { return groups_; }
   [[nodiscard]] std::size_t state_bytes() const { return state_bytes_; }
-  // Of what fetches found and is not answered yet, because it rests on an append.
+  // Of large answers that are not given yet, because they rest on an append.
   [[nodiscard]] std::size_t waiting_bytes() const { return outbox_.waiting_bytes(); }
   [[nodiscard]] std::size_t offsets() const { return offsets_; }
   [[nodiscard]] std::size_t open_requests() const { return outbox_.open_count(); }

@@ -13,15 +13,24 @@ import millrace.base;
 
 namespace millrace::groups {
 
-namespace {
-
-// Other replies are small beside the group that they are about.
-std::size_t fetched_bytes(const Reply& reply) {
-  const auto* const fetched = std::get_if<FetchReply>(&reply);
-  return fetched == nullptr ? 0 : fetched->bytes;
+std::size_t held_bytes(const Reply& reply) {
+  std::size_t bytes = 0;
+  if (const auto* const fetched = std::get_if<FetchReply>(&reply)) {
+    bytes = fetched->bytes;
+  } else if (const auto* const described = std::get_if<DescribeReply>(&reply)) {
+    for (const DescribedGroup& group : described->groups) {
+      for (const DescribedMember& member : group.members) {
+        bytes += sizeof member + member.member_id.size() + member.client_id.size() +
+                 member.client_host.size() + member.metadata.size() + member.assignment.size();
+      }
+    }
+  } else if (const auto* const listed = std::get_if<ListReply>(&reply)) {
+    for (const ListedGroup& group : listed->groups) {
+      bytes += sizeof group + group.group.size() + group.protocol_type.size();
+    }
+  }
+  return bytes;
 }
-
-}  // namespace
 
 void Outbox::open(RequestId request, std::size_t kind) {
   check(open_.emplace(request, kind).second, "a request has the id of one that is open");
@@ -55,7 +64,7 @@ void Outbox::answer(RequestId request, Reply reply, Ticket after) {
   if (after <= committed_ || planted(Planted::answer_before_append)) {
     send(request, std::move(reply));
   } else {
-    waiting_bytes_ += fetched_bytes(reply);
+    waiting_bytes_ += held_bytes(reply);
     waiting_.emplace(after, Answer{request, std::move(reply)});
   }
 }
@@ -70,7 +79,7 @@ void Outbox::committed(Ticket ticket) {
   }
   while (!waiting_.empty() && waiting_.begin()->first <= ticket) {
     auto node = waiting_.extract(waiting_.begin());
-    waiting_bytes_ -= fetched_bytes(node.mapped().reply);
+    waiting_bytes_ -= held_bytes(node.mapped().reply);
     send(node.mapped().request, std::move(node.mapped().reply));
   }
 }

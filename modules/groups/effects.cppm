@@ -50,6 +50,10 @@ struct Effects {
   std::optional<MonotonicTime> deadline;  // when tick is due if nothing happens before
 };
 
+// What replies that may be large hold until they are sent: offsets, members, lists of groups. None
+// for others, which are small beside the request or the group that they are about.
+[[nodiscard]] std::size_t held_bytes(const Reply& reply);
+
 // Collects the effects of the events of one coordinator, gives out tickets, keeps back answers that
 // must wait, and sees to it that each request is answered once. Answering one that is not open is a
 // broken invariant.
@@ -77,7 +81,7 @@ class Outbox {
   [[nodiscard]] Ticket committed() const { return committed_; }
   [[nodiscard]] std::size_t uncommitted_bytes() const { return uncommitted_bytes_; }
   [[nodiscard]] std::size_t uncommitted_appends() const { return uncommitted_.size(); }
-  // Of the answers that wait, those that fetches found.
+  // Of the answers that wait, as held_bytes() counts.
   [[nodiscard]] std::size_t waiting_bytes() const { return waiting_bytes_; }
   [[nodiscard]] Effects take() { return std::exchange(effects_, {}); }
 

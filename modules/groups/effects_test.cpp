@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -72,6 +73,31 @@ TEST(GroupOutbox, counts_the_bytes_that_are_not_committed) {
   EXPECT_EQ(outbox.uncommitted_bytes(), 40 + 2 * record_framing_bytes_max);
   outbox.committed(first);
   EXPECT_EQ(outbox.uncommitted_bytes(), 30 + record_framing_bytes_max);
+}
+
+TEST(GroupOutbox, counts_what_large_answers_hold_that_wait) {
+  FetchReply fetched;
+  fetched.bytes = 700;
+  DescribeReply described;
+  described.groups.emplace_back().members.emplace_back().metadata.resize(5'000);
+  described.groups.front().members.front().assignment.resize(3'000);
+  ListReply listed;
+  listed.groups.emplace_back().group = std::string(400, 'g');
+  EXPECT_EQ(held_bytes(fetched), 700u);
+  EXPECT_GT(held_bytes(described), 8'000u);
+  EXPECT_GT(held_bytes(listed), 400u);
+  EXPECT_EQ(held_bytes(HeartbeatReply()), 0u);
+  const std::size_t all = held_bytes(fetched) + held_bytes(described) + held_bytes(listed);
+  Outbox outbox(1'000);
+  const Ticket ticket = outbox.append({record(1)});
+  std::uint64_t last = 0;
+  for (const Reply& reply : std::vector<Reply>{fetched, described, listed}) {
+    outbox.open(RequestId(++last), reply.index());
+    outbox.answer(RequestId(last), reply, ticket);
+  }
+  EXPECT_EQ(outbox.waiting_bytes(), all);
+  outbox.committed(ticket);
+  EXPECT_EQ(outbox.waiting_bytes(), 0u);
 }
 
 TEST(GroupOutbox, when_all_fails_each_open_request_is_answered_with_its_own_kind_of_reply) {

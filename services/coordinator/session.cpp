@@ -206,7 +206,10 @@ void Session::ask(const Place& place, StatePartition* partition, groups::Request
     answered(place, groups::error_reply(request.index(), ErrorCode::not_coordinator));
     return;
   }
-  if (std::holds_alternative<groups::FetchRequest>(request) && !has_room_for_fetch()) {
+  const bool may_be_large = std::holds_alternative<groups::FetchRequest>(request) ||
+                            std::holds_alternative<groups::DescribeRequest>(request) ||
+                            std::holds_alternative<groups::ListRequest>(request);
+  if (may_be_large && !has_room_for_large()) {
     answered(place, groups::error_reply(request.index(), ErrorCode::coordinator_not_available));
     return;
   }
@@ -216,8 +219,8 @@ void Session::ask(const Place& place, StatePartition* partition, groups::Request
   partition->request(last_request_, std::move(request));
 }
 
-bool Session::has_room_for_fetch() const {
-  return fetched_bytes_ + around_.waiting_bytes <= waiting_fetches_max * options_.fetch_bytes_max;
+bool Session::has_room_for_large() const {
+  return held_bytes_ + around_.waiting_bytes <= waiting_answers_max * options_.fetch_bytes_max;
 }
 
 void Session::answered(const Place& place, groups::Reply reply) {
@@ -226,18 +229,20 @@ void Session::answered(const Place& place, groups::Reply reply) {
   if (const auto* const fetched = std::get_if<groups::FetchReply>(&reply)) {
     if (open.fetched_bytes + fetched->bytes <= options_.fetch_bytes_max) {
       open.fetched_bytes += fetched->bytes;
-      fetched_bytes_ += fetched->bytes;
     } else {
       reply = groups::error_reply(reply.index(), ErrorCode::invalid_request);
     }
   }
+  const std::size_t held = groups::held_bytes(reply);
+  open.held_bytes += held;
+  held_bytes_ += held;
   open.replies[place.question] = std::move(reply);
   if (--open.missing == 0) finish(place.request, open);
 }
 
 void Session::finish(RequestNumber number, Open& open) {
   const coordination::ClientAnswer answer = answer_of(number, open);
-  fetched_bytes_ -= open.fetched_bytes;
+  held_bytes_ -= open.held_bytes;
   open_.erase(number);
   link_.send(answer);
 }

@@ -26,9 +26,9 @@ export namespace millrace::coordinator {
 // Partitions that are read at a time.
 inline constexpr std::size_t loads_at_once_max = 4;
 
-// Offsets that fetches have found and that wait, for an append or for the rest of their request,
-// take as much as so many of the largest answers. Those who ask for more are to ask again.
-inline constexpr std::size_t waiting_fetches_max = 4;
+// Replies that may be large and that wait, for an append or for the rest of their request, take as
+// much as so many of the largest answers. Those who ask for more are to ask again.
+inline constexpr std::size_t waiting_answers_max = 4;
 
 // How a session ends and where its messages go.
 struct SessionLink {
@@ -69,6 +69,7 @@ class Session {
     std::vector<std::optional<groups::Reply>> replies;
     std::size_t missing = 0;
     std::size_t fetched_bytes = 0;  // of offsets in the replies
+    std::size_t held_bytes = 0;     // of the replies, as groups::held_bytes() counts
   };
   struct Place {
     coordination::RequestNumber request;
@@ -87,7 +88,7 @@ class Session {
   [[nodiscard]] StatePartition* find(PartitionIndex partition);
   void ask(const Place& place, StatePartition* partition, groups::Request request);
   void answered(const Place& place, groups::Reply reply);
-  [[nodiscard]] bool has_room_for_fetch() const;
+  [[nodiscard]] bool has_room_for_large() const;
   void finish(coordination::RequestNumber number, Open& open);
   [[nodiscard]] coordination::ClientAnswer answer_of(coordination::RequestNumber number,
                                                      Open& open) const;
@@ -112,7 +113,7 @@ class Session {
   std::map<coordination::RequestNumber, Open> open_;
   std::map<groups::RequestId, Place> places_;
   groups::RequestId last_request_;
-  std::size_t fetched_bytes_ = 0;  // of offsets in the replies of all open requests
+  std::size_t held_bytes_ = 0;  // of the replies of all open requests
   bool is_greeted_ = false;
   MonotonicTime heard_;
   Watcher watcher_;

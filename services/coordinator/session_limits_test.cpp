@@ -112,6 +112,32 @@ TEST(SessionLimits, fetches_that_wait_for_an_append_hold_no_more_than_a_few_larg
   }
 }
 
+TEST(SessionLimits, lists_of_groups_that_wait_for_an_append_hold_no_more_than_a_few_large_answers) {
+  SimulatedExecutor executor;
+  Played played(executor, {}, {.fetch_bytes_max = 9'000});
+  played.greet();
+  played.carry_out();
+  for (int i = 0; i < 30; ++i) {
+    played.commit(1, (std::string(200, 'g') + std::to_string(i)).c_str());
+  }
+  const protocol::ListGroupsRequest list;
+  for (int round = 0; round < 2; ++round) {
+    played.answers.clear();
+    played.holds = true;
+    played.commit(2);
+    for (int i = 0; i < 20; ++i) played.ask(list, 4);
+    ASSERT_GE(played.answers.size(), 14u) << "one takes more than 6,000 bytes";
+    EXPECT_LT(played.answers.size(), 20u);
+    EXPECT_EQ(played.error(), ErrorCode::coordinator_not_available);
+    played.holds = false;
+    for (Append& append : std::exchange(played.held, {})) played.take(std::move(append));
+    played.carry_out();
+    EXPECT_EQ(played.answers.size(), 21u);
+    EXPECT_EQ(played.error(), ErrorCode::none);
+  }
+  EXPECT_EQ(played.session->open_requests(), 0u);
+}
+
 // A request about very many groups makes as many appends.
 TEST(SessionLimits, who_deletes_very_many_groups_is_told_to_ask_again_before_an_append_is_refused) {
   SimulatedExecutor executor;

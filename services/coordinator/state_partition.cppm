@@ -38,7 +38,7 @@ struct PartitionSurroundings {
   protocol::Decompressor decompressor = protocol::Decompressor();
   // One number for each load of the session.
   std::uint64_t loads = 0;
-  // What fetches found that wait for appends, of all partitions.
+  // Of large answers that wait for appends, of all partitions.
   std::size_t waiting_bytes = 0;
 };
 
