@@ -121,6 +121,24 @@ TEST(Consumer, commits_by_itself_though_the_way_to_the_broker_is_longer_than_the
   EXPECT_EQ(two.count, 0u);
 }
 
+TEST(Consumer, commits_by_itself_in_one_long_poll_what_came_while_a_commit_was_under_way) {
+  ConsumerMachine machine;
+  machine.create("orders", 1);
+  machine.append("orders", 0, 10);
+  machine.cluster->delay(mock::ApiKey::offset_commit, 2s);
+  machine.settings.auto_commit_interval = 100ms;
+  Application& one = machine.subscribe();
+  machine.poll(one, 10);
+  machine.run(one.poll_until([] { return false; }, 300ms));
+  machine.append("orders", 0, 10);
+  machine.poll(one, 20, 1s);
+  EXPECT_TRUE(machine.await(one.client.poll(machine.now() + 30s)).has_value());
+  const auto committed =
+      machine.await(one.client.committed({place("orders", 0)}, machine.now() + 5s));
+  ASSERT_TRUE(committed.has_value());
+  EXPECT_EQ(committed->at(place("orders", 0)).offset, Offset(20));
+}
+
 // The earlier one waits to be tried again while the later one is made.
 TEST(Consumer, never_commits_an_earlier_place_over_a_later_one) {
   for (const GroupProtocol protocol : {GroupProtocol::classic, GroupProtocol::consumer}) {

@@ -125,12 +125,14 @@ void Fetcher::pump() {
       if (!progress.is_paused) held.takeable += chunk.bytes;
     }
     const auto leader = metadata_.known_leader(name.topic, name.partition);
-    // What will be read soon has its part of the memory already.
-    if (leader && !progress.is_paused && progress.need != PositionNeed::policy) {
-      candidates.try_emplace(leader->broker);
-    }
+    // What will be read soon has its part of the memory already; what is read has it at its source.
+    const bool is_soon_read = leader && !progress.is_paused &&
+                              progress.need != PositionNeed::policy &&
+                              progress.need != PositionNeed::nothing;
+    if (is_soon_read) candidates.try_emplace(leader->broker);
     if (!is_readable(progress)) continue;
     if (lacks_proof(progress, leader)) {
+      candidates.try_emplace(leader->broker);
       positions_.ask_for_proof(progress);
       any_unproven = true;
       continue;

@@ -8,6 +8,7 @@ module;
 #include <memory>
 #include <optional>
 #include <regex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,6 +53,7 @@ Task<void> ConsumerClient::find_positions(PositionNeed need, AsyncSignal& noted,
       }
       logger_.debug("positions: {}", to_string(found.error()));
       if (!found.error().retriable) position_problem_ = std::move(found.error());
+      if (is_closed_) co_return;
       static_cast<void>(co_await needs_again_.wait(now() + backoff.next()));
     }
   }
@@ -88,12 +90,14 @@ Task<ClientResult<void>> ConsumerClient::find_committed() {
 // waiting.
 Task<ClientResult<void>> ConsumerClient::find_resets() {
   std::map<BrokerId, std::vector<Unplaced>> by_leader;
+  std::set<std::string> leaderless;
   for (const auto& [name, partition] : positions_.all()) {
     if (partition.need != PositionNeed::reset) continue;
     const auto leader = metadata_.known_leader(name.topic, name.partition);
     if (!leader) {
       metadata_.want(name.topic);
       metadata_.invalidate();
+      leaderless.insert(name.topic);
       continue;
     }
     by_leader[leader->broker].push_back({name, partition.request, partition.reset_to});
@@ -104,6 +108,12 @@ Task<ClientResult<void>> ConsumerClient::find_resets() {
     asking.start(ask_for_resets(leader, std::move(unplaced), refused));
   }
   co_await asking.wait();
+  // Waits for none of them: only to hear of those that no waiting helps.
+  for (const std::string& topic : leaderless) {
+    auto known = co_await metadata_.topic(topic, now());
+    if (known || known.error().retriable || known.error().failure == Failure::closed) continue;
+    refused = std::move(known.error());
+  }
   if (refused) co_return failure(std::move(*refused));
   if (!positions_.any_needs(PositionNeed::reset)) co_return ClientResult<void>();
   ClientError later = client_error(Failure::disconnected, "not all leaders could be asked yet");

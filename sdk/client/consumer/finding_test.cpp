@@ -34,6 +34,33 @@ TEST(Finding, begins_where_it_can_though_a_leader_does_not_answer) {
   machine.poll(one, 20, 1min);
 }
 
+TEST(Finding, tells_of_a_topic_that_brokers_refuse_and_reads_the_others) {
+  ConsumerMachine machine;
+  machine.create("orders", 1);
+  machine.append("orders", 0, 10);
+  Application& one = machine.start();
+  ASSERT_TRUE(one.client.assign({place("no name", 0), place("orders", 0)}).has_value());
+  machine.run(one.poll_until([&] { return one.count == 10 && !one.errors.empty(); }, 10s));
+  EXPECT_EQ(one.count, 10u);
+  ASSERT_FALSE(one.errors.empty());
+  EXPECT_EQ(one.errors[0].code, mock::ErrorCode::invalid_topic_exception);
+}
+
+TEST(Finding, close_waits_for_no_further_try) {
+  ConsumerMachine machine;
+  machine.create("orders", 1);
+  machine.settings.group_id.clear();
+  machine.settings.common.retry_backoff = machine.settings.common.retry_backoff_max = 10min;
+  machine.cluster->inject(
+      {.api = mock::ApiKey::list_offsets, .kind = mock::FaultKind::silence, .times = 1});
+  Application& one = machine.start();
+  ASSERT_TRUE(one.client.assign({place("orders", 0)}).has_value());
+  machine.run(one.poll_until([] { return false; }, 1s));
+  const MonotonicTime begun = machine.now();
+  machine.close(one, 2s);
+  EXPECT_LE(machine.now() - begun, 3s);
+}
+
 TEST(Finding, a_time_after_the_last_record_is_the_end) {
   ConsumerMachine machine;
   machine.create("orders", 2);

@@ -186,6 +186,8 @@ Task<void> ConsumerClient::commit_in_background(CommittedOffsets offsets, Monoto
   const auto committed = co_await commit(std::move(offsets), std::min(deadline, now() + patience));
   is_committing_ = false;
   note_readiness();
+  // A poll that waits has looked when the next was due, and found this one under way.
+  if (is_commit_due()) fetcher_.arrivals().wake_all();
   // A later one of its own may have taken its place.
   if (!committed && committed.error().failure != Failure::closed &&
       committed.error().failure != Failure::aborted) {

@@ -105,8 +105,9 @@ Task<ClientResult<std::shared_ptr<const TopicView>>> Metadata::topic(std::string
                                              topic_name_bytes_max, name.size())));
   }
   const std::uint64_t asked_before = state.last_question;
-  state.want(name);
   while (!state.is_closing) {
+    // Time and again: what is not wanted for long is not asked for any more.
+    state.want(name);
     if (state.has_failed_for_good(asked_before)) co_return failure(*state.last_error);
     const auto view = state.current();
     const auto found = view->topics().find(name);

@@ -231,6 +231,7 @@ bool Metadata::State::is_asked(std::string_view topic) const {
 }
 
 ClientError Metadata::State::late(Failure kind, std::string sentence) const {
+  if (last_error && !last_error->retriable) return *last_error;
   if (last_error) {
     sentence += formatted("; asking brokers failed {} times, last with {}", failures,
                           to_string(*last_error));

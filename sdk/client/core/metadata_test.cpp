@@ -292,6 +292,20 @@ TEST(Metadata, forgets_topics_that_nobody_wants_any_more) {
   EXPECT_TRUE(metadata.view()->topics().empty());
 }
 
+TEST(Metadata, goes_on_asking_for_a_topic_that_somebody_waits_for) {
+  MetadataMachine machine;
+  Metadata& metadata = machine.start_metadata({.topic_idle_max = 60s});
+  bool is_known = false;
+  TaskGroup waiting;
+  waiting.start([](Metadata& of, MonotonicTime until, bool& found) -> Task<void> {
+    found = (co_await of.topic("late", until)).has_value();
+  }(metadata, machine.now() + 5min, is_known));
+  machine.executor.advance(2min);
+  machine.topics["late"] = one_partition(1, 0);
+  machine.executor.advance(4min);
+  EXPECT_TRUE(is_known);
+}
+
 TEST(Metadata, a_failed_question_is_asked_again_and_the_failure_is_told_at_the_deadline) {
   MetadataMachine machine;
   machine.topics["orders"] = one_partition(1, 0);
