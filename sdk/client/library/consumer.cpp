@@ -101,36 +101,38 @@ class Consumer::Implementation {
   Result<Offsets> offsets_at(const Partitions& partitions, KafkaTime place,
                              std::chrono::milliseconds time);
   // Of a consumer's poll and next.
-  client::ClientResult<Records> records_of(
-      client::ClientResult<client::ConsumerCore::Held> polled) const;
+  static client::ClientResult<Records> records_of(
+      client::ClientResult<client::ConsumerCore::Held> polled);
   // On the thread that gets them.
-  void pass(const Records& records) const;
-  Answer<Records> next();
+  static void pass(const client::ConsumerCore& core, const Records& records);
+  // Ends after its consumer where that is dropped on its own thread.
+  static Answer<Records> next(client::ConsumerCore& core);
 
   const std::shared_ptr<client::ConsumerCore> core;
 };
 
-void Consumer::Implementation::pass(const Records& records) const {
+void Consumer::Implementation::pass(const client::ConsumerCore& core, const Records& records) {
   if (records.empty()) return;
-  core->interceptors().each("ConsumerInterceptor::on_consume",
-                            [&](ConsumerInterceptor& one) { one.on_consume(records); });
+  core.interceptors().each("ConsumerInterceptor::on_consume",
+                           [&](ConsumerInterceptor& one) { one.on_consume(records); });
 }
 
 client::ClientResult<Records> Consumer::Implementation::records_of(
-    client::ClientResult<client::ConsumerCore::Held> polled) const {
+    client::ClientResult<client::ConsumerCore::Held> polled) {
   if (!polled) return failure(std::move(polled.error()));
   return Records(std::move(polled->memory), polled->first, polled->count);
 }
 
-Answer<Records> Consumer::Implementation::next() {
+Answer<Records> Consumer::Implementation::next(client::ConsumerCore& core) {
+  const std::shared_ptr<client::ConsumerCore> owner = core.shared_from_this();
   for (;;) {
-    auto polled = co_await core->poll(core->deadline_after(std::chrono::minutes(1)));
+    auto polled = co_await core.poll(core.deadline_after(std::chrono::minutes(1)));
     if (polled && polled->count == 0) continue;
-    core->end_poll();
+    core.end_poll();
     auto records = records_of(std::move(polled));
-    if (records && !core->interceptors().empty()) {
+    if (records && !core.interceptors().empty()) {
       const detail::ClientThreadMark mark;
-      pass(*records);
+      pass(core, *records);
     }
     co_return records;
   }
@@ -240,11 +242,11 @@ Result<Records> Consumer::poll(std::chrono::milliseconds time) {
   client::ConsumerCore& core = *implementation_->core;
   if (!core.begin_poll()) return one_poll_at_a_time();
   auto polled = core.ask_and_tell<Records>(
-      [this, &core, deadline = core.deadline_after(time)](Client&) -> Answer<Records> {
-        co_return implementation_->records_of(co_await core.poll(deadline));
+      [&core, deadline = core.deadline_after(time)](Client&) -> Answer<Records> {
+        co_return Implementation::records_of(co_await core.poll(deadline));
       });
   core.end_poll();
-  if (polled) implementation_->pass(*polled);
+  if (polled) Implementation::pass(core, *polled);
   return polled;
 }
 
@@ -255,8 +257,7 @@ Future<Result<Records>> Consumer::next() {
     refused.set(one_poll_at_a_time());
     return refused.future();
   }
-  return core.begin_polling<Records>(
-      [implementation = implementation_.get()] { return implementation->next(); });
+  return core.begin_polling<Records>([&core] { return Implementation::next(core); });
 }
 
 Result<void> Consumer::wake() {

@@ -9,6 +9,7 @@ module;
 #include <optional>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -99,11 +100,12 @@ v1::Result<void> ConsumerCore::close(std::chrono::milliseconds time) {
 
 void ConsumerCore::close_by_itself(std::chrono::milliseconds time) {
   if (is_closing_.exchange(true)) return;
-  on_assigned = {};
-  on_revoked = {};
-  on_lost = {};
-  static_cast<void>(host_.begin<void>(
-      [self = shared_from_this(), deadline = deadline_after(time)]() -> Task<ClientResult<void>> {
+  // Kept until then: one of them may be what runs now.
+  auto handlers = std::make_tuple(std::exchange(on_assigned, {}), std::exchange(on_revoked, {}),
+                                  std::exchange(on_lost, {}));
+  static_cast<void>(
+      host_.begin<void>([self = shared_from_this(), kept = std::move(handlers),
+                         deadline = deadline_after(time)]() -> Task<ClientResult<void>> {
         co_await self->client_->close(deadline);
         self->is_closed_ = true;
         co_return ClientResult<void>();

@@ -350,6 +350,33 @@ TEST_F(ConsumerTest, may_be_dropped_on_its_own_thread_and_leaves_its_group) {
   EXPECT_FALSE(is_told) << "nobody is there to be told";
 }
 
+TEST_F(ConsumerTest, may_be_dropped_on_its_own_thread_while_next_waits) {
+  auto consumer = std::make_shared<Consumer>(config(), quiet_);
+  Consumer& polled = *consumer;
+  ASSERT_TRUE(polled.assign({orders}));
+  auto waiting = polled.next();
+  polled.commit_async(
+      [owner = std::move(consumer)](const Result<void>&) mutable { owner.reset(); });
+  const auto ended = waiting.get();
+  ASSERT_FALSE(ended);
+  EXPECT_NE(ended.error().message().find("is closed"), std::string::npos);
+}
+
+TEST_F(ConsumerTest, may_be_dropped_by_its_own_handler) {
+  auto consumer = std::make_unique<Consumer>(config(), quiet_);
+  Consumer& polled = *consumer;
+  auto captured = std::make_shared<int>();
+  const std::weak_ptr<int> seen = captured;
+  bool is_whole = false;
+  polled.on_assigned([&, kept = std::move(captured)](const std::vector<TopicPartition>&) {
+    consumer.reset();
+    is_whole = !seen.expired();
+  });
+  ASSERT_TRUE(polled.subscribe({"orders"}));
+  EXPECT_FALSE(polled.next().get());
+  EXPECT_TRUE(is_whole) << "a handler is there while it runs";
+}
+
 TEST_F(ConsumerTest, ends_what_waits_when_it_is_closed) {
   Consumer consumer(config(), quiet_);
   ASSERT_TRUE(consumer.assign({orders}));
