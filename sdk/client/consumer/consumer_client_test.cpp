@@ -127,14 +127,22 @@ TEST(Consumer, commits_by_itself_in_one_long_poll_what_came_while_a_commit_was_u
   machine.append("orders", 0, 10);
   machine.cluster->delay(mock::ApiKey::offset_commit, 2s);
   machine.settings.auto_commit_interval = 100ms;
-  Application& one = machine.subscribe();
+  // Heartbeats would wake the poll.
+  Application& one = machine.start();
+  ASSERT_TRUE(one.client.assign({place("orders", 0)}).has_value());
   machine.poll(one, 10);
   machine.run(one.poll_until([] { return false; }, 300ms));
   machine.append("orders", 0, 10);
   machine.poll(one, 20, 1s);
-  EXPECT_TRUE(machine.await(one.client.poll(machine.now() + 30s)).has_value());
+  TaskGroup polling;
+  polling.start([](Application& by, MonotonicTime until) -> Task<void> {
+    EXPECT_TRUE((co_await by.client.poll(until)).has_value());
+  }(one, machine.now() + 1min));
+  machine.executor.advance(10s);
+  Application& two = machine.start("two");
   const auto committed =
-      machine.await(one.client.committed({place("orders", 0)}, machine.now() + 5s));
+      machine.await(two.client.committed({place("orders", 0)}, machine.now() + 5s));
+  machine.run([](TaskGroup& all) -> Task<void> { co_await all.wait(); }(polling));
   ASSERT_TRUE(committed.has_value());
   EXPECT_EQ(committed->at(place("orders", 0)).offset, Offset(20));
 }
