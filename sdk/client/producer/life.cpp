@@ -112,8 +112,8 @@ Task<void> Sender::connect(BrokerId broker) {
     if (!is_stopped_) {
       // Its partitions may have another leader by now.
       metadata_.invalidate();
-      static_cast<void>(co_await stopping_.wait(executor_.clock().now() +
-                                              settings_.common.retry_backoff));
+      static_cast<void>(
+          co_await stopping_.wait(executor_.clock().now() + settings_.common.retry_backoff));
     }
   }
   nodes_[broker].is_connecting = false;
