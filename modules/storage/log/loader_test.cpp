@@ -299,6 +299,36 @@ TEST(Recovery, a_segment_below_the_log_start_stays_if_it_alone_tells_who_wrote) 
   ASSERT_TRUE(machine.close());
 }
 
+// The first producer is known by a snapshot only: what is left of the log without it would tell of
+// the second alone.
+TEST(Recovery, where_all_lies_below_the_log_start_producers_are_known_all_or_none) {
+  for (std::uint64_t step = 1; step <= 40; ++step) {
+    LogMachine machine(step);
+    ASSERT_TRUE(machine.open());
+    ASSERT_TRUE(machine.append(from_producer(0, {"first"})));
+    ASSERT_TRUE(machine.wait(machine.log->roll()));
+    TestBatch second = from_producer(0, {"second"});
+    second.producer = ProducerId(8);
+    ASSERT_TRUE(machine.append(second));
+    ASSERT_TRUE(machine.wait(machine.log->flush()));
+    machine.log->set_high_watermark(Offset(2));
+    ASSERT_TRUE(machine.wait(machine.log->delete_below(Offset(1))));
+    ASSERT_TRUE(machine.wait(machine.log->apply_retention()));
+    machine.disk.sync_all();
+    machine.kill(1);
+    machine.write_file("/data/log-start-offset-checkpoint", "0\n1\norders 0 9\n");
+    machine.disk.sync_all();
+    machine.disk.cut_power_at(machine.disk.steps() + step, step);
+    static_cast<void>(machine.open());
+    machine.disk.cut_power_at(0, 0);
+    machine.power_cut(step);
+    ASSERT_TRUE(machine.open());
+    EXPECT_EQ(machine.log->end(), Offset(9)) << step;
+    EXPECT_NE(machine.log->producers().size(), 1u) << step;
+    ASSERT_TRUE(machine.close());
+  }
+}
+
 // The checkpoint is older than the marker of the clean stop.
 TEST(CleanStart, gives_no_offset_again_where_the_checkpoint_was_wrong) {
   LogMachine machine(17);

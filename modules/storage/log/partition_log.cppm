@@ -333,6 +333,7 @@ class Log {
   [[nodiscard]] Task<StorageResult<void>> restart_locked(Offset offset);
   [[nodiscard]] Task<StorageResult<void>> restart_with(std::shared_ptr<Segment> fresh,
                                                        Offset offset);
+  [[nodiscard]] Task<StorageResult<bool>> tell_of_no_producers(Offset start);
   [[nodiscard]] Task<StorageResult<void>> ask_for_files(std::shared_ptr<Segment> segment,
                                                         std::vector<OpenFiles::Lease>& files);
   [[nodiscard]] Task<StorageResult<std::shared_ptr<Segment>>> segment_at(Offset offset);
@@ -356,7 +357,8 @@ class Log {
   // snapshots.cpp
   [[nodiscard]] Task<StorageResult<std::vector<Offset>>> snapshot_offsets();
   [[nodiscard]] Task<StorageResult<void>> remove_snapshot(Offset offset);
-  [[nodiscard]] Task<StorageResult<void>> remove_snapshots_above(Offset offset);
+  [[nodiscard]] Task<StorageResult<void>> remove_snapshots_above(Offset offset,
+                                                                 Offset but = no_offset);
   // The producers as the snapshot at this offset has them. They stay as they are where it cannot be
   // read.
   [[nodiscard]] Task<StorageResult<void>> load_snapshot(ProducerStates& producers, Offset offset);

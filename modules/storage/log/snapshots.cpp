@@ -86,13 +86,13 @@ Task<StorageResult<void>> Log::remove_snapshot(Offset offset) {
       path_in(directory_, segment_file_name(offset, SegmentFileKind::producer_snapshot)));
 }
 
-Task<StorageResult<void>> Log::remove_snapshots_above(Offset offset) {
+Task<StorageResult<void>> Log::remove_snapshots_above(Offset offset, Offset but) {
   if (planted(Planted::snapshots_kept_above_cut)) co_return StorageResult<void>();
   const auto snapshots = co_await snapshot_offsets();
   if (!snapshots) co_return failure(snapshots.error());
   bool removed = false;
   for (const Offset snapshot : *snapshots) {
-    if (snapshot <= offset) continue;
+    if (snapshot <= offset || snapshot == but) continue;
     if (auto gone = co_await remove_snapshot(snapshot); !gone) co_return gone;
     removed = true;
   }

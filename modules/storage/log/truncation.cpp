@@ -214,7 +214,12 @@ Task<StorageResult<void>> Log::restart_locked(Offset offset) {
 }
 
 Task<StorageResult<void>> Log::restart_with(std::shared_ptr<Segment> fresh, Offset offset) {
-  if (auto removed = co_await remove_snapshots_above(Offset(-1)); !removed) co_return removed;
+  auto told = co_await tell_of_no_producers(offset);
+  if (!told) co_return failure(told.error());
+  const Offset kept = *told ? offset : no_offset;
+  if (auto removed = co_await remove_snapshots_above(Offset(-1), kept); !removed) {
+    co_return removed;
+  }
   if (segments_[segment_index(offset)] == fresh) {
     if (auto done = co_await fresh->truncate(0, offset); !done) co_return done;
   }
@@ -229,9 +234,20 @@ Task<StorageResult<void>> Log::restart_with(std::shared_ptr<Segment> fresh, Offs
   for (auto& old : removed) deletions_.add(std::move(old), config_.file_delete_delay);
   start_ = end_ = flushed_end_ = high_watermark_ = offset;
   recovery_point_ = offset;
-  snapshot_end_ = no_offset;
+  snapshot_end_ = kept;
   producers_.clear();
   co_return StorageResult<void>();
+}
+
+// Where all there is lies below the start, which is durable: a start that finds old segments once
+// more is told not to look at them. Without their snapshots they would tell of some producers, and
+// of those wrongly. Without space they are looked at.
+Task<StorageResult<bool>> Log::tell_of_no_producers(Offset start) {
+  if (start != start_ || end_ >= start) co_return StorageResult<bool>(false);
+  const auto saved =
+      co_await save_producer_snapshot(context_.segments.files, directory_, start, {});
+  if (!saved && !is_shortage(saved.error().fault)) co_return failure(saved.error());
+  co_return StorageResult<bool>(saved.has_value());
 }
 
 // Else what is appended from here on would count as deleted after the next start. Without space
