@@ -387,10 +387,15 @@ Task<void> ConsumerClient::close(MonotonicTime deadline) {
   co_await late.closing.wait();
   if (driver_) driver_->stop();
   note_needs();
+  if (coordinator_) coordinator_->stop();
+  lookup_.stop();
   needs_again_.wake_all();
   ended_.wake_all();
-  co_await metadata_.close();
+  // What metadata asks a broker that does not answer ends with the brokers.
+  TaskGroup closing;
+  closing.start(metadata_.close());
   co_await brokers_.close();
+  co_await closing.wait();
   co_await fetcher_.close();
   co_await tasks_.wait();
 }

@@ -61,6 +61,81 @@ TEST(Finding, close_waits_for_no_further_try) {
   EXPECT_LE(machine.now() - begun, 3s);
 }
 
+TEST(Finding, close_does_not_wait_for_a_metadata_question_that_is_not_answered) {
+  for (const GroupProtocol protocol : {GroupProtocol::classic, GroupProtocol::consumer}) {
+    ConsumerMachine machine;
+    machine.create("orders", 1);
+    machine.append("orders", 0, 10);
+    machine.settings.group_protocol = protocol;
+    machine.settings.common.metadata_max_age = 1s;
+    Application& one = machine.subscribe();
+    machine.poll(one, 10);
+    // No fetch ends the connection on which the question waits.
+    ASSERT_TRUE(one.client.pause({place("orders", 0)}).has_value());
+    machine.run(one.poll_until([] { return false; }, 1s));
+    machine.cluster->inject(
+        {.api = mock::ApiKey::metadata, .kind = mock::FaultKind::silence, .times = mock::always});
+    const std::size_t asked = machine.cluster->request_count(mock::ApiKey::metadata);
+    machine.run(one.poll_until([] { return false; }, 3s));
+    ASSERT_GT(machine.cluster->request_count(mock::ApiKey::metadata), asked);
+    machine.cluster->clear_requests();
+    const MonotonicTime begun = machine.now();
+    machine.close(one, 2s);
+    EXPECT_LE(machine.now() - begun, 2s);
+    EXPECT_EQ(machine.cluster->request_count(mock::ApiKey::api_versions), 0u) << "a new connection";
+  }
+}
+
+TEST(Finding, close_waits_for_no_further_try_at_what_a_group_has_committed) {
+  for (const auto api : {mock::ApiKey::offset_fetch, mock::ApiKey::offset_commit}) {
+    ConsumerMachine machine;
+    machine.create("orders", 1);
+    machine.append("orders", 0, 10);
+    // Long enough for no test, short enough for the deadlines of what is tried again.
+    machine.settings.common.retry_backoff = machine.settings.common.retry_backoff_max = 40s;
+    machine.settings.enable_auto_commit = false;
+    Application& one = machine.start();
+    machine.cluster->fail_next(api, mock::ErrorCode::coordinator_load_in_progress, 1'000);
+    ASSERT_TRUE(one.client.assign({place("orders", 0)}).has_value());
+    TaskGroup committing;
+    if (api == mock::ApiKey::offset_commit) {
+      committing.start([](Application& by, MonotonicTime until) -> Task<void> {
+        const auto committed = co_await by.client.commit(
+            {{place("orders", 0), {Offset(5), no_leader_epoch, ""}}}, until);
+        EXPECT_EQ(committed.error().failure, Failure::closed);
+      }(one, machine.now() + 10min));
+    }
+    machine.run(one.poll_until([] { return false; }, 1s));
+    ASSERT_GT(machine.cluster->request_count(api), 0u);
+    const MonotonicTime begun = machine.now();
+    machine.run(one.client.close(begun + 2s));
+    machine.run([](TaskGroup& all) -> Task<void> { co_await all.wait(); }(committing));
+    EXPECT_LE(machine.now() - begun, 2s) << protocol::name_of(api);
+    machine.forget(one);
+  }
+}
+
+TEST(Finding, close_waits_for_no_further_try_at_listing_offsets) {
+  ConsumerMachine machine;
+  machine.create("orders", 1);
+  machine.settings.common.retry_backoff = machine.settings.common.retry_backoff_max = 40s;
+  Application& one = machine.start();
+  machine.cluster->fail_next(mock::ApiKey::list_offsets, mock::ErrorCode::leader_not_available,
+                             1'000);
+  TaskGroup asking;
+  asking.start([](Application& by, MonotonicTime until) -> Task<void> {
+    const auto found = co_await by.client.offsets({{place("orders", 0), latest_timestamp}}, until);
+    EXPECT_EQ(found.error().failure, Failure::closed);
+  }(one, machine.now() + 10min));
+  machine.executor.advance(1s);
+  ASSERT_GT(machine.cluster->request_count(mock::ApiKey::list_offsets), 0u);
+  const MonotonicTime begun = machine.now();
+  machine.run(one.client.close(begun + 2s));
+  machine.run([](TaskGroup& all) -> Task<void> { co_await all.wait(); }(asking));
+  EXPECT_LE(machine.now() - begun, 2s);
+  machine.forget(one);
+}
+
 TEST(Finding, a_time_after_the_last_record_is_the_end) {
   ConsumerMachine machine;
   machine.create("orders", 2);

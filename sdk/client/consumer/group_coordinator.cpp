@@ -114,8 +114,14 @@ Task<ClientResult<BrokerId>> GroupCoordinator::find(MonotonicTime deadline) {
     if (found || !found.error().retriable) co_return found;
     const MonotonicTime next = executor_.clock().now() + backoff.next();
     if (next >= deadline) co_return found;
-    co_await sleep_until(executor_, next);
+    if (auto paused = co_await pause_until(next); !paused) co_return failure(paused.error());
   }
+}
+
+Task<ClientResult<void>> GroupCoordinator::pause_until(MonotonicTime time) {
+  if (!is_stopped_) static_cast<void>(co_await stopping_.wait(time));
+  if (is_stopped_) co_return failure(client_error(Failure::closed, "the consumer is closed"));
+  co_return ClientResult<void>();
 }
 
 void GroupCoordinator::note(const ClientError& error) {
@@ -186,7 +192,7 @@ Task<ClientResult<void>> GroupCoordinator::commit_numbered(std::uint64_t number,
         committed.error().code == ErrorCode::rebalance_in_progress) {
       co_return committed;
     }
-    co_await sleep_until(executor_, next);
+    if (auto paused = co_await pause_until(next); !paused) co_return failure(paused.error());
   }
 }
 
@@ -244,7 +250,7 @@ Task<ClientResult<CommittedOffsets>> GroupCoordinator::committed(std::vector<Top
     const bool was_overtaken = current_ && (is_of_earlier_epoch(fetched.error().code) ||
                                             fetched.error().code == ErrorCode::unknown_member_id);
     if ((!fetched.error().retriable && !was_overtaken) || next >= deadline) co_return fetched;
-    co_await sleep_until(executor_, next);
+    if (auto paused = co_await pause_until(next); !paused) co_return failure(paused.error());
   }
 }
 

@@ -42,7 +42,11 @@ class GroupCoordinator {
  public:
   GroupCoordinator(Executor& executor, Brokers& brokers, const ConsumerSettings& settings,
                    ConsumerMeters& meters)
-      : executor_(executor), brokers_(brokers), settings_(settings), meters_(meters) {}
+      : executor_(executor),
+        brokers_(brokers),
+        settings_(settings),
+        meters_(meters),
+        stopping_(executor) {}
 
   // Asks once. The answer is remembered until it is told to be lost.
   [[nodiscard]] Task<ClientResult<BrokerId>> look_up(MonotonicTime deadline);
@@ -63,8 +67,15 @@ class GroupCoordinator {
   // Those that have none are left out.
   [[nodiscard]] Task<ClientResult<CommittedOffsets>> committed(std::vector<TopicPartition> of,
                                                                MonotonicTime deadline);
+  // Nothing is tried again: who waits for that fails with Failure::closed.
+  void stop() {
+    is_stopped_ = true;
+    stopping_.wake_all();
+  }
 
  private:
+  // Before another try; an error when nothing is tried again.
+  [[nodiscard]] Task<ClientResult<void>> pause_until(MonotonicTime time);
   [[nodiscard]] Task<ClientResult<void>> commit_numbered(std::uint64_t number,
                                                          CommittedOffsets offsets,
                                                          Membership membership,
@@ -91,6 +102,8 @@ class GroupCoordinator {
   std::map<TopicPartition, std::uint64_t> last_commits_;
   std::uint64_t commits_ = 0;
   std::size_t commits_under_way_ = 0;
+  bool is_stopped_ = false;
+  WaitList stopping_;  // who waits before another try
 };
 
 }  // namespace millrace::client

@@ -118,7 +118,8 @@ Task<ClientResult<FoundOffsets>> OffsetLookup::find(WantedOffsets wanted, Monoto
               "the offsets of {} of {} partitions, {} among them, could not be listed in time",
               wanted.size(), all, to_string(wanted.begin()->first))));
     }
-    co_await sleep_until(executor_, next);
+    if (!is_stopped_) static_cast<void>(co_await stopping_.wait(next));
+    if (is_stopped_) co_return failure(client_error(Failure::closed, "the consumer is closed"));
   }
 }
 

@@ -31,7 +31,11 @@ class OffsetLookup {
  public:
   OffsetLookup(Executor& executor, Brokers& brokers, Metadata& metadata,
                const ConsumerSettings& settings)
-      : executor_(executor), brokers_(brokers), metadata_(metadata), settings_(settings) {}
+      : executor_(executor),
+        brokers_(brokers),
+        metadata_(metadata),
+        settings_(settings),
+        stopping_(executor) {}
 
   // All of them, or an error. Asks again after failures that may pass, until the deadline.
   [[nodiscard]] Task<ClientResult<FoundOffsets>> find(WantedOffsets wanted, MonotonicTime deadline);
@@ -40,12 +44,19 @@ class OffsetLookup {
   [[nodiscard]] Task<ClientResult<void>> ask(BrokerId broker, std::vector<TopicPartition> of,
                                              WantedOffsets& wanted, FoundOffsets& found,
                                              MonotonicTime deadline);
+  // Nothing is tried again: who waits for that fails with Failure::closed.
+  void stop() {
+    is_stopped_ = true;
+    stopping_.wake_all();
+  }
 
  private:
   Executor& executor_;
   Brokers& brokers_;
   Metadata& metadata_;
   const ConsumerSettings& settings_;
+  bool is_stopped_ = false;
+  WaitList stopping_;  // who waits before another try
 };
 
 }  // namespace millrace::client

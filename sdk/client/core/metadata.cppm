@@ -89,8 +89,8 @@ class Metadata {
   using Changed = std::function<void(const std::shared_ptr<const ClusterView>&)>;
   void on_change(Changed changed);
 
-  // Ends what it is doing; who waits fails with Failure::closed. What it awaits of its Brokers ends
-  // first: they are closed before this.
+  // Asks nothing more; who waits fails with Failure::closed. Waits for the question that is under
+  // way, which its Brokers end when they close: they are closed before this, or meanwhile.
   [[nodiscard]] Task<void> close();
 
  private:

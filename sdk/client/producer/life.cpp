@@ -62,8 +62,11 @@ Task<void> Sender::close(MonotonicTime deadline) {
   fail_all(client_error(Failure::closed, "the producer was closed"));
   progress_.wake_all();
   signal_.set();
-  co_await metadata_.close();
+  // What metadata asks a broker that does not answer ends with the brokers.
+  TaskGroup closing;
+  closing.start(metadata_.close());
   co_await brokers_.close();
+  co_await closing.wait();
   co_await tasks_.wait();
   if (transactor_ != nullptr) co_await transactor_->ended();
 }

@@ -90,6 +90,28 @@ TEST(ProducerLife, close_waits_for_no_further_try) {
   }
 }
 
+TEST(ProducerLife, close_does_not_wait_for_a_metadata_question_that_is_not_answered) {
+  ProducerMachine machine;
+  machine.settings.common.metadata_max_age = 1s;
+  ASSERT_TRUE(machine.cluster->create_topic("orders"));
+  machine.start();
+  machine.load("orders");
+  machine.send_all(0, 10);
+  ASSERT_TRUE(machine.flush());
+  machine.cluster->inject(
+      {.api = ApiKey::metadata, .kind = FaultKind::silence, .times = mock::always});
+  const std::size_t asked = machine.cluster->request_count(ApiKey::metadata);
+  machine.executor.advance(3s);
+  ASSERT_GT(machine.cluster->request_count(ApiKey::metadata), asked);
+  machine.cluster->clear_requests();
+  const MonotonicTime begun = machine.now();
+  machine.run(machine.producer->close(begun + 2s));
+  EXPECT_LE(machine.now() - begun, 2s);
+  EXPECT_EQ(machine.cluster->request_count(ApiKey::api_versions), 0u) << "a new connection";
+  machine.producer.reset();
+  EXPECT_EQ(machine.outcomes.delivered_count(), 10u);
+}
+
 TEST(ProducerLife, after_close_nothing_is_taken) {
   ProducerMachine machine;
   ASSERT_TRUE(machine.cluster->create_topic("orders"));
