@@ -19,7 +19,13 @@ PIECE = b"x" * 100_000
 RIGHTS = "-dac_override,-dac_read_search"
 AS_OTHERS = (("setpriv", f"--bounding-set={RIGHTS}", f"--inh-caps={RIGHTS}")
              if os.geteuid() == 0 else ())
-MOUNTS = ("unshare", "--mount") + (() if os.geteuid() == 0 else ("--map-root-user",))
+MOUNTS = (("unshare", "--mount", "--propagation", "unchanged")
+          + (() if os.geteuid() == 0 else ("--map-root-user",)))
+# What is mounted at $2 is seen by nobody else. Under chroot there may be no mount at / to say that
+# of: then the folder becomes one of its own, which others may see.
+SMALL_DISK = '''{ mount --make-rslave / 2>/dev/null ||
+  { mount --bind "$2" "$2" && mount --make-private "$2"; }; } &&
+mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"'''
 
 
 class DirectoriesTest(unittest.TestCase):
@@ -119,10 +125,11 @@ class DirectoriesTest(unittest.TestCase):
             self.assertEqual(len(self.offline_lines(cluster, place)), 1, cluster.explanation())
 
     def test_one_that_is_full_refuses_records_and_the_other_goes_on(self):
-        mount = 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"'
         cluster = self.cluster("--set", "millrace.disk.reserve.bytes=0")
         place = self.places[1]
-        cluster.under = (*MOUNTS, "sh", "-c", mount, "sh", str(SMALL_DISK_BYTES), str(place))
+        cluster.under = (*MOUNTS, "sh", "-c", SMALL_DISK, "sh", str(SMALL_DISK_BYTES), str(place))
+        # Where others see the mount that was made under chroot: they have it no longer.
+        self.addCleanup(subprocess.run, ["umount", place], stderr=subprocess.DEVNULL, check=False)
         cluster.start()
         first, second = self.fill(cluster)
         self.assertTrue(first and second)
