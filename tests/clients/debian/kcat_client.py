@@ -8,6 +8,7 @@ import sys
 import threading
 
 PR_SET_PDEATHSIG = 1
+SAYING = threading.Lock()
 # "... rebalanced (memberid M): assigned: TOPIC [0], TOPIC [1]", or of cooperative members
 # "... rebalanced: incremental assignment of 2 partition(s) (memberid M): TOPIC [0], TOPIC [1]".
 REBALANCED = re.compile(r"% Group \S+ rebalanced.*\b(assigned|assignment|revoked?)\b.*: (.*)")
@@ -33,16 +34,32 @@ def member(bootstrap, group, topic, strategy, instance):
         settings["group.instance.id"] = instance
     options = [word for name, value in settings.items() for word in ("-X", f"{name}={value}")]
     with subprocess.Popen(["kcat", "-b", bootstrap, "-G", group, "-u", "-f", "record %p %o %s\n",
-                           *options, topic], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                          text=True, preexec_fn=die_with_the_caller) as kcat:
+                           *options, topic], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True,
+                          preexec_fn=die_with_the_caller) as kcat:
         signal.signal(signal.SIGTERM, lambda number, frame: kcat.terminate())
-        listening = threading.Thread(target=show_assignments, args=[kcat.stderr])
-        listening.start()
+        listening = [threading.Thread(target=show_records, args=[kcat.stdout]),
+                     threading.Thread(target=show_assignments, args=[kcat.stderr])]
+        for thread in listening:
+            thread.start()
         status = kcat.wait()
-        listening.join()
+        for thread in listening:
+            thread.join()
     if status == 0:
-        print("stopped", flush=True)
+        say("stopped")
     sys.exit(status)
+
+
+def say(line):
+    """A line in one piece: two threads have something to say."""
+    with SAYING:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+def show_records(lines):
+    for line in lines:
+        say(line.rstrip("\n"))
 
 
 def show_assignments(lines):
@@ -54,7 +71,7 @@ def show_assignments(lines):
             continue
         partitions = {int(number) for number in re.findall(r"\[(\d+)\]", rebalanced[2])}
         owned = owned | partitions if rebalanced[1].startswith("assign") else owned - partitions
-        print("assigned " + ",".join(map(str, sorted(owned))), flush=True)
+        say("assigned " + ",".join(map(str, sorted(owned))))
 
 
 if __name__ == "__main__":
