@@ -23,7 +23,7 @@ PATIENCE_S = 120
 
 
 class FirstNode(kafka_node.EmptyKafkaNode):
-    # Records of 2024 are older than a broker keeps them, and go when it looks, 30 s after its start.
+    # Records of 2024 are older than what is kept, and go when a broker looks, 30 s after its start.
     more_settings = """log.retention.ms=-1
 group.initial.rebalance.delay.ms=0
 share.coordinator.state.topic.replication.factor=1
