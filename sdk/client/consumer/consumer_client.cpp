@@ -33,6 +33,11 @@ ClientError bad_argument(std::string sentence) {
   return client_error(Failure::bad_argument, std::move(sentence));
 }
 
+ClientError impossible_name(std::string_view topic) {
+  return bad_argument(formatted("the name of a topic has 1 to {} bytes; one has {}",
+                                topic_name_bytes_max, topic.size()));
+}
+
 ClientError is_closed() {
   return client_error(Failure::closed, "the consumer is closed");
 }
@@ -111,8 +116,7 @@ ClientResult<void> ConsumerClient::subscribe(std::vector<std::string> topics,
   if (topics.empty()) return failure(bad_argument("subscribe to at least one topic"));
   for (const std::string& topic : topics) {
     if (is_possible_topic(topic)) continue;
-    return failure(bad_argument(formatted("the name of a topic has 1 to {} bytes; one has {}",
-                                          topic_name_bytes_max, topic.size())));
+    return failure(impossible_name(topic));
   }
   if (auto begun = begin_subscription(Subscription::topics, listener); !begun) return begun;
   topics_ = std::move(topics);
@@ -177,10 +181,7 @@ void ConsumerClient::cluster_changed() {
 
 ClientResult<void> ConsumerClient::assign(const Partitions& partitions) {
   for (const TopicPartition& name : partitions) {
-    if (!is_possible_topic(name.topic)) {
-      return failure(bad_argument(formatted("the name of a topic has 1 to {} bytes; one has {}",
-                                            topic_name_bytes_max, name.topic.size())));
-    }
+    if (!is_possible_topic(name.topic)) return failure(impossible_name(name.topic));
     if (name.partition < PartitionIndex(0)) {
       return failure(bad_argument(formatted("{} is no partition", to_string(name))));
     }
