@@ -94,6 +94,7 @@ struct ProducerSettings {
   CommonSettings common;
   Acks acks = Acks::all;
   std::size_t batch_size = 16'384;
+  std::int32_t batch_growth = 16;  // what waits grows to this many times batch_size; 1: never
   Duration linger = std::chrono::milliseconds{5};
   std::size_t buffer_memory = 33'554'432;
   Duration max_block = std::chrono::minutes{1};
@@ -111,6 +112,8 @@ struct ProducerSettings {
   std::string transactional_id;  // empty: none
   Duration transaction_timeout = std::chrono::minutes{1};
 
+  // What a batch may grow to while requests under way hold it up.
+  [[nodiscard]] std::size_t batch_bytes_most() const;
   friend bool operator==(const ProducerSettings&, const ProducerSettings&) = default;
 };
 

@@ -23,6 +23,9 @@ using protocol::Codec;
 using protocol::CompressionLevel;
 using protocol::CompressionOptions;
 
+// Larger batches gain little more, and make those wait that share their connection.
+constexpr std::size_t grown_batch_bytes_max = 256 * kibibyte;
+
 // More requests than a broker remembers of a producer could come in another order unnoticed.
 constexpr std::int32_t idempotent_in_flight_max = 5;
 
@@ -258,6 +261,7 @@ ProducerSettings read_producer(SettingsReader& reader) {
   read_compression(reader, settings);
   read_partitioner(reader, settings);
   reader.bytes("batch.size", settings.batch_size, 0, int_max);
+  reader.number("millrace.batch.growth", settings.batch_growth, 1);
   reader.milliseconds("linger.ms", settings.linger, 0, long_max);
   reader.bytes("buffer.memory", settings.buffer_memory, 0, long_max);
   reader.milliseconds("max.block.ms", settings.max_block, 0, long_max);
@@ -315,6 +319,12 @@ AdminSettings read_admin(SettingsReader& reader) {
 }
 
 }  // namespace
+
+std::size_t ProducerSettings::batch_bytes_most() const {
+  const std::size_t grown =
+      std::min(batch_size * static_cast<std::size_t>(batch_growth), grown_batch_bytes_max);
+  return std::min(std::max(batch_size, grown), max_request_size);
+}
 
 Result<ProducerSettings, SettingsProblems> producer_settings(const Properties& given) {
   SettingsReader reader(given, "producer");

@@ -190,8 +190,10 @@ ClientResult<void> Accumulator::add(const RecordToSend& record, DeliverySink* si
                                                     std::to_string(bytes_most) +
                                                     " bytes, more than max.request.size"));
   }
-  const PutLimits limits{std::min(settings_.batch_size, settings_.max_request_size), &pool,
-                         &clock_};
+  const PutLimits limits{std::min(settings_.batch_size, settings_.max_request_size),
+                         std::min(settings_.batch_bytes_most(),
+                                  topic->batch_bytes_most.load(std::memory_order_relaxed)),
+                         &pool, &clock_};
   std::optional<RecordToSend> placed;
   if (chooser_ != nullptr && !record.partition) [[unlikely]] {
     const auto chosen = choose(*topic, record);

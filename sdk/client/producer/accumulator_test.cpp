@@ -240,8 +240,81 @@ TEST_F(AccumulatorTest, what_the_cluster_says_of_a_topic_reaches_who_waits_for_i
   waiter.join();
 }
 
+// What waits for the sender.
+struct Waiting {
+  std::size_t batches = 0;
+  std::size_t largest_bytes = 0;
+};
+Waiting waiting_in(Accumulator& accumulator, Partition& partition) {
+  Waiting waiting;
+  BatchList batches;
+  partition.take(batches, true);
+  while (Batch* batch = batches.pop()) {
+    ++waiting.batches;
+    waiting.largest_bytes = std::max(waiting.largest_bytes, batch->bytes());
+    ChunkList chunks;
+    Batch::end(batch, chunks);
+    accumulator.pool.give_back(chunks);
+  }
+  return waiting;
+}
+
+TEST_F(AccumulatorTest, a_batch_that_is_not_taken_grows_and_the_sender_is_asked_when_it_has_its_size) {
+  settings.batch_size = 1000;
+  start();
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(add(std::string(90, 'x')));
+  EXPECT_EQ(waker.wakes, 1);
+  EXPECT_FALSE(partition().look().open_has_size);
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(add(std::string(90, 'x')));
+  EXPECT_EQ(waker.wakes, 2);
+  EXPECT_TRUE(partition().look().open_has_size);
+  EXPECT_FALSE(partition().look().has_complete);
+  EXPECT_GT(partition().waiting_bytes(), 16u * 90);
+  // Nothing new to the sender, which knows of it.
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(add(std::string(90, 'x')));
+  EXPECT_EQ(waker.wakes, 2);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(add(std::string(90, 'x')));
+  EXPECT_EQ(waker.wakes, 3);
+  EXPECT_TRUE(partition().look().has_complete);
+  const Waiting waiting = waiting_in(*accumulator, partition());
+  EXPECT_EQ(waiting.batches, 2u);
+  EXPECT_LE(waiting.largest_bytes, 16'000u);
+  EXPECT_GT(waiting.largest_bytes, 15'800u);
+}
+
+TEST_F(AccumulatorTest, a_batch_grows_for_a_second_only) {
+  settings.batch_size = 1000;
+  start();
+  const std::string value(90, 'x');
+  const auto add_at = [&](std::int64_t milliseconds) {
+    return accumulator->add(
+        {.topic = "orders", .value = as_bytes(value), .timestamp = Timestamp(milliseconds)}, &sink,
+        0, FullBuffer::fail);
+  };
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(add_at(5'000 + i));
+  EXPECT_FALSE(partition().look().has_complete);
+  ASSERT_TRUE(add_at(6'001));
+  EXPECT_TRUE(partition().look().has_complete);
+  EXPECT_EQ(waiting_in(*accumulator, partition()).batches, 2u);
+}
+
+TEST_F(AccumulatorTest, what_a_batch_may_grow_to_has_bounds) {
+  EXPECT_EQ(settings.batch_bytes_most(), 256 * kibibyte);
+  settings.batch_growth = 1;
+  EXPECT_EQ(settings.batch_bytes_most(), 16 * kibibyte);
+  settings.batch_growth = 2'147'483'647;
+  EXPECT_EQ(settings.batch_bytes_most(), 256 * kibibyte);
+  settings.batch_size = 0;
+  EXPECT_EQ(settings.batch_bytes_most(), 0u);
+  settings.batch_size = 500'000;
+  EXPECT_EQ(settings.batch_bytes_most(), 500'000u);
+  settings.max_request_size = 100'000;
+  EXPECT_EQ(settings.batch_bytes_most(), 100'000u);
+}
+
 TEST_F(AccumulatorTest, the_sender_is_asked_once_until_it_has_looked) {
   settings.batch_size = 1000;
+  settings.batch_growth = 1;
   start();
   ASSERT_TRUE(add("first"));
   EXPECT_EQ(waker.wakes, 1);

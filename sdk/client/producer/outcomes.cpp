@@ -1,4 +1,6 @@
 module;
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -84,6 +86,9 @@ void Sender::fail(Partition& partition, Batch& batch, const ClientError& why) {
 }
 
 void Sender::split(Partition& partition, Batch& batch) {
+  // Batches of this topic grow no more to what its brokers refuse.
+  std::atomic<std::size_t>& most = partition.topic.batch_bytes_most;
+  most = std::min(most.load(), std::max(settings_.batch_size, batch.plain_bytes() / 2));
   if (batch.is_reported) {
     give_back(&batch);
     return;

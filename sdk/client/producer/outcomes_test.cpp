@@ -217,6 +217,26 @@ TEST_F(ProducerOutcomes, a_topic_with_small_messages_gets_batches_that_fit) {
   small.expect_truth();
 }
 
+TEST_F(ProducerOutcomes, batches_grow_while_they_wait_but_not_to_what_was_refused) {
+  ProducerMachine small;
+  ASSERT_TRUE(small.cluster->create_topic("orders", {.configs = {{"max.message.bytes", "1000"}}}));
+  small.settings.batch_size = 400;
+  small.settings.batch_growth = 16;
+  small.settings.max_in_flight = 1;
+  small.start();
+  small.load("orders");
+  small.send_all(0, 1'000);
+  ASSERT_TRUE(small.flush());
+  const std::uint64_t split = small.producer->metrics().sender.batches_split;
+  EXPECT_GT(split, 0u);
+  small.send_all(1'000, 3'000);
+  ASSERT_TRUE(small.flush());
+  // What had grown before the first was refused is all that is split.
+  EXPECT_EQ(small.producer->metrics().sender.batches_split, split);
+  EXPECT_EQ(small.outcomes.delivered_count(), 3'000u);
+  small.expect_truth();
+}
+
 TEST_F(ProducerOutcomes, after_delivery_timeout_the_outcome_says_why_and_what_is_known) {
   adjust = [](ProducerSettings& settings) {
     settings.delivery_timeout = 5s;
@@ -296,6 +316,7 @@ TEST(ProducerChaos, every_record_has_one_true_outcome_under_random_faults) {
     Random random(seed);
     ASSERT_TRUE(machine.cluster->create_topic("orders", {.partitions = 2}));
     machine.settings.batch_size = 60 + random.below(600);
+    machine.settings.batch_growth = seed % 2 == 0 ? 1 : 8;
     machine.settings.max_in_flight = 1 + static_cast<std::int32_t>(random.below(5));
     machine.settings.delivery_timeout = 20s;
     machine.settings.common.request_timeout = 3s;

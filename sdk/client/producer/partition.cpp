@@ -1,9 +1,11 @@
 module;
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 module millrace.client.producer;
 
@@ -11,6 +13,14 @@ import millrace.base;
 import millrace.client.core;
 
 namespace millrace::client {
+
+namespace {
+
+// The time of a batch runs from its first record: one that grows for long, because its broker is
+// away, would take young records with it when it is given up.
+constexpr std::uint64_t growth_ms_max = 1'000;
+
+}  // namespace
 
 Put Partition::put(const RecordParts& parts, DeliverySink* sink, std::uint64_t token,
                    const PutLimits& limits, ChunkList& spare) {
@@ -24,18 +34,25 @@ Put Partition::put(const RecordParts& parts, DeliverySink* sink, std::uint64_t t
       needed = Batch::chunks_for_first(parts);
       if (spare.size() >= needed) {
         open_ = Batch::make(spare, limits.clock->now());
+        open_has_size_ = false;
         is_news = true;
         continue;
       }
     } else {
+      const bool may_grow = !open_has_size_ || open_->is_begun_near(parts.timestamp, growth_ms_max);
+      const std::size_t bytes_most =
+          may_grow ? std::max(limits.batch_bytes, limits.batch_bytes_most) : limits.batch_bytes;
       const std::size_t before = open_->bytes();
       const Appended appended =
-          open_->append(parts, sink, token, limits.batch_bytes, spare, needed);
+          open_->append(parts, sink, token, bytes_most, spare, needed);
       if (appended == Appended::done) {
         ++accepted_;
         // One more of this size would not fit: waiting for a smaller one is not worth it.
-        if (2 * open_->bytes() - before <= limits.batch_bytes) break;
+        const std::size_t with_another = 2 * open_->bytes() - before;
+        if (with_another <= limits.batch_bytes) break;
         result.batch_is_complete = true;
+        if (!std::exchange(open_has_size_, true)) is_news = true;
+        if (with_another <= bytes_most) break;
       }
       if (appended != Appended::needs_chunks) {
         complete_.push(open_);
@@ -69,6 +86,7 @@ Partition::Seen Partition::look() {
   Seen seen;
   if (open_ != nullptr) seen.open_since = open_->created();
   seen.has_complete = !complete_.empty();
+  seen.open_has_size = open_ != nullptr && open_has_size_;
   return seen;
 }
 
@@ -80,6 +98,15 @@ void Partition::close() {
 std::uint64_t Partition::accepted() {
   const std::scoped_lock lock(mutex_);
   return accepted_;
+}
+
+std::size_t Partition::waiting_bytes() {
+  const std::scoped_lock lock(mutex_);
+  std::size_t bytes = open_ == nullptr ? 0 : open_->bytes();
+  for (const Batch* batch = complete_.first(); batch != nullptr; batch = batch->next) {
+    bytes += batch->bytes();
+  }
+  return bytes;
 }
 
 }  // namespace millrace::client

@@ -22,13 +22,14 @@ class Topic;
 struct Put {
   enum class End : std::uint8_t { done, needs_memory, closed };
   End end = End::done;
-  bool batch_is_complete = false;  // a batch was filled by it
+  bool batch_is_complete = false;  // a batch got its size by it
   bool asks_sender = false;        // the sender has something new to look at
   std::size_t chunks_needed = 0;   // of needs_memory: in all, what `spare` has counted
 };
 
 struct PutLimits {
-  std::size_t batch_bytes = 0;
+  std::size_t batch_bytes = 0;       // of this size a batch can be sent at once
+  std::size_t batch_bytes_most = 0;  // what it may grow to while it cannot
   ChunkPool* pool = nullptr;
   const Clock* clock = nullptr;
 };
@@ -50,17 +51,20 @@ class Partition {
 
   // --- The client's thread. ---
 
-  // All complete batches; the open one too if it is asked for.
+  // All batches that take no more records; the open one too if it is asked for.
   void take(BatchList& to, bool with_open);
   // What there is now; the next thing that is put asks the sender again.
   struct Seen {
     std::optional<MonotonicTime> open_since;  // when the open batch was begun, if there is one
-    bool has_complete = false;
+    bool has_complete = false;  // some take no more
+    bool open_has_size = false;  // the open one need not wait for more, but takes them
   };
   [[nodiscard]] Seen look();
   // No record is taken any more.
   void close();
   [[nodiscard]] std::uint64_t accepted();
+  // Of what was not taken yet.
+  [[nodiscard]] std::size_t waiting_bytes();
 
   Topic& topic;
   const PartitionIndex index;
@@ -80,6 +84,7 @@ class Partition {
  private:
   std::mutex mutex_;
   Batch* open_ = nullptr;
+  bool open_has_size_ = false;
   BatchList complete_;
   bool is_marked_ = false;  // the sender was asked and has not looked yet
   bool is_closed_ = false;

@@ -83,6 +83,7 @@ class ProducerMachine {
     cluster = *std::move(started);
     settings.common.bootstrap = {{"127.0.0.1", cluster->address(BrokerId(1)).port}};
     settings.batch_size = 400;
+    settings.batch_growth = 1;
   }
   ~ProducerMachine() {
     if (producer) close();

@@ -167,7 +167,7 @@ bool Sender::is_ready(Partition& partition, MonotonicTime now, MonotonicTime& ag
     return batch->not_before <= now && has_numbers(partition);
   }
   const Partition::Seen seen = partition.look();
-  if (!seen.has_complete) {
+  if (!seen.has_complete && !seen.open_has_size) {
     if (!seen.open_since) return false;
     if (!open_batches_are_due() && *seen.open_since + settings_.linger > now) {
       again = std::min(again, *seen.open_since + settings_.linger);
@@ -239,6 +239,20 @@ void Sender::send_to(BrokerId broker, Node& node, MonotonicTime now, MonotonicTi
   }
 }
 
+namespace {
+
+// Batches differ in size: as many as there would be if none had grown.
+std::size_t batches_waiting(Partition& partition, std::size_t batch_bytes) {
+  if (!partition.is_active) return 0;
+  std::size_t bytes = partition.waiting_bytes();
+  for (const Batch* batch = partition.batches.first(); batch != nullptr; batch = batch->next) {
+    bytes += batch->plain_bytes();
+  }
+  return std::max(partition.batches.size(), bytes / std::max<std::size_t>(batch_bytes, 1));
+}
+
+}  // namespace
+
 void Sender::tell_loads(MonotonicTime now) {
   if (now < loads_told_ + loads_interval) return;
   loads_told_ = now;
@@ -261,7 +275,9 @@ void Sender::tell_loads(MonotonicTime now) {
         continue;
       }
       const std::size_t waiting =
-          settings_.partitioner_adaptive ? topic.partition(partition.index).batches.size() : 0;
+          settings_.partitioner_adaptive
+              ? batches_waiting(topic.partition(partition.index), settings_.batch_size)
+              : 0;
       loads_.push_back({partition.index, waiting});
     }
     topic.sticky.set_loads(loads_);

@@ -6,6 +6,7 @@ module;
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -73,6 +74,8 @@ class Topic {
  public:
   StickyPartition sticky;
   std::atomic<std::uint32_t> next_in_turn = 0;  // of round robin
+  // What a batch of it may grow to, as far as its brokers have refused larger ones.
+  std::atomic<std::size_t> batch_bytes_most = std::numeric_limits<std::size_t>::max();
   bool is_loading = false;                      // the client's thread asks for it
   Topic* next = nullptr;                        // in its bucket
 };
