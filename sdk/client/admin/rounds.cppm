@@ -49,8 +49,21 @@ struct Item {
 template <class Key, class Value>
 using Items = std::vector<Item<Key, Value>*>;
 
+// Who waits before another try, until the client is closed: then there is nothing to wait for.
+struct Pauses {
+  explicit Pauses(Executor& executor) : waiting(executor) {}
+  void end() {
+    are_over = true;
+    waiting.wake_all();
+  }
+
+  WaitList waiting;
+  bool are_over = false;
+};
+
 struct RoundsOptions {
   Executor& executor;
+  Pauses& pauses;
   MonotonicTime deadline;
   std::int32_t retries;
   Backoff backoff;
@@ -103,7 +116,9 @@ template <class Key, class Value, class Route, class Ask>
     if (tries <= options.retries && next < options.deadline) {
       bool again = false;
       for (auto* const item : open) again |= !item->outcome;
-      if (again) co_await sleep_until(options.executor, next);
+      if (again && !options.pauses.are_over) {
+        static_cast<void>(co_await options.pauses.waiting.wait(next));
+      }
       continue;
     }
     const std::chrono::duration<double> passed = options.executor.clock().now() - begun;

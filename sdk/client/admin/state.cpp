@@ -76,6 +76,7 @@ AdminClient::AdminClient(const AdminSettings& settings, Executor& executor, Netw
 AdminClient::~AdminClient() = default;
 
 Task<void> AdminClient::close(MonotonicTime deadline) {
+  state_->pauses.end();
   co_await state_->brokers.close(deadline);
 }
 

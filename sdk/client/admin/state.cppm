@@ -50,13 +50,17 @@ enum class GoneBroker : std::uint8_t { is_an_error, has_nothing };
 
 struct AdminClient::State {
   State(const AdminSettings& s, Executor& e, Network& n, Resolver& r, const Logger& log, Random rnd)
-      : settings(s), executor(e), random(rnd), brokers(e, n, r, settings.common, log, rnd) {}
+      : settings(s),
+        executor(e),
+        random(rnd),
+        brokers(e, n, r, settings.common, log, rnd),
+        pauses(e) {}
 
   [[nodiscard]] MonotonicTime deadline_of(const AdminOptions& options) const {
     return executor.clock().now() + options.timeout.value_or(settings.default_api_timeout);
   }
   [[nodiscard]] RoundsOptions rounds(MonotonicTime deadline) {
-    return {executor, deadline, settings.retries,
+    return {executor, pauses, deadline, settings.retries,
             Backoff(settings.common.retry_range(), Random(random.next()))};
   }
   // Whether what nobody knows may become known yet, in a call that began then.
@@ -255,6 +259,7 @@ struct AdminClient::State {
   Executor& executor;
   Random random;
   Brokers brokers;
+  Pauses pauses;
   std::optional<Uuid> client_instance_id;  // that a broker gave
   BrokerId controller = no_broker;
   std::vector<BrokerId> present;  // as the last look told

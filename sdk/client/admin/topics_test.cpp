@@ -192,5 +192,34 @@ TEST(AdminCalls, end_when_the_client_is_closed) {
   EXPECT_TRUE(ended);
 }
 
+TEST(AdminCalls, that_wait_before_another_try_end_at_once_when_the_client_is_closed) {
+  AdminMachine machine;
+  machine.cluster->fail_next(ApiKey::create_topics, ErrorCode::request_timed_out, mock::always);
+  TaskGroup tasks;
+  std::vector<Failure> failures;
+  tasks.start([](AdminMachine& m, std::vector<Failure>& seen) -> Task<void> {
+    const auto created = co_await m.admin->create_topics({{.name = "orders"}});
+    EXPECT_EQ(created.size(), 1u);
+    for (const auto& [name, outcome] : created) {
+      EXPECT_FALSE(outcome.has_value());
+      if (!outcome) seen.push_back(outcome.error().failure);
+    }
+  }(machine, failures));
+  // By now it waits for a second before each try.
+  machine.executor.advance(std::chrono::seconds{10});
+  const std::size_t tries = machine.cluster->request_count(ApiKey::create_topics);
+  EXPECT_GT(tries, 5u);
+  while (machine.cluster->request_count(ApiKey::create_topics) == tries) {
+    machine.executor.advance(std::chrono::milliseconds{10});
+  }
+  machine.executor.advance(std::chrono::milliseconds{200});
+  EXPECT_TRUE(failures.empty());
+  const MonotonicTime closed = machine.executor.clock().now();
+  machine.run(machine.admin->close());
+  machine.run([](TaskGroup& group) -> Task<void> { co_await group.wait(); }(tasks));
+  EXPECT_EQ(failures, std::vector{Failure::closed});
+  EXPECT_EQ(machine.executor.clock().now(), closed) << "the pause was slept out";
+}
+
 }  // namespace
 }  // namespace millrace::client
