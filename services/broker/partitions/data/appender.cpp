@@ -4,6 +4,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,7 @@ import millrace.runtime;
 import millrace.storage.log;
 import :appender;
 import :metrics;
+import :recompression;
 
 namespace millrace::broker {
 
@@ -123,16 +125,20 @@ void Appender::begin(const ProduceTerms& terms, ProducePart& part, Countdown& co
     return;
   }
   if (!next_turn_.armed()) executor_.arm(next_turn_, executor_.clock().now());
-  const bool is_first_of_turn = has_whole_turn();
+  bool is_large = has_whole_turn();
   if (left_of_turn_ > 0) {
     SlicedCheck check(part.batch, options_of(terms, partition->settings()), decompressor_);
     if (check.advance(left_of_turn_)) {
-      conclude(terms, part, *partition, check.result(), countdown);
-      return;
+      std::optional<Recompression> anew;
+      if (makes_anew_now(*partition, check.result(), anew)) {
+        conclude(terms, part, *partition, check.result(), anew, countdown);
+        return;
+      }
+      is_large = true;
     }
   }
   PartitionQueue& queue = enqueue(terms, part, *partition, countdown);
-  if (is_first_of_turn) {
+  if (is_large) {
     check_in_slices(queue);
   } else {
     if (waiting_.empty()) pause();
@@ -148,10 +154,12 @@ void Appender::begin_turn() {
     ProducePart& part = *queue.first;
     const auto partition = queue.partition;
     SlicedCheck check(part.batch, options_of(*part.terms, partition->settings()), decompressor_);
-    if (check.advance(left_of_turn_)) {
+    const bool is_checked = check.advance(left_of_turn_);
+    std::optional<Recompression> anew;
+    if (is_checked && makes_anew_now(*partition, check.result(), anew)) {
       leave(waiting_.take(), waiting_);
-      conclude_later(part, *partition, check.result());
-    } else if (is_first_of_turn) {
+      conclude_later(part, *partition, check.result(), anew);
+    } else if (is_checked || is_first_of_turn) {
       check_in_slices(waiting_.take());
     }
   }
@@ -212,20 +220,49 @@ task_detail::Detached Appender::work_off_large() {
       co_await yield(executor_);
       left_of_turn = checked_bytes_per_turn;
     }
+    std::optional<Recompression> anew;
+    begin_anew(*partition, check.result(), decompressor, anew);
+    while (anew && !anew->advance(left_of_turn)) {
+      pause();
+      co_await yield(executor_);
+      left_of_turn = checked_bytes_per_turn;
+    }
     leave(queue, large_);
-    conclude_later(part, *partition, check.result());
+    conclude_later(part, *partition, check.result(), anew);
   }
   works_off_large_ = false;
+}
+
+// --- In another codec ---
+
+// Where the topic wants one. By the settings of now: the batch is made anew by no others.
+void Appender::begin_anew(const Partition& partition, const CheckedBatch& checked,
+                          protocol::Decompressor& decompressor,
+                          std::optional<Recompression>& anew) {
+  if (!checked.valid) return;
+  const protocol::BatchAttributes attributes = checked.valid->batch.header().attributes;
+  const auto& codec = partition.settings().compression;
+  if (!codec || codec->codec() == attributes.codec() || attributes.is_transactional()) return;
+  anew.emplace(*checked.valid, checked.timestamp_type, *codec, decompressor, compressor_, buffers_);
+}
+
+// False where there is no time for it in this turn.
+bool Appender::makes_anew_now(const Partition& partition, const CheckedBatch& checked,
+                              std::optional<Recompression>& anew) {
+  begin_anew(partition, checked, decompressor_, anew);
+  if (!anew) return true;
+  return checked.valid->record_bytes * recompressed_bytes_weight <= left_of_turn_ &&
+         anew->advance(left_of_turn_);
 }
 
 // --- To the log ---
 
 // In a turn after the one in which it came: it may be led elsewhere by now.
-void Appender::conclude_later(ProducePart& part, Partition& partition,
-                              const CheckedBatch& checked) {
+void Appender::conclude_later(ProducePart& part, Partition& partition, const CheckedBatch& checked,
+                              std::optional<Recompression>& anew) {
   const Partition* const admitted = admit(*part.terms, part);
   if (admitted == &partition) {
-    conclude(*part.terms, part, partition, checked, *part.countdown);
+    conclude(*part.terms, part, partition, checked, anew, *part.countdown);
     return;
   }
   if (admitted != nullptr) fail(part, ErrorCode::not_leader_or_follower);
@@ -233,9 +270,10 @@ void Appender::conclude_later(ProducePart& part, Partition& partition,
 }
 
 void Appender::conclude(const ProduceTerms& terms, ProducePart& part, Partition& partition,
-                        const CheckedBatch& checked, Countdown& countdown) {
+                        const CheckedBatch& checked, std::optional<Recompression>& anew,
+                        Countdown& countdown) {
   PreparedAppend prepared;
-  if (prepare(part, partition, checked, prepared)) {
+  if (prepare(part, partition, checked, anew, prepared)) {
     append(terms, part, std::move(prepared), countdown);
   } else {
     countdown.end();
@@ -243,7 +281,7 @@ void Appender::conclude(const ProduceTerms& terms, ProducePart& part, Partition&
 }
 
 bool Appender::prepare(ProducePart& part, Partition& partition, const CheckedBatch& checked,
-                       PreparedAppend& prepared) {
+                       std::optional<Recompression>& anew, PreparedAppend& prepared) {
   const auto& valid = checked.valid;
   if (!valid) {
     part.is_bad_batch = true;
@@ -260,9 +298,8 @@ bool Appender::prepare(ProducePart& part, Partition& partition, const CheckedBat
   }
   prepared.bytes = part.batch.size();
   prepared.records = valid->record_count;
-  const TopicSettings& settings = partition.settings();
-  if (settings.compression && settings.compression->codec() != header.attributes.codec()) {
-    if (!recompress(settings, checked, part, prepared)) return false;
+  if (anew) {
+    if (!take(*anew, partition.settings(), part, prepared)) return false;
   } else {
     prepared.append = storage::leader_append(part.batch, *valid, checked.timestamp_type,
                                              partition.leader_epoch());
@@ -273,48 +310,27 @@ bool Appender::prepare(ProducePart& part, Partition& partition, const CheckedBat
 }
 
 // The same records in a batch of the topic's codec.
-bool Appender::recompress(const TopicSettings& settings, const CheckedBatch& checked,
-                          ProducePart& part, PreparedAppend& prepared) {
-  const protocol::ValidBatch& valid = *checked.valid;
-  const protocol::BatchHeader& header = valid.batch.header();
-  protocol::BatchStorage records(buffers_);
-  protocol::BatchStorage compressed(buffers_);
-  protocol::BatchBuilder builder(records, compressed, compressor_);
-  protocol::BatchOptions options;
-  options.compression = *settings.compression;
-  options.producer = header.producer;
-  options.timestamp_type = checked.timestamp_type;
-  options.log_append_time = valid.max_timestamp;
-  options.batch_bytes_max = protocol::batch_bytes_format_max;
-  builder.start(options);
-  protocol::RecordReader reader(decompressor_);
-  auto done = reader.open(valid.batch);
-  for (protocol::RecordView record; done && reader.next(record);) {
-    done = builder.append_copy(record);
+bool Appender::take(Recompression& anew, const TopicSettings& settings, ProducePart& part,
+                    PreparedAppend& prepared) {
+  if (!anew.result()) {
+    part.is_bad_batch = true;
+    fail(part, static_cast<ErrorCode>(protocol::kafka_error_code(anew.result().error().error)),
+         protocol::sentence(anew.result().error()));
+    return false;
   }
-  if (done) done = reader.finish();
-  if (done) {
-    const auto batch = builder.finish();
-    if (batch && batch->size() <= settings.batch_bytes_max) {
-      prepared.recompressed = builder.take_batch();
-      prepared.append.batch = prepared.recompressed.bytes();
-      metrics_.recompressed_batches.add();
-      return true;
-    }
-    if (batch) {
-      part.is_bad_batch = true;
-      fail(part, ErrorCode::message_too_large,
-           formatted("the batch takes {} bytes with the topic's compression.type, more than "
-                     "max.message.bytes, {}",
-                     batch->size(), settings.batch_bytes_max));
-      return false;
-    }
-    done = failure(batch.error());
+  Buffer batch = anew.take();
+  if (batch.bytes().size() > settings.batch_bytes_max) {
+    part.is_bad_batch = true;
+    fail(part, ErrorCode::message_too_large,
+         formatted("the batch takes {} bytes with the topic's compression.type, more than "
+                   "max.message.bytes, {}",
+                   batch.bytes().size(), settings.batch_bytes_max));
+    return false;
   }
-  part.is_bad_batch = true;
-  fail(part, static_cast<ErrorCode>(protocol::kafka_error_code(done.error().error)),
-       protocol::sentence(done.error()));
-  return false;
+  prepared.recompressed = std::move(batch);
+  prepared.append.batch = prepared.recompressed.bytes();
+  metrics_.recompressed_batches.add();
+  return true;
 }
 
 task_detail::Detached Appender::append(const ProduceTerms& terms, ProducePart& part,

@@ -4,6 +4,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -20,6 +21,7 @@ import millrace.storage.log;
 import millrace.telemetry;
 import :data_requests;
 import :metrics;
+import :recompression;
 
 namespace millrace::broker {
 
@@ -138,8 +140,9 @@ class PartitionLine {
 // What one shard needs to append; a member of its DataRequests.
 //
 // What can be checked within this turn is checked at once; what comes too late waits for the next
-// ones. Nobody waits there for long: a batch that a whole turn is too short for goes, with all that
-// comes later for its partition, to a line of its own, which is worked off in slices.
+// ones. Nobody waits there for long: a batch that a whole turn is too short for, or that has to be
+// made anew in another codec for which the rest of the turn is, goes, with all that comes later for
+// its partition, to a line of its own, which is worked off in slices.
 class Appender {
  public:
   Appender(Partitions& partitions, Executor& executor, protocol::Decompressor& decompressor,
@@ -183,13 +186,20 @@ class Appender {
   void check_in_slices(PartitionQueue& queue);
   task_detail::Detached work_off_large();
 
-  void conclude_later(ProducePart& part, Partition& partition, const CheckedBatch& checked);
+  void begin_anew(const Partition& partition, const CheckedBatch& checked,
+                  protocol::Decompressor& decompressor, std::optional<Recompression>& anew);
+  [[nodiscard]] bool makes_anew_now(const Partition& partition, const CheckedBatch& checked,
+                                    std::optional<Recompression>& anew);
+
+  void conclude_later(ProducePart& part, Partition& partition, const CheckedBatch& checked,
+                      std::optional<Recompression>& anew);
   void conclude(const ProduceTerms& terms, ProducePart& part, Partition& partition,
-                const CheckedBatch& checked, Countdown& countdown);
+                const CheckedBatch& checked, std::optional<Recompression>& anew,
+                Countdown& countdown);
   [[nodiscard]] bool prepare(ProducePart& part, Partition& partition, const CheckedBatch& checked,
-                             PreparedAppend& prepared);
-  [[nodiscard]] bool recompress(const TopicSettings& settings, const CheckedBatch& checked,
-                                ProducePart& part, PreparedAppend& prepared);
+                             std::optional<Recompression>& anew, PreparedAppend& prepared);
+  [[nodiscard]] bool take(Recompression& anew, const TopicSettings& settings, ProducePart& part,
+                          PreparedAppend& prepared);
   void fail(ProducePart& part, ErrorCode code, std::string message = {});
   task_detail::Detached append(const ProduceTerms& terms, ProducePart& part,
                                PreparedAppend prepared, Countdown& countdown);

@@ -98,6 +98,35 @@ TEST(CheckLine, batches_that_fail_are_charged_for_what_they_made_the_shard_decom
   }
 }
 
+// Compressing takes longer than anything else that is done with a batch.
+TEST(CheckLine, what_is_made_anew_in_another_codec_has_its_turns_too) {
+  DataMachine machine(54, 1);
+  ASSERT_TRUE(machine.start().has_value());
+  machine.make_topic({.settings = {{"compression.type", "gzip"}}});
+  const std::uint64_t recompressed = machine.data[0]->metrics().recompressed_batches.value();
+  constexpr std::size_t bytes = 7 * mebibyte;
+  Requests one(machine);
+  one.send(0, large_batch(bytes));
+  one.wait_for_all();
+  EXPECT_EQ(DataMachine::code(*one.answers[0]), ErrorCode::none);
+  // To check it, and to read it again.
+  const std::uint64_t for_one = pauses(machine);
+  EXPECT_GE(for_one, 2 * (bytes / checked_bytes_per_turn));
+
+  // Each fits into a turn; all of them do not, and keep nobody waiting who comes later.
+  constexpr std::size_t count = 20;
+  const auto small = batch_of({.values = {std::string(checked_bytes_per_turn / 16, 'x')}});
+  Requests many(machine);
+  for (std::size_t i = 0; i < count; ++i) many.send(0, small);
+  many.wait_for_all();
+  for (const auto& answer : many.answers) {
+    EXPECT_EQ(DataMachine::code(*answer), ErrorCode::none);
+    EXPECT_EQ(answer->base_offset, 1 + (&answer - many.answers.data()));
+  }
+  EXPECT_GE(pauses(machine) - for_one, count / 4 - 1);
+  EXPECT_EQ(machine.data[0]->metrics().recompressed_batches.value() - recompressed, 1 + count);
+}
+
 TEST(CheckLine, those_of_other_partitions_are_answered_before_it_ends) {
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     DataMachine machine(seed, 1);

@@ -2,8 +2,10 @@ module;
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 module millrace.broker.partitions.data;
@@ -47,6 +49,16 @@ Task<void> list_producers(Partition& partition, ProducerQuery& query) {
   co_return;
 }
 
+// Four bytes that name a partition again would be answered with all its producers.
+void refuse_repeated(std::vector<ProducerQuery>& queries) {
+  std::set<std::pair<std::string_view, PartitionIndex>> seen;
+  for (ProducerQuery& query : queries) {
+    if (seen.emplace(query.topic, query.index).second) continue;
+    query.code = ErrorCode::invalid_request;
+    query.message = "the request names this partition before";
+  }
+}
+
 }  // namespace
 
 Task<Response> DataRequests::describe_producers(Request request) {
@@ -61,6 +73,7 @@ Task<Response> DataRequests::describe_producers(Request request) {
       *this, message.topics, &Message::TopicRequest::name,
       &Message::TopicRequest::partition_indexes,
       [](ProducerQuery& query, std::int32_t index) { query.index = PartitionIndex(index); });
+  refuse_repeated(queries);
   refuse_unauthorized(request, security::Operation::read, queries);
   Scatter scatter(*this, queries, &list_producers);
   co_await scatter.run();

@@ -260,7 +260,7 @@ TEST_F(QueriesTest, producers_of_a_partition_are_described) {
   append({.values = {"a", "b"}, .producer = {ProducerId(4), ProducerEpoch(1), Sequence(0)}});
   append({.producer = {ProducerId(5), ProducerEpoch(0), Sequence(0)}, .transactional = true});
   using Message = protocol::DescribeProducersRequest;
-  const std::vector<std::int32_t> indexes = {0, 1};
+  const std::vector<std::int32_t> indexes = {0, 1, 0};
   Message::TopicRequest topic;
   topic.name = "orders";
   topic.partition_indexes = std::span<const std::int32_t>(indexes);
@@ -269,9 +269,11 @@ TEST_F(QueriesTest, producers_of_a_partition_are_described) {
   const auto told = machine.ask<protocol::DescribeProducersResponse>(
       &DataRequests::describe_producers, message, 0);
   const auto& partitions = told.message.topics[0].partitions;
-  ASSERT_EQ(partitions.size(), 2U);
+  ASSERT_EQ(partitions.size(), 3U);
   EXPECT_EQ(static_cast<ErrorCode>(partitions[1].error_code),
             ErrorCode::unknown_topic_or_partition);
+  EXPECT_EQ(static_cast<ErrorCode>(partitions[2].error_code), ErrorCode::invalid_request);
+  EXPECT_TRUE(partitions[2].active_producers.empty()) << "all were told of where it is named first";
   ASSERT_EQ(partitions[0].active_producers.size(), 2U);
   EXPECT_EQ(partitions[0].active_producers[0].producer_id, 4);
   EXPECT_EQ(partitions[0].active_producers[0].producer_epoch, 1);
