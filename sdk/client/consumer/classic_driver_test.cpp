@@ -181,6 +181,20 @@ TEST_F(Groups, a_coordinator_that_fails_in_many_ways_is_found_again) {
   machine.poll_all([&] { return one.count + two.count >= before + 60; });
 }
 
+TEST_F(Groups, nobody_waits_for_the_member_that_one_was_before_its_generation_had_passed) {
+  machine.settings.session_timeout = 45s;
+  Application& one = machine.subscribe("one");
+  Application& two = machine.subscribe("two");
+  one.may_repeat = two.may_repeat = true;
+  expect_even(2);
+  const auto lost = [&] { return one.listener.times_revoked + two.listener.times_revoked; };
+  const std::size_t before = lost();
+  machine.cluster->fail_next(ApiKey::heartbeat, ErrorCode::illegal_generation, 1);
+  machine.poll_all([&] { return lost() > before && is_even(2); }, 30s);
+  EXPECT_GT(lost(), before);
+  EXPECT_TRUE(is_even(2)) << "sooner than a session ends";
+}
+
 TEST_F(Groups, a_member_without_an_id_soon_asks_again_for_an_answer_that_got_lost) {
   machine.cluster->inject({.api = ApiKey::join_group, .kind = FaultKind::silence, .times = 1});
   machine.subscribe("one");

@@ -185,12 +185,18 @@ Task<void> ConsumerClient::commit_in_background(CommittedOffsets offsets, Monoto
   const Duration patience = std::max(settings_.auto_commit_interval, own_commit_patience_min);
   const auto committed = co_await commit(std::move(offsets), std::min(deadline, now() + patience));
   is_committing_ = false;
+  const bool is_lost = !committed && committed.error().failure != Failure::closed &&
+                       committed.error().failure != Failure::aborted;
+  if (is_lost) {
+    // A loop that polls only when it is told to is told of this one, too.
+    has_given_ = true;
+    commit_due_ = std::max(commit_due_, now() + settings_.common.retry_backoff);
+  }
   note_readiness();
   // A poll that waits has looked when the next was due, and found this one under way.
   if (is_commit_due()) fetcher_.arrivals().wake_all();
   // A later one of its own may have taken its place.
-  if (!committed && committed.error().failure != Failure::closed &&
-      committed.error().failure != Failure::aborted) {
+  if (is_lost) {
     logger_.warning("group {}: the offsets of {} partitions were not committed: {}",
                     settings_.group_id, count, to_string(committed.error()));
   }

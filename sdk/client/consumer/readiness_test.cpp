@@ -90,6 +90,22 @@ TEST_F(Readiness, lets_what_was_read_be_committed_in_time) {
   EXPECT_EQ(committed->begin()->second.offset, Offset(10));
 }
 
+TEST_F(Readiness, lets_a_commit_that_has_failed_be_made_again) {
+  machine.settings.auto_commit_interval = 2s;
+  watch(machine.subscribe());
+  serve(5s);
+  machine.cluster->fail_next(mock::ApiKey::offset_commit,
+                             mock::ErrorCode::offset_metadata_too_large, 1);
+  machine.append("orders", 0, 10);
+  serve(10s);
+  EXPECT_EQ(machine.cluster->faults_left(), 0u);
+  const auto committed =
+      machine.await(one->client.committed({place("orders", 0)}, machine.now() + 10s));
+  ASSERT_TRUE(committed.has_value());
+  ASSERT_EQ(committed->size(), 1u);
+  EXPECT_EQ(committed->begin()->second.offset, Offset(10));
+}
+
 TEST_F(Readiness, follows_wake_and_close_and_errors) {
   machine.settings.auto_offset_reset = OffsetReset::none;
   machine.settings.group_id.clear();

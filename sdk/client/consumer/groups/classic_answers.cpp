@@ -82,10 +82,18 @@ void ClassicMember::membership_error(ErrorCode error, MonotonicTime now) {
     case ErrorCode::network_exception:
       return back_off(now);
     case ErrorCode::unknown_member_id:
-    case ErrorCode::illegal_generation:
       lose_membership();
       phase_ = MemberPhase::unjoined;
       return request_rejoin("the coordinator does not know it any more");
+    case ErrorCode::illegal_generation: {
+      // The coordinator may still know it by its id. With another one the next rebalance would wait
+      // for the member that it was, until the session of that one ends.
+      std::string id = std::move(member_id_);
+      lose_membership();
+      member_id_ = std::move(id);
+      phase_ = MemberPhase::unjoined;
+      return request_rejoin("the group has gone on without it");
+    }
     case ErrorCode::fenced_instance_id:
       lose_membership();
       return fail(error, formatted("group {}: another member with the group.instance.id {} has "

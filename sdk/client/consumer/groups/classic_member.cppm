@@ -123,7 +123,10 @@ class ClassicMember final : public GroupMember {
   [[nodiscard]] bool needs_coordinator() const { return !coordinator_known_; }
   [[nodiscard]] Generation generation() const override { return generation_; }
   [[nodiscard]] std::uint64_t times_ended() const override { return times_ended_; }
-  [[nodiscard]] std::string_view member_id() const override { return member_id_; }
+  // An id without a generation is good for joining only.
+  [[nodiscard]] std::string_view member_id() const override {
+    return generation_ == no_generation ? std::string_view() : std::string_view(member_id_);
+  }
   [[nodiscard]] const Partitions& owned() const override { return owned_; }
   [[nodiscard]] const std::vector<std::string>& topics() const { return topics_; }
   [[nodiscard]] const MemberOptions& options() const { return options_; }

@@ -190,6 +190,13 @@ TEST_F(MemberBench, loses_all_when_the_coordinator_does_not_know_it) {
       heartbeat(error);
       expect_rest();  // what is lost is told first
       tell(Kind::lost, first_two);
+      EXPECT_EQ(member->member_id(), "") << "nothing can be committed";
+      // Known by its id it need not be waited for.
+      const bool keeps_id = error == ErrorCode::illegal_generation;
+      EXPECT_EQ(expect<Join>().member_id, keeps_id ? "me" : "");
+      JoinAnswer refused;
+      refused.error = ErrorCode::unknown_member_id;
+      member->joined(refused, now);
       EXPECT_EQ(expect<Join>().member_id, "");
     }
   }
