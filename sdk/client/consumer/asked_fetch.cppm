@@ -21,6 +21,7 @@ namespace millrace::client {
 
 // From this version on requests and answers know topics by their ids only, before it by names only.
 inline constexpr std::int16_t fetch_version_with_ids = 13;
+inline constexpr std::int16_t fetch_version_with_sessions = 7;
 
 struct Fetcher::Asked {
   struct Named {

@@ -176,6 +176,9 @@ void ConsumerClient::cluster_changed() {
   }
   if (driver_) driver_->cluster_changed();
   needs_again_.wake_all();
+  // Another leader may answer what the one before has not yet.
+  reset_needed_.set();
+  proof_needed_.set();
   fetcher_.pump();
 }
 
@@ -373,17 +376,21 @@ Task<void> ConsumerClient::close(MonotonicTime deadline) {
   positions_found_.wake_all();
   // Ends what waits for a broker that does not answer.
   struct Late : Timer {
-    explicit Late(Brokers& b)
+    Late(Brokers& b, MonotonicTime d)
         : Timer([](Timer& self) {
-            static_cast<Late&>(self).closing.start(static_cast<Late&>(self).brokers.close());
+            auto& late = static_cast<Late&>(self);
+            late.closing.start(late.brokers.close(late.deadline));
           }),
-          brokers(b) {}
+          brokers(b),
+          deadline(d) {}
     Brokers& brokers;
+    MonotonicTime deadline;
     TaskGroup closing;
   };
-  Late late(brokers_);
+  Late late(brokers_, deadline);
   if (deadline != no_deadline) executor_.arm(late, deadline);
   co_await unsubscribe(deadline);
+  co_await fetcher_.end_sessions(deadline);
   if (late.armed()) executor_.cancel(late);
   co_await late.closing.wait();
   if (driver_) driver_->stop();
@@ -395,7 +402,8 @@ Task<void> ConsumerClient::close(MonotonicTime deadline) {
   // What metadata asks a broker that does not answer ends with the brokers.
   TaskGroup closing;
   closing.start(metadata_.close());
-  co_await brokers_.close();
+  // Attempts to connect hold nobody up: they need nothing of this consumer.
+  co_await brokers_.close(now());
   co_await closing.wait();
   co_await fetcher_.close();
   co_await tasks_.wait();

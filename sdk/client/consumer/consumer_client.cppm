@@ -8,6 +8,7 @@ module;
 #include <memory>
 #include <optional>
 #include <regex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -178,15 +179,20 @@ class ConsumerClient {
   [[nodiscard]] Task<void> find_positions(PositionNeed need, AsyncSignal& noted, Find find);
   void note_needs();
   [[nodiscard]] Task<ClientResult<void>> find_committed();
+  // Leaders are asked each by itself: where one is slow, the others are asked again meanwhile.
+  struct Asking {
+    std::set<BrokerId> leaders;          // that have not answered yet
+    std::optional<ClientError> refused;  // what asking again does not mend
+    bool has_failed = false;             // something must be asked for again, not at once
+  };
+  [[nodiscard]] static ClientResult<void> outcome(Asking& asking, bool has_leaderless);
   struct Unplaced;
   [[nodiscard]] Task<ClientResult<void>> find_resets();
-  [[nodiscard]] Task<void> ask_for_resets(BrokerId leader, std::vector<Unplaced> unplaced,
-                                          std::optional<ClientError>& refused);
+  [[nodiscard]] Task<void> ask_for_resets(BrokerId leader, std::vector<Unplaced> unplaced);
   // What a new leader says about positions: truncation.cpp.
   struct Unproven;
   [[nodiscard]] Task<ClientResult<void>> find_proofs();
-  [[nodiscard]] Task<void> ask_for_proofs(BrokerId leader, std::vector<Unproven> unproven,
-                                          std::optional<ClientError>& refused);
+  [[nodiscard]] Task<void> ask_for_proofs(BrokerId leader, std::vector<Unproven> unproven);
   void truncated(PartitionProgress& partition, const Unproven& asked, Offset end,
                  LeaderEpoch epoch);
   [[nodiscard]] Task<void> watch();
@@ -209,6 +215,8 @@ class ConsumerClient {
   AsyncSignal committed_needed_;
   AsyncSignal reset_needed_;
   AsyncSignal proof_needed_;
+  Asking resets_;
+  Asking proofs_;
   WaitList needs_again_;  // wakes what has failed when the cluster is known better
   WaitList ended_;        // wakes what waits for time when the consumer ends
 

@@ -28,16 +28,23 @@ using protocol::FetchResponse;
 
 namespace {
 
-constexpr std::int16_t version_with_sessions = 7;
-
 void note(std::optional<Offset>& offset, std::int64_t told) {
   if (told >= 0) offset = Offset(told);
+}
+
+std::size_t records_bytes(const FetchResponse& message) {
+  std::size_t bytes = 0;
+  for (const auto& topic : message.responses) {
+    for (const auto& data : topic.partitions) bytes += data.records.size();
+  }
+  return bytes;
 }
 
 }  // namespace
 
 bool Fetcher::take_answer(const Asked& asked, std::shared_ptr<Reply<FetchResponse>> reply) {
   const FetchResponse& message = reply->message;
+  const auto frame = std::make_shared<HeldFrame>(HeldFrame{.bytes = records_bytes(message)});
   bool is_as_asked = true;
   std::map<TopicPartition, std::uint64_t, std::less<>> open(asked.requests.begin(),
                                                             asked.requests.end());
@@ -62,10 +69,11 @@ bool Fetcher::take_answer(const Asked& asked, std::shared_ptr<Reply<FetchRespons
         continue;
       }
       partition->fetching_from = no_broker;
-      take_partition(*partition, reply->broker, reply, data);
+      take_partition(*partition, reply->broker, reply, frame, data);
     }
   }
-  const bool tells_news_only = asked.is_incremental() && reply->version >= version_with_sessions;
+  const bool tells_news_only =
+      asked.is_incremental() && reply->version >= fetch_version_with_sessions;
   for (const auto& [name, request] : open) {
     PartitionProgress* partition = waiting_for(asked, name, request);
     if (partition != nullptr) partition->fetching_from = no_broker;
@@ -80,6 +88,35 @@ bool Fetcher::take_answer(const Asked& asked, std::shared_ptr<Reply<FetchRespons
   return is_as_asked;
 }
 
+void Fetcher::refused(const Asked& asked, FetchSession& session, BrokerId broker, ErrorCode error) {
+  ++counters_.failures;
+  logger_.debug("fetch from broker {}: {}", broker, protocol::name_of(error));
+  session.refused(error);
+  // What names everything next needs no session that the broker knows.
+  const bool at_once = asked.is_incremental() && is_of_session(error);
+  release(asked, at_once);
+  if (!at_once) metadata_.invalidate();
+}
+
+PartitionProgress* Fetcher::waiting_for(const Asked& asked, const TopicPartition& name,
+                                        std::uint64_t request) {
+  PartitionProgress* partition = positions_.find(name);
+  const bool waits = partition != nullptr && partition->request == request &&
+                     partition->fetching_from == asked.broker;
+  return waits ? partition : nullptr;
+}
+
+void Fetcher::release(const Asked& asked, bool at_once) {
+  for (const auto& [name, request] : asked.requests) {
+    PartitionProgress* partition = waiting_for(asked, name, request);
+    if (partition == nullptr) continue;
+    partition->fetching_from = no_broker;
+    if (at_once) continue;
+    partition->replica = no_broker;
+    back_off(*partition);
+  }
+}
+
 void Fetcher::heard_from(PartitionProgress& partition) {
   partition.failures = 0;
   partition.heard = executor_.clock().now();
@@ -87,6 +124,7 @@ void Fetcher::heard_from(PartitionProgress& partition) {
 
 void Fetcher::take_partition(PartitionProgress& partition, BrokerId broker,
                              const std::shared_ptr<Reply<FetchResponse>>& reply,
+                             const std::shared_ptr<HeldFrame>& frame,
                              const FetchResponse::PartitionData& data) {
   const ErrorCode error = protocol::error_code_from(data.error_code);
   if (error != ErrorCode::none) {
@@ -103,11 +141,12 @@ void Fetcher::take_partition(PartitionProgress& partition, BrokerId broker,
     partition.replica = BrokerId(data.preferred_read_replica);
     partition.replica_until = executor_.clock().now() + settings_.common.metadata_max_age;
   }
-  if (data.records.size() > 0) take_records(partition, broker, reply, data);
+  if (data.records.size() > 0) take_records(partition, broker, reply, frame, data);
 }
 
 void Fetcher::take_records(PartitionProgress& partition, BrokerId broker,
                            const std::shared_ptr<Reply<FetchResponse>>& reply,
+                           const std::shared_ptr<HeldFrame>& frame,
                            const FetchResponse::PartitionData& data) {
   const auto end = end_of_chunk(data.records.bytes(), partition.fetch_position);
   if (!end) {
@@ -138,7 +177,7 @@ void Fetcher::take_records(PartitionProgress& partition, BrokerId broker,
   meters_.of(partition.name->topic).bytes.record(static_cast<double>(end->bytes), now);
   partition.fetch_position = end->next_offset;
   partition.buffered.push_back(
-      {ChunkReader(std::move(chunk), options, decompressor_), end->bytes, broker});
+      {ChunkReader(std::move(chunk), options, decompressor_), end->bytes, broker, frame});
   arrivals_.wake_all();
 }
 

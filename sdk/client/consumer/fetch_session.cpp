@@ -4,6 +4,7 @@ module;
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -97,6 +98,15 @@ void FetchSession::refused(protocol::ErrorCode error) {
 
 void FetchSession::unanswered() {
   begin_anew(id_);
+}
+
+std::optional<FetchSession::Request> FetchSession::end() {
+  if (id_ == 0) return std::nullopt;
+  Request request;
+  request.id = id_;
+  request.epoch = fetch_session_ends;
+  begin_anew(0);
+  return request;
 }
 
 }  // namespace millrace::client

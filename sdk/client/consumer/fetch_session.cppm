@@ -4,6 +4,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 export module millrace.client.consumer:fetch_session;
@@ -12,6 +13,9 @@ import millrace.base;
 import millrace.client.core;
 
 export namespace millrace::client {
+
+// The epoch of the last request of a session.
+inline constexpr std::int32_t fetch_session_ends = -1;
 
 // What is wanted of one partition.
 struct WantedFetch {
@@ -37,7 +41,7 @@ class FetchSession {
  public:
   struct Request {
     std::int32_t id = 0;
-    std::int32_t epoch = 0;  // 0: names everything
+    std::int32_t epoch = 0;  // 0: names everything; fetch_session_ends: nothing, for good
     std::vector<FetchItem> named;
     std::vector<FetchItem> forgotten;
 
@@ -54,6 +58,8 @@ class FetchSession {
   void refused(protocol::ErrorCode error);
   // What became of the request is not known.
   void unanswered();
+  // The request that ends it; none where the broker remembers nothing. Nothing is asked after it.
+  [[nodiscard]] std::optional<Request> end();
 
   [[nodiscard]] bool is_open() const { return epoch_ != 0; }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -97,6 +98,24 @@ TEST_F(Sessions, begin_anew_after_a_request_of_which_nothing_was_heard) {
   EXPECT_EQ(next.epoch, 0);
   EXPECT_EQ(next.id, 77);
   EXPECT_EQ(words_of(next.named), "a-0 ");
+}
+
+TEST_F(Sessions, are_ended_where_a_broker_may_remember_them) {
+  EXPECT_FALSE(session.end().has_value()) << "nothing was asked";
+  open();
+  const auto last = session.end();
+  ASSERT_TRUE(last.has_value());
+  EXPECT_EQ(last->id, 77);
+  EXPECT_EQ(last->epoch, fetch_session_ends);
+  EXPECT_TRUE(last->named.empty() && last->forgotten.empty());
+  EXPECT_FALSE(session.end().has_value()) << "once";
+  open();
+  static_cast<void>(ask({item("a", 0, 5)}));
+  session.unanswered();
+  EXPECT_TRUE(session.end().has_value()) << "the broker has it, whatever became of the request";
+  open();
+  session.refused(ErrorCode::fetch_session_id_not_found);
+  EXPECT_FALSE(session.end().has_value());
 }
 
 TEST_F(Sessions, begin_anew_after_an_answer_to_something_else) {

@@ -63,6 +63,32 @@ Fetcher::Fetcher(Executor& executor, Brokers& brokers, Metadata& metadata, Posit
 
 Fetcher::~Fetcher() = default;
 
+Task<void> Fetcher::end_sessions(MonotonicTime deadline) {
+  is_closed_ = true;
+  const MonotonicTime latest = std::min(deadline, executor_.clock().now() + ending_sessions_max);
+  TaskGroup ending;
+  for (auto& [broker, lane] : lanes_) {
+    auto request = lane.session.end();
+    // Not worth a new connection.
+    if (!request || !brokers_.is_connected(broker)) continue;
+    ending.start(end_session(broker, *std::move(request), latest));
+  }
+  co_await ending.wait();
+}
+
+Task<void> Fetcher::end_session(BrokerId broker, FetchSession::Request request,
+                                MonotonicTime deadline) {
+  Asked asked;
+  asked.fill(request);
+  CallOptions options;
+  options.deadline = deadline;
+  options.version_min = fetch_version_with_sessions;
+  options.may_wait_for_connection = false;
+  // The connection ends when this is written: behind a fetch that waits the answer would be late.
+  const auto told = co_await brokers_.call_without_answer(broker, asked.message, options);
+  if (!told) logger_.debug("fetch session of broker {}: {}", broker, to_string(told.error()));
+}
+
 Task<void> Fetcher::close() {
   is_closed_ = true;
   if (wake_.armed()) executor_.cancel(wake_);
@@ -72,10 +98,21 @@ Task<void> Fetcher::close() {
 
 std::size_t Fetcher::buffered_bytes() const {
   std::size_t bytes = 0;
-  for (const auto& [name, progress] : positions_.all()) {
-    for (const auto& buffered : progress.buffered) bytes += buffered.bytes;
-  }
+  for (const auto& [broker, held] : held()) bytes += held.all;
   return bytes;
+}
+
+std::map<BrokerId, Fetcher::Held> Fetcher::held() const {
+  std::map<BrokerId, Held> held;
+  ++counts_;
+  for (const auto& [name, progress] : positions_.all()) {
+    for (const auto& chunk : progress.buffered) {
+      Held& here = held[chunk.broker];
+      if (!progress.is_paused) here.takeable += chunk.bytes;
+      if (std::exchange(chunk.frame->counted, counts_) != counts_) here.all += chunk.frame->bytes;
+    }
+  }
+  return held;
 }
 
 bool Fetcher::is_readable(const PartitionProgress& partition) {
@@ -93,20 +130,20 @@ std::optional<BrokerId> Fetcher::source_of(PartitionProgress& partition,
                                            const std::optional<LeaderOf>& leader,
                                            MonotonicTime now) {
   if (partition.replica != no_broker) {
-    if (now < partition.replica_until && brokers_.knows(partition.replica)) {
-      return partition.replica;
-    }
+    const bool is_named = now < partition.replica_until;
+    if (is_named && brokers_.knows(partition.replica)) return partition.replica;
     partition.replica = no_broker;
+    // One that has joined lately: the leader names it again, and does so until it is known.
+    if (is_named) {
+      metadata_.invalidate();
+      back_off(partition);
+    }
   }
   if (!leader) return std::nullopt;
   return leader->broker;
 }
 
 void Fetcher::pump() {
-  struct Held {
-    std::size_t all = 0;
-    std::size_t takeable = 0;  // not of paused partitions
-  };
   if (is_closed_) return;
   const MonotonicTime now = executor_.clock().now();
   struct Candidate {
@@ -114,16 +151,11 @@ void Fetcher::pump() {
     bool has_full = false;
   };
   std::map<BrokerId, Candidate> candidates;
-  std::map<BrokerId, Held> buffered;
+  std::map<BrokerId, Held> buffered = held();
   MonotonicTime wake = no_deadline;
   bool any_leaderless = false;
   bool any_unproven = false;
   for (auto& [name, progress] : positions_.all()) {
-    for (const auto& chunk : progress.buffered) {
-      Held& held = buffered[chunk.broker];
-      held.all += chunk.bytes;
-      if (!progress.is_paused) held.takeable += chunk.bytes;
-    }
     const auto leader = metadata_.known_leader(name.topic, name.partition);
     // What will be read soon has its part of the memory already; what is read has it at its source.
     const bool is_soon_read = leader && !progress.is_paused &&
@@ -164,19 +196,31 @@ void Fetcher::pump() {
     }
     if (held.all > share) held.all -= forget_paused(broker, held.all - share);
     lanes_[broker].is_under_way = true;
-    const std::size_t room = std::max(share - std::min(share, held.all), one);
+    // The next answer comes while this one is taken.
+    const std::size_t room = std::max(std::min(share - std::min(share, held.all), share / 2), one);
     tasks_.start(fetch(broker, ask(broker, candidate.partitions, room)));
   }
   if (wake != no_deadline) executor_.arm(wake_, wake);
 }
 
 std::size_t Fetcher::forget_paused(BrokerId broker, std::size_t bytes) {
+  // What others are still to take of an answer keeps all of it.
+  ++counts_;
+  for (const auto& [name, progress] : positions_.all()) {
+    if (progress.is_paused) continue;
+    for (const auto& chunk : progress.buffered) chunk.frame->counted = counts_;
+  }
   std::size_t forgotten = 0;
   for (auto& [name, progress] : positions_.all()) {
     if (forgotten >= bytes) break;
-    const auto is_of_broker = [&](const auto& chunk) { return chunk.broker == broker; };
-    if (!progress.is_paused || std::ranges::none_of(progress.buffered, is_of_broker)) continue;
-    for (const auto& chunk : progress.buffered) forgotten += is_of_broker(chunk) ? chunk.bytes : 0;
+    const auto is_in_the_way = [&](const auto& chunk) {
+      return chunk.broker == broker && chunk.frame->counted != counts_;
+    };
+    if (!progress.is_paused || std::ranges::none_of(progress.buffered, is_in_the_way)) continue;
+    for (const auto& chunk : progress.buffered) {
+      const bool is_last = chunk.broker == broker && chunk.frame.use_count() == 1;
+      forgotten += is_last ? chunk.frame->bytes : 0;
+    }
     positions_.forget_fetched(progress);
   }
   return forgotten;
@@ -253,35 +297,6 @@ Task<void> Fetcher::fetch(BrokerId broker, std::unique_ptr<Asked> asked) {
   }
   lane.is_under_way = false;
   pump();
-}
-
-void Fetcher::refused(const Asked& asked, FetchSession& session, BrokerId broker, ErrorCode error) {
-  ++counters_.failures;
-  logger_.debug("fetch from broker {}: {}", broker, protocol::name_of(error));
-  session.refused(error);
-  // What names everything next needs no session that the broker knows.
-  const bool at_once = asked.is_incremental() && is_of_session(error);
-  release(asked, at_once);
-  if (!at_once) metadata_.invalidate();
-}
-
-PartitionProgress* Fetcher::waiting_for(const Asked& asked, const TopicPartition& name,
-                                        std::uint64_t request) {
-  PartitionProgress* partition = positions_.find(name);
-  const bool waits = partition != nullptr && partition->request == request &&
-                     partition->fetching_from == asked.broker;
-  return waits ? partition : nullptr;
-}
-
-void Fetcher::release(const Asked& asked, bool at_once) {
-  for (const auto& [name, request] : asked.requests) {
-    PartitionProgress* partition = waiting_for(asked, name, request);
-    if (partition == nullptr) continue;
-    partition->fetching_from = no_broker;
-    if (at_once) continue;
-    partition->replica = no_broker;
-    back_off(*partition);
-  }
 }
 
 bool Fetcher::knows_ends(const PartitionProgress& partition) const {

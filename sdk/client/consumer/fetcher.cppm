@@ -29,6 +29,8 @@ export namespace millrace::client {
 
 // Answers for one partition that may wait to be taken: one is read while the next one comes.
 inline constexpr std::size_t buffered_chunks_max = 2;
+// A broker that takes nothing forgets sessions without being told.
+inline constexpr Duration ending_sessions_max = std::chrono::milliseconds{100};
 
 struct FetcherCounters {
   std::uint64_t requests = 0;
@@ -41,8 +43,9 @@ struct FetcherCounters {
 // One request at a time to each broker that leads a partition with room for more; the next one goes
 // out when the answer is there. What is fetched and not taken stays below prefetch_memory, but for
 // one batch of each broker: the budget is divided among brokers, and a broker of which nothing can
-// be taken may always be asked. Where paused partitions alone hold more than its part, some of it
-// is forgotten first, and fetched again when they are resumed. A broker is not asked while a
+// be taken may always be asked. An answer counts as a whole until the last of it is taken, as its
+// memory does. Where paused partitions alone hold more than its part, some of it is forgotten
+// first, and fetched again when they are resumed. A broker is not asked while a
 // partition of it is full: its answer could then wait for data of others while the full one is
 // taken. What a broker remembers of the request before is not said again (FetchSession).
 //
@@ -72,6 +75,9 @@ class Fetcher {
   [[nodiscard]] std::size_t buffered_bytes() const;
   [[nodiscard]] const FetcherCounters& counters() const { return counters_; }
 
+  // Fetches nothing any more, and tells brokers to forget what they remember of it. Waits for no
+  // answer, and for what has to be written not longer than ending_sessions_max.
+  [[nodiscard]] Task<void> end_sessions(MonotonicTime deadline);
   // Sends nothing any more; waits until nothing is under way. Call after Brokers::close began, or
   // it lasts as long as the longest fetch.
   [[nodiscard]] Task<void> close();
@@ -92,6 +98,11 @@ class Fetcher {
   [[nodiscard]] std::optional<BrokerId> source_of(PartitionProgress& partition,
                                                   const std::optional<LeaderOf>& leader,
                                                   MonotonicTime now);
+  struct Held {
+    std::size_t all = 0;
+    std::size_t takeable = 0;  // not of paused partitions
+  };
+  [[nodiscard]] std::map<BrokerId, Held> held() const;
   [[nodiscard]] static bool is_readable(const PartitionProgress& partition);
   // Whether the leader may lack what was read under one before it.
   [[nodiscard]] static bool lacks_proof(const PartitionProgress& partition,
@@ -103,6 +114,8 @@ class Fetcher {
   [[nodiscard]] std::unique_ptr<Asked> ask(BrokerId broker,
                                            const std::vector<PartitionProgress*>& partitions,
                                            std::size_t room);
+  [[nodiscard]] Task<void> end_session(BrokerId broker, FetchSession::Request request,
+                                       MonotonicTime deadline);
   // Whether it tells of what was asked for, and of nothing else.
   [[nodiscard]] bool take_answer(const Asked& asked,
                                  std::shared_ptr<Reply<protocol::FetchResponse>> reply);
@@ -121,9 +134,11 @@ class Fetcher {
   void heard_from(PartitionProgress& partition);
   void take_partition(PartitionProgress& partition, BrokerId broker,
                       const std::shared_ptr<Reply<protocol::FetchResponse>>& reply,
+                      const std::shared_ptr<HeldFrame>& frame,
                       const protocol::FetchResponse::PartitionData& data);
   void take_records(PartitionProgress& partition, BrokerId broker,
                     const std::shared_ptr<Reply<protocol::FetchResponse>>& reply,
+                    const std::shared_ptr<HeldFrame>& frame,
                     const protocol::FetchResponse::PartitionData& data);
   void take_error(PartitionProgress& partition, BrokerId broker, protocol::ErrorCode error,
                   const protocol::FetchResponse& message,
@@ -147,6 +162,7 @@ class Fetcher {
   WaitList arrivals_;
   std::function<void()> on_need_;
   std::map<BrokerId, Lane> lanes_;
+  mutable std::uint64_t counts_ = 0;  // of frames that were made
   TopicPartition last_taken_;
   Wake wake_{*this};
   TaskGroup tasks_;

@@ -139,6 +139,7 @@ TEST_F(FetchFaults, old_brokers_are_asked_as_they_understand) {
 struct AskedFetches {
   std::size_t requests = 0;
   std::size_t incremental = 0;
+  std::size_t last = 0;   // that end a session
   std::size_t named = 0;  // partitions
   bool names_topics_once = true;
 
@@ -150,6 +151,7 @@ struct AskedFetches {
       EXPECT_TRUE(decode(message, request.body, request.version, arena).has_value());
       ++requests;
       incremental += message.session_epoch > 0;
+      last += message.session_id > 0 && message.session_epoch == fetch_session_ends;
       std::set<std::pair<std::string, Uuid>> topics;
       for (const auto& topic : message.topics) {
         named += topic.partitions.size();
@@ -190,6 +192,24 @@ TEST_F(FetchFaults, sessions_that_brokers_do_not_know_are_begun_anew_at_once) {
     expect_all();
   }
   EXPECT_TRUE(one->errors.empty());
+}
+
+TEST_F(FetchFaults, brokers_are_told_at_the_end_to_forget_what_is_wanted_of_them) {
+  machine.poll(*one, expected);
+  ASSERT_TRUE(one->client.pause(all).has_value());
+  machine.run(one->poll_until([] { return false; }, 2s));
+  // One that takes nothing more holds nobody up.
+  machine.cluster->inject(
+      {.api = ApiKey::fetch, .kind = FaultKind::silence, .broker = BrokerId(2)});
+  machine.cluster->clear_requests();
+  const MonotonicTime begun = machine.now();
+  machine.close(*std::exchange(one, nullptr), 1min);
+  EXPECT_LT(machine.now() - begun, 1s);
+  machine.executor.advance(1s);
+  const AskedFetches asked(*machine.cluster);
+  EXPECT_EQ(asked.requests, 3u);
+  EXPECT_EQ(asked.last, 3u);
+  EXPECT_EQ(asked.named, 0u);
 }
 
 TEST_F(FetchFaults, partitions_that_are_paused_move_and_come_back_are_read_on) {
@@ -375,6 +395,35 @@ TEST(Fetcher, keeps_what_paused_partitions_hold_within_its_budget) {
   machine.poll(one, 160);
   machine.run(one.poll_until([] { return false; }, 2s));
   EXPECT_EQ(one.count, 160u) << "records came twice";
+}
+
+// Each answer has something of partitions that are paused before it is taken, and is held for it.
+TEST(Fetcher, counts_answers_as_a_whole_as_long_as_a_paused_partition_has_a_piece_of_them) {
+  ConsumerMachine machine;
+  machine.create("orders", 16);
+  for (std::int32_t i = 0; i < 16; ++i) machine.append("orders", i, 200);
+  machine.settings.prefetch_memory = 20'000;
+  machine.settings.max_partition_fetch_bytes = 1'000;
+  machine.settings.max_poll_records = 1;
+  Application& one = machine.start();
+  one.may_repeat = true;
+  Partitions all;
+  for (std::int32_t i = 0; i < 16; ++i) all.push_back(place("orders", i));
+  ASSERT_TRUE(one.client.assign(all).has_value());
+  std::size_t most = 0;
+  for (std::size_t paused = 0; paused < 15; ++paused) {
+    // The others are read for a while: new answers take the place of those before.
+    machine.poll(one, one.count + 100);
+    ASSERT_TRUE(one.client.pause({all[paused]}).has_value());
+    most = std::max(most, one.client.buffered_bytes());
+  }
+  EXPECT_GT(most, 1'000u);
+  EXPECT_LE(most, 20'000u + 2 * 1'000u);
+  ASSERT_TRUE(one.client.resume(all).has_value());
+  machine.poll(one, 16 * 200, 5min);
+  for (const TopicPartition& partition : all) {
+    EXPECT_EQ(one.values[partition].size(), 200u) << to_string(partition);
+  }
 }
 
 TEST(Fetcher, reads_batches_that_are_larger_than_its_budget) {

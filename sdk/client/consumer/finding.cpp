@@ -42,8 +42,8 @@ Task<void> ConsumerClient::find_positions(PositionNeed need, AsyncSignal& noted,
     static_cast<void>(co_await noted.wait());
     while (!is_closed_ && positions_.any_needs(need)) {
       auto found = co_await (this->*find)();
-      // What was found may have to be looked for elsewhere.
-      note_needs();
+      // What is not committed, or not there any more, is reset.
+      if (need != PositionNeed::reset) reset_needed_.set();
       positions_found_.wake_all();
       fetcher_.arrivals().wake_all();
       fetcher_.pump();
@@ -86,8 +86,19 @@ Task<ClientResult<void>> ConsumerClient::find_committed() {
   co_return ClientResult<void>();
 }
 
+ClientResult<void> ConsumerClient::outcome(Asking& asking, bool has_leaderless) {
+  const bool has_failed = std::exchange(asking.has_failed, false) || has_leaderless;
+  if (auto refused = std::exchange(asking.refused, std::nullopt)) {
+    return failure(*std::move(refused));
+  }
+  if (!has_failed) return {};
+  ClientError later = client_error(Failure::disconnected, "not all leaders could be asked yet");
+  later.retriable = true;
+  return failure(std::move(later));
+}
+
 // Each leader by itself: one that does not answer, or a partition that has none, keeps no other
-// waiting.
+// waiting. Ends with the first answer, or when something else is needed.
 Task<ClientResult<void>> ConsumerClient::find_resets() {
   std::map<BrokerId, std::vector<Unplaced>> by_leader;
   std::set<std::string> leaderless;
@@ -100,36 +111,33 @@ Task<ClientResult<void>> ConsumerClient::find_resets() {
       leaderless.insert(name.topic);
       continue;
     }
+    if (resets_.leaders.contains(leader->broker)) continue;
     by_leader[leader->broker].push_back({name, partition.request, partition.reset_to});
   }
-  TaskGroup asking;
-  std::optional<ClientError> refused;
   for (auto& [leader, unplaced] : by_leader) {
-    asking.start(ask_for_resets(leader, std::move(unplaced), refused));
+    resets_.leaders.insert(leader);
+    tasks_.start(ask_for_resets(leader, std::move(unplaced)));
   }
-  co_await asking.wait();
   // Waits for none of them: only to hear of those that no waiting helps.
   for (const std::string& topic : leaderless) {
     auto known = co_await metadata_.topic(topic, now());
     if (known || known.error().retriable || known.error().failure == Failure::closed) continue;
-    refused = std::move(known.error());
+    resets_.refused = std::move(known.error());
   }
-  if (refused) co_return failure(std::move(*refused));
-  if (!positions_.any_needs(PositionNeed::reset)) co_return ClientResult<void>();
-  ClientError later = client_error(Failure::disconnected, "not all leaders could be asked yet");
-  later.retriable = true;
-  co_return failure(std::move(later));
+  if (leaderless.empty() && !resets_.leaders.empty()) {
+    static_cast<void>(co_await reset_needed_.wait());
+  }
+  co_return outcome(resets_, !leaderless.empty());
 }
 
-Task<void> ConsumerClient::ask_for_resets(BrokerId leader, std::vector<Unplaced> unplaced,
-                                          std::optional<ClientError>& refused) {
+Task<void> ConsumerClient::ask_for_resets(BrokerId leader, std::vector<Unplaced> unplaced) {
   const auto ask = [&](WantedOffsets wanted) -> Task<FoundOffsets> {
     std::vector<TopicPartition> names;
     for (const auto& [name, time] : wanted) names.push_back(name);
     FoundOffsets found;
     auto asked = co_await lookup_.ask(leader, std::move(names), wanted, found,
                                       now() + settings_.common.request_timeout);
-    if (!asked) refused = std::move(asked.error());
+    if (!asked) resets_.refused = std::move(asked.error());
     co_return found;
   };
   WantedOffsets wanted;
@@ -147,10 +155,15 @@ Task<void> ConsumerClient::ask_for_resets(BrokerId leader, std::vector<Unplaced>
   for (const Unplaced& one : unplaced) {
     PartitionProgress* partition = positions_.find(one.name);
     const auto place = found.find(one.name);
-    const bool is_found = place != found.end() && place->second.offset >= Offset(0);
-    if (partition == nullptr || partition->request != one.request || !is_found) continue;
-    positions_.seek(*partition, place->second.offset);
+    if (partition == nullptr || partition->request != one.request) continue;
+    if (place != found.end() && place->second.offset >= Offset(0)) {
+      positions_.seek(*partition, place->second.offset);
+    } else {
+      resets_.has_failed = true;
+    }
   }
+  resets_.leaders.erase(leader);
+  reset_needed_.set();
   positions_found_.wake_all();
   fetcher_.pump();
 }

@@ -34,6 +34,36 @@ TEST(Finding, begins_where_it_can_though_a_leader_does_not_answer) {
   machine.poll(one, 20, 1min);
 }
 
+TEST(Finding, asks_a_leader_again_while_another_one_does_not_answer) {
+  ConsumerMachine machine({.brokers = 2});
+  ASSERT_TRUE(machine.cluster->create_topic("orders", {.partitions = 2, .replication_factor = 1}));
+  for (std::int32_t i = 0; i < 2; ++i) machine.append("orders", i, 10);
+  const BrokerId silent = *machine.cluster->leader("orders", PartitionIndex(0));
+  const BrokerId other = *machine.cluster->leader("orders", PartitionIndex(1));
+  ASSERT_NE(silent, other);
+  machine.cluster->inject({.api = mock::ApiKey::list_offsets,
+                           .kind = mock::FaultKind::silence,
+                           .times = mock::always,
+                           .broker = silent});
+  machine.cluster->inject({.api = mock::ApiKey::list_offsets,
+                           .kind = mock::FaultKind::error,
+                           .error = mock::ErrorCode::leader_not_available,
+                           .times = 3,
+                           .broker = other});
+  Application& one = machine.start();
+  ASSERT_TRUE(one.client.assign({place("orders", 0), place("orders", 1)}).has_value());
+  machine.run(one.poll_until([&] { return one.count == 10; }, 20s));
+  EXPECT_EQ(one.count, 10u) << "it failed three times, and was asked again";
+  one.may_repeat = true;
+  ASSERT_TRUE(one.client.seek_to_time(place("orders", 1), earliest_timestamp));
+  machine.run(one.poll_until([&] { return one.count == 20; }, 5s));
+  EXPECT_EQ(one.count, 20u) << "what is needed later is asked for at once";
+  // Where the silent one leads no more, the new leader says where to begin.
+  ASSERT_TRUE(machine.cluster->move_leader("orders", PartitionIndex(0), other));
+  machine.cluster->clear_faults();
+  machine.poll(one, 30, 1min);
+}
+
 TEST(Finding, tells_of_a_topic_that_brokers_refuse_and_reads_the_others) {
   ConsumerMachine machine;
   machine.create("orders", 1);
@@ -84,6 +114,66 @@ TEST(Finding, close_does_not_wait_for_a_metadata_question_that_is_not_answered) 
     EXPECT_LE(machine.now() - begun, 2s);
     EXPECT_EQ(machine.cluster->request_count(mock::ApiKey::api_versions), 0u) << "a new connection";
   }
+}
+
+// From some time on no packet of a new connection arrives.
+class DroppingNetwork final : public Network {
+ public:
+  DroppingNetwork(Network& under, Executor& executor) : under_(under), executor_(executor) {}
+
+  using Network::connect;
+  using Network::listen;
+  [[nodiscard]] StreamResult<std::unique_ptr<Listener>> listen(
+      const SocketAddress& address, const ListenOptions& options) override {
+    return under_.listen(address, options);
+  }
+  [[nodiscard]] Task<StreamResult<std::unique_ptr<ByteStream>>> connect(
+      SocketAddress address, SocketOptions options, MonotonicTime deadline) override {
+    if (!drops) co_return co_await under_.connect(address, options, deadline);
+    ++attempts;
+    co_await sleep_until(executor_, deadline);
+    co_return failure(StreamError{StreamFault::timed_out});
+  }
+  [[nodiscard]] StreamResult<std::unique_ptr<ByteStream>> adopt(
+      std::unique_ptr<AcceptedStream> accepted) override {
+    return under_.adopt(std::move(accepted));
+  }
+
+  bool drops = false;
+  std::size_t attempts = 0;
+
+ private:
+  Network& under_;
+  Executor& executor_;
+};
+
+TEST(Finding, close_does_not_wait_for_a_connection_that_cannot_be_made) {
+  ConsumerMachine machine;
+  machine.create("orders", 1);
+  machine.append("orders", 0, 10);
+  DroppingNetwork network(machine.network, machine.executor);
+  for (const bool has_deadline : {true, false}) {
+    network.drops = false;
+    Application one("one", machine.settings, machine.executor, network, machine.resolver,
+                    Logger(machine.sink, "one"), 1, machine.holders);
+    one.may_repeat = true;
+    ASSERT_TRUE(one.client.assign({place("orders", 0)}).has_value());
+    ASSERT_TRUE(one.client.seek(place("orders", 0), Offset(0)).has_value());
+    machine.poll(one, 10);
+    // What is committed already needs no broker.
+    ASSERT_TRUE(machine.await(one.client.commit(machine.now() + 10s)).has_value());
+    network.drops = true;
+    machine.cluster->drop_connections();
+    network.attempts = 0;
+    machine.run(one.poll_until([&] { return network.attempts > 0; }, 10s));
+    ASSERT_GT(network.attempts, 0u);
+    const MonotonicTime begun = machine.now();
+    machine.run(one.client.close(has_deadline ? begun + 2s : no_deadline));
+    // Without a deadline it tries to commit for some time.
+    EXPECT_LE(machine.now() - begun, has_deadline ? 2s : 6s);
+  }
+  // The attempts end behind their consumers.
+  machine.executor.advance(1min);
 }
 
 TEST(Finding, close_waits_for_no_further_try_at_what_a_group_has_committed) {

@@ -37,6 +37,12 @@ inline constexpr Timestamp earliest_timestamp{-2};
 [[nodiscard]] std::optional<Timestamp> reset_timestamp(const ConsumerSettings& settings,
                                                        const Clock& clock);
 
+// The memory of an answer, which is held as long as anything of it is.
+struct HeldFrame {
+  std::size_t bytes = 0;
+  std::uint64_t counted = 0;  // in which count it is, since several partitions share it
+};
+
 // One partition that is read. Members are changed by Positions and the fetcher.
 struct PartitionProgress {
   std::shared_ptr<const TopicPartition> name;
@@ -69,6 +75,7 @@ struct PartitionProgress {
     ChunkReader reader;
     std::size_t bytes = 0;
     BrokerId broker = no_broker;
+    std::shared_ptr<HeldFrame> frame;
     std::size_t taken = 0;  // records
   };
   std::deque<Buffered> buffered;

@@ -66,39 +66,37 @@ struct AskedEpochs {
 
 Task<ClientResult<void>> ConsumerClient::find_proofs() {
   std::map<BrokerId, std::vector<Unproven>> by_leader;
+  bool has_leaderless = false;
   for (const auto& [name, partition] : positions_.all()) {
     if (partition.need != PositionNeed::proof) continue;
     const auto leader = metadata_.known_leader(name.topic, name.partition);
     if (!leader) {
       metadata_.invalidate();
+      has_leaderless = true;
       continue;
     }
+    if (proofs_.leaders.contains(leader->broker)) continue;
     by_leader[leader->broker].push_back(
         {name, partition.request, partition.position, partition.epoch, leader->epoch});
   }
-  TaskGroup asking;
-  std::optional<ClientError> refused;
   for (auto& [leader, unproven] : by_leader) {
-    asking.start(ask_for_proofs(leader, std::move(unproven), refused));
+    proofs_.leaders.insert(leader);
+    tasks_.start(ask_for_proofs(leader, std::move(unproven)));
   }
-  co_await asking.wait();
-  if (refused) co_return failure(std::move(*refused));
-  if (!positions_.any_needs(PositionNeed::proof)) co_return ClientResult<void>();
-  ClientError later = client_error(Failure::disconnected, "a new leader could not be asked yet");
-  later.retriable = true;
-  co_return failure(std::move(later));
+  if (!has_leaderless && !proofs_.leaders.empty()) {
+    static_cast<void>(co_await proof_needed_.wait());
+  }
+  co_return outcome(proofs_, has_leaderless);
 }
 
-Task<void> ConsumerClient::ask_for_proofs(BrokerId leader, std::vector<Unproven> unproven,
-                                          std::optional<ClientError>& refused) {
+Task<void> ConsumerClient::ask_for_proofs(BrokerId leader, std::vector<Unproven> unproven) {
   const AskedEpochs<Unproven> asked(unproven);
   CallOptions options;
   options.deadline = now() + settings_.common.request_timeout;
   const auto reply = co_await brokers_.call(leader, asked.message, options);
-  if (!reply) {
-    metadata_.invalidate();
-    if (reply.error().failure != Failure::unsupported_version) co_return;
-  }
+  if (!reply) metadata_.invalidate();
+  // A broker that cannot be asked is believed.
+  const bool is_believed = !reply && reply.error().failure == Failure::unsupported_version;
   std::map<TopicPartition, protocol::OffsetForLeaderEpochResponse::EpochEndOffset> answers;
   if (reply) {
     for (const auto& topic : reply->message.topics) {
@@ -114,28 +112,33 @@ Task<void> ConsumerClient::ask_for_proofs(BrokerId leader, std::vector<Unproven>
       continue;
     }
     const auto answer = answers.find(one.name);
-    if (reply && answer == answers.end()) continue;
-    // A broker that cannot be asked is believed.
+    const bool is_answered = answer != answers.end();
     const ErrorCode error =
-        reply ? protocol::error_code_from(answer->second.error_code) : ErrorCode::none;
+        is_answered ? protocol::error_code_from(answer->second.error_code) : ErrorCode::none;
     if (error != ErrorCode::none) {
       metadata_.invalidate();
       const ErrorTraits traits = traits_of(error);
-      if (traits.retriable || traits.refresh_metadata) continue;
-      refused = broker_error(
-          error, leader,
-          formatted("whether {} was truncated cannot be found out", to_string(one.name)));
+      if (!traits.retriable && !traits.refresh_metadata) {
+        proofs_.refused = broker_error(
+            error, leader,
+            formatted("whether {} was truncated cannot be found out", to_string(one.name)));
+      }
+    }
+    if (error != ErrorCode::none || (!is_answered && !is_believed)) {
+      proofs_.has_failed = true;
       continue;
     }
     partition->proven = one.leader_epoch;
     partition->need = PositionNeed::nothing;
-    if (!reply) continue;
+    if (!is_answered) continue;
     const Offset end(answer->second.end_offset);
     const LeaderEpoch epoch(answer->second.leader_epoch);
     if (end < Offset(0) || epoch < LeaderEpoch(0) || end < one.position) {
       truncated(*partition, one, end, epoch);
     }
   }
+  proofs_.leaders.erase(leader);
+  proof_needed_.set();
 }
 
 // As Java's client: goes on where both logs are still the same; without a policy the application

@@ -122,6 +122,35 @@ TEST_F(Truncation, is_found_whatever_becomes_of_the_question) {
   EXPECT_TRUE(one->errors.empty());
 }
 
+TEST(TruncationOfSome, is_looked_for_though_another_leader_does_not_answer) {
+  ConsumerMachine machine({.brokers = 2});
+  ASSERT_TRUE(machine.cluster->create_topic("orders", {.partitions = 2}));
+  for (std::int32_t i = 0; i < 2; ++i) machine.append("orders", i, 10);
+  for (std::int32_t i = 0; i < 2; ++i) {
+    ASSERT_TRUE(machine.cluster->move_leader("orders", PartitionIndex(i), BrokerId(i + 1)));
+  }
+  Application& one = machine.start();
+  ASSERT_TRUE(one.client.assign({place("orders", 0), place("orders", 1)}).has_value());
+  machine.poll(one, 20);
+  machine.cluster->inject({.api = ApiKey::offset_for_leader_epoch,
+                           .kind = FaultKind::silence,
+                           .times = mock::always,
+                           .broker = BrokerId(2)});
+  machine.cluster->inject({.api = ApiKey::offset_for_leader_epoch,
+                           .kind = FaultKind::error,
+                           .error = ErrorCode::leader_not_available,
+                           .times = 3,
+                           .broker = BrokerId(1)});
+  for (std::int32_t i = 0; i < 2; ++i) {
+    ASSERT_TRUE(machine.cluster->move_leader("orders", PartitionIndex(i), BrokerId(2 - i)));
+    machine.append("orders", i, 10);
+  }
+  machine.run(one.poll_until([&] { return one.count == 30; }, 20s));
+  EXPECT_EQ(one.count, 30u) << "it failed three times, and was asked again";
+  machine.cluster->clear_faults();
+  machine.poll(one, 40, 2min);
+}
+
 TEST_F(Truncation, that_may_not_be_asked_for_is_told) {
   read_all();
   machine.cluster->fail_next(ApiKey::offset_for_leader_epoch, ErrorCode::topic_authorization_failed,
