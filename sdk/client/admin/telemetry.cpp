@@ -24,16 +24,7 @@ Task<ClientResult<Uuid>> AdminClient::client_instance_id(AdminOptions options) {
   if (state_->client_instance_id) co_return *state_->client_instance_id;
   // Without an id the broker gives one.
   const protocol::GetTelemetrySubscriptionsRequest request{};
-  const auto read = [](const auto& reply) -> ClientResult<Uuid> {
-    const auto& in = reply.message;
-    if (code_of(in.error_code) != ErrorCode::none) {
-      return failure(refused(in.error_code, reply.broker, "the id of this client"));
-    }
-    if (in.client_instance_id.is_zero()) {
-      return failure(left_out(reply.broker, "the id of this client"));
-    }
-    return in.client_instance_id;
-  };
+  const auto read = [](const auto& reply) { return instance_id_in(reply.message, reply.broker); };
   auto given = co_await state_->ask_one<Uuid>(
       Whom::any, request, CallOptions{.deadline = state_->deadline_of(options)}, read);
   // Of calls that run side by side the first that ends counts.

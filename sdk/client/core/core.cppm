@@ -13,6 +13,7 @@ export import :call;
 export import :client_thread;
 export import :cluster_view;
 export import :error;
+export import :instance_id;
 export import :metadata;
 export import :metrics;
 export import :resolver;
