@@ -28,6 +28,7 @@ struct Item {
   std::size_t turn = 0;             // how often the key came before
   BrokerId target = no_broker;      // whom to ask in this round; none: any
   bool failed_this_round = false;   // and may be tried again
+  bool may_be_done = false;         // by a try of which nobody told the end
   std::optional<ClientError> last;  // of the failure before
   std::optional<ClientResult<Value>> outcome;
 
@@ -37,6 +38,7 @@ struct Item {
   }
   void fail(ClientError error) {
     failed_this_round = true;
+    may_be_done |= error.persistence == Persistence::unknown;
     last = std::move(error);
     if (!last->retriable) outcome.emplace(failure(*last));
   }

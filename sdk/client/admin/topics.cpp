@@ -67,9 +67,20 @@ struct CreateRow {
   CreateTopicsRequest::CreatableTopic row;
 };
 
+// What a broker refuses because it is so already may be so by an earlier try of the same call.
+template <class Value>
+ClientError explained(const Item<std::string, Value>& item, ClientError error, ErrorCode is_so) {
+  if (error.code != is_so || !item.may_be_done) return error;
+  error.persistence = Persistence::unknown;
+  error.message += "; an earlier try, of which no broker told the end, may have done it";
+  return error;
+}
+
 // Finds each item's row in an answer by its name; rows that nobody asked for are passed over.
+// `is_so` is the code of what was done before.
 template <class Value, class Rows, class Use>
-void match(Items<std::string, Value>& items, const Rows& rows, BrokerId broker, Use use) {
+void match(Items<std::string, Value>& items, const Rows& rows, BrokerId broker, ErrorCode is_so,
+           Use use) {
   for (auto* const item : items) {
     const auto row = std::ranges::find_if(
         rows, [&](const auto& candidate) { return candidate.name == item->key; });
@@ -80,9 +91,10 @@ void match(Items<std::string, Value>& items, const Rows& rows, BrokerId broker, 
     }
     // That a topic is unknown is the last word of who decides what there is.
     if (code_of(row->error_code) == ErrorCode::unknown_topic_or_partition) {
-      item->fail_for_good(refused(row->error_code, broker, what));
+      item->fail_for_good(explained(*item, refused(row->error_code, broker, what), is_so));
     } else if (code_of(row->error_code) != ErrorCode::none) {
-      item->fail(refused(row->error_code, broker, what, row->error_message));
+      item->fail(
+          explained(*item, refused(row->error_code, broker, what, row->error_message), is_so));
     } else {
       use(*item, *row);
     }
@@ -120,9 +132,10 @@ Task<Outcomes<std::string, CreatedTopic>> AdminClient::create_topics(std::vector
     if (leaves_numbers) call.version_min = default_numbers_from;
     auto reply = co_await state_->send(broker, request, call);
     if (!reply) co_return failure(std::move(reply.error()));
-    match(items, reply->message.topics, reply->broker, [](auto& item, const auto& row) {
-      item.settle(CreatedTopic{row.topic_id, row.num_partitions, row.replication_factor});
-    });
+    match(items, reply->message.topics, reply->broker, ErrorCode::topic_already_exists,
+          [](auto& item, const auto& row) {
+            item.settle(CreatedTopic{row.topic_id, row.num_partitions, row.replication_factor});
+          });
     co_return ClientResult<void>();
   };
   co_return co_await in_rounds<std::string, CreatedTopic>(names_of(topics, &NewTopic::name),
@@ -143,7 +156,7 @@ Task<Outcomes<std::string, void>> AdminClient::delete_topics(std::vector<std::st
     auto reply = co_await state_->send(
         broker, request, CallOptions{.deadline = deadline, .version_max = names_until});
     if (!reply) co_return failure(std::move(reply.error()));
-    match(items, reply->message.responses, reply->broker,
+    match(items, reply->message.responses, reply->broker, ErrorCode::unknown_topic_or_partition,
           [](auto& item, const auto&) { item.settle(); });
     co_return ClientResult<void>();
   };
@@ -220,7 +233,7 @@ Task<Outcomes<std::string, void>> AdminClient::create_partitions(std::vector<New
     request.validate_only = options.validate_only;
     auto reply = co_await state_->send(broker, request, CallOptions{.deadline = deadline});
     if (!reply) co_return failure(std::move(reply.error()));
-    match(items, reply->message.results, reply->broker,
+    match(items, reply->message.results, reply->broker, ErrorCode::invalid_partitions,
           [](auto& item, const auto&) { item.settle(); });
     co_return ClientResult<void>();
   };

@@ -221,5 +221,33 @@ TEST(AdminCalls, that_wait_before_another_try_end_at_once_when_the_client_is_clo
   EXPECT_EQ(machine.executor.clock().now(), closed) << "the pause was slept out";
 }
 
+TEST(AdminCalls, say_where_an_earlier_try_may_have_done_what_is_refused_now) {
+  AdminMachine machine;
+  const auto lose_answer = [&](ApiKey api) {
+    machine.cluster->inject({.api = api, .kind = mock::FaultKind::drop_after});
+  };
+  const auto is_told = [](const ClientError& error) {
+    return error.persistence == Persistence::unknown &&
+           error.message.find("earlier try") != std::string::npos;
+  };
+  lose_answer(ApiKey::create_topics);
+  const auto created = machine.run(machine.admin->create_topics({{.name = "orders"}}));
+  ASSERT_EQ(outcomes_of(created), Codes{ErrorCode::topic_already_exists});
+  EXPECT_TRUE(is_told(created[0].second.error())) << to_string(created[0].second.error());
+  const auto again = machine.run(machine.admin->create_topics({{.name = "orders"}}));
+  ASSERT_EQ(outcomes_of(again), Codes{ErrorCode::topic_already_exists});
+  EXPECT_FALSE(is_told(again[0].second.error())) << to_string(again[0].second.error());
+
+  lose_answer(ApiKey::create_partitions);
+  const auto grown = machine.run(machine.admin->create_partitions({{"orders", 5}}));
+  ASSERT_EQ(outcomes_of(grown), Codes{ErrorCode::invalid_partitions});
+  EXPECT_TRUE(is_told(grown[0].second.error())) << to_string(grown[0].second.error());
+
+  lose_answer(ApiKey::delete_topics);
+  const auto deleted = machine.run(machine.admin->delete_topics({"orders"}));
+  ASSERT_EQ(outcomes_of(deleted), Codes{ErrorCode::unknown_topic_or_partition});
+  EXPECT_TRUE(is_told(deleted[0].second.error())) << to_string(deleted[0].second.error());
+}
+
 }  // namespace
 }  // namespace millrace::client
