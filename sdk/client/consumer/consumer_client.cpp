@@ -51,6 +51,7 @@ ConsumerClient::ConsumerClient(const ConsumerSettings& settings, Executor& execu
       logger_(std::move(logger)),
       random_(random),
       brokers_(executor, network, resolver, settings_.common, logger_, Random(random_.next())),
+      instance_id_(executor, brokers_, settings_.common.retry_range(), Random(random_.next())),
       metadata_(executor, brokers_, settings_.common,
                 {.allow_auto_topic_creation = settings_.allow_auto_create_topics,
                  .topic_idle_max = topic_unused_max},
@@ -374,6 +375,7 @@ Task<void> ConsumerClient::close(MonotonicTime deadline) {
   if (std::exchange(is_closed_, true)) co_return;
   fetcher_.arrivals().wake_all();
   positions_found_.wake_all();
+  instance_id_.stop();
   // Ends what waits for a broker that does not answer.
   struct Late : Timer {
     Late(Brokers& b, MonotonicTime d)

@@ -130,6 +130,10 @@ class ConsumerClient {
   [[nodiscard]] const FetcherCounters& counters() const { return fetcher_.counters(); }
   // As Java's consumer tells them: measuring.cpp.
   void list_metrics(MetricList& to) const;
+  // By which brokers that collect metrics of clients know this one; they give it once.
+  [[nodiscard]] Task<ClientResult<Uuid>> client_instance_id(MonotonicTime deadline) {
+    return instance_id_.get(deadline);
+  }
   [[nodiscard]] std::size_t buffered_bytes() const { return fetcher_.buffered_bytes(); }
   [[nodiscard]] Membership membership() const;
   [[nodiscard]] MemberPhase phase() const;
@@ -204,6 +208,7 @@ class ConsumerClient {
   Logger logger_;
   Random random_;
   Brokers brokers_;
+  InstanceId instance_id_;
   Metadata metadata_;
   Positions positions_;
   ConsumerMeters meters_;
