@@ -9,6 +9,7 @@
 #include <chrono>
 #include <coroutine>
 #include <cstdint>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -209,10 +210,9 @@ TEST_F(ConsumerTest, tells_of_rebalances_on_no_thread_that_waits_for_something_e
   first.on_assigned(note).on_revoked(note);
   ASSERT_TRUE(first.subscribe({"orders"}));
   while (told == 0) ASSERT_TRUE(first.poll(10ms));
-  // Waits in vain while the poll below does, which has begun before it.
+  // Waits in vain, time and again while the poll below does, until it has been told.
   std::thread other([&] {
-    std::this_thread::sleep_for(100ms);
-    EXPECT_FALSE(first.end_offsets({TopicPartition{"nowhere", 0}}, 2s));
+    while (told < 2) EXPECT_FALSE(first.end_offsets({TopicPartition{"nowhere", 0}}, 100ms));
   });
   std::thread joining([&] {
     std::this_thread::sleep_for(200ms);
@@ -360,6 +360,24 @@ TEST_F(ConsumerTest, may_be_dropped_on_its_own_thread_while_next_waits) {
   const auto ended = waiting.get();
   ASSERT_FALSE(ended);
   EXPECT_NE(ended.error().message().find("is closed"), std::string::npos);
+}
+
+// What ends it has a thread of its own, which may be at work when the process has ended its main().
+TEST_F(ConsumerTest, may_be_dropped_on_its_own_thread_as_the_process_ends) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EXIT(
+        {
+          produce(0, 1);
+          auto consumer = std::make_unique<Consumer>(config());
+          if (!consumer->subscribe({"orders"})) std::exit(3);
+          std::atomic<int> done = 0;
+          own_and_take_one(std::move(consumer), done);
+          done.wait(0);
+          std::exit(0);
+        },
+        testing::ExitedWithCode(0), "");
+  }
 }
 
 TEST_F(ConsumerTest, may_be_dropped_by_its_own_handler) {
