@@ -1,6 +1,7 @@
 // Also proves reading.cpp, writing.cpp.
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <utility>
@@ -200,6 +201,27 @@ TEST(Translation, a_body_that_is_none_and_an_api_that_is_not_ours_are_refused) {
   }
   EXPECT_EQ(read_request(ApiKey::fetch, 1, garbage).error().error,
             metadata::ErrorCode::unsupported_version);
+}
+
+// The topics are made: their answer must not be one that is too large to be sent.
+TEST(Translation, of_very_many_new_topics_no_settings_are_told) {
+  metadata::CreateTopicsReply reply;
+  reply.topics.resize(20'000);
+  for (std::size_t i = 0; i < reply.topics.size(); ++i) {
+    reply.topics[i].name = "topic-" + std::to_string(i);
+    reply.topics[i].partitions = 1;
+    reply.topics[i].replication_factor = 1;
+  }
+  const auto body = write_reply(ApiKey::create_topics, 7, reply, *default_server());
+  ASSERT_TRUE(body);
+  EXPECT_LT(body->size(), rpc::message_bytes_max);
+  protocol::Arena arena(16 * mebibyte);
+  const auto response = read<protocol::CreateTopicsResponse>(*body, 7, arena);
+  ASSERT_EQ(response.topics.size(), reply.topics.size());
+  EXPECT_EQ(response.topics[19'999].name, "topic-19999");
+  EXPECT_EQ(response.topics[19'999].error_code, 0);
+  EXPECT_EQ(response.topics[19'999].num_partitions, -1);
+  EXPECT_TRUE(response.topics[19'999].configs.is_null());
 }
 
 TEST(Translation, a_refusal_of_the_whole_request_is_no_body) {

@@ -93,6 +93,10 @@ class Described {
 
 using WireSettings = std::vector<protocol::CreateTopicsResponse::CreatableTopicConfigs>;
 
+// An answer that is larger is not passed on, though its topics are made. What else is in the
+// message takes less than the rest.
+constexpr std::size_t body_bytes_max = rpc::message_bytes_max - 64 * kibibyte;
+
 WireSettings wire(const Settings& settings) {
   WireSettings wired;
   for (const config::DescribedProperty& setting : settings) {
@@ -127,6 +131,15 @@ Written write(const metadata::CreateTopicsReply& reply, std::int16_t version,
   }
   protocol::CreateTopicsResponse message;
   message.topics = view(topics);
+  const auto size = protocol::measure(message, version);
+  if (size && size->inline_bytes > body_bytes_max) {
+    // What brokers did not tell before they told of settings.
+    for (auto& topic : topics) {
+      topic.num_partitions = -1;
+      topic.replication_factor = -1;
+      topic.configs = Array<protocol::CreateTopicsResponse::CreatableTopicConfigs>::null();
+    }
+  }
   return encoded(message, version);
 }
 
