@@ -98,8 +98,9 @@ constexpr SettingInfo of_producers[] = {
     {"metadata.max.idle.ms", milliseconds, "300000", low,
      "A topic that was not sent to for this long is not asked for any more."},
     {"millrace.batch.growth", number, "16", medium,
-     "A batch that has to wait for earlier requests grows up to this many times batch.size, and up "
-     "to 256 KiB; 1: batches keep to batch.size, as in Java, which suits very slow lines."},
+     "A batch that has to wait for earlier requests takes more records for a second, up to this many "
+     "times batch.size and up to 256 KiB. 1: batches keep to batch.size, as in Java, which suits "
+     "very slow lines and topics whose max.message.bytes is below 256 KiB."},
     {"partitioner.adaptive.partitioning.enable", boolean, "true", low,
      "Whether brokers that are faster get more of the records without a key."},
     {"partitioner.availability.timeout.ms", milliseconds, "0", low,

@@ -1,7 +1,6 @@
 // One batch of a partition from its first record to its outcome, in chunks of the producer's
 // memory.
 module;
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -72,12 +71,6 @@ class Batch {
     return plain_bytes_ != 0 ? plain_bytes_ : bytes_;
   }
   [[nodiscard]] std::size_t largest_record_bytes() const { return largest_record_bytes_; }
-  // Whether its first record was made at about `timestamp`, by so many milliseconds.
-  [[nodiscard]] inline bool is_begun_near(Timestamp timestamp, std::uint64_t milliseconds) const {
-    const auto begun = static_cast<std::uint64_t>(base_timestamp_.value());
-    const auto at = static_cast<std::uint64_t>(timestamp.value());
-    return std::min(at - begun, begun - at) <= milliseconds;
-  }
 
   // --- On the client's thread, when no record comes any more. ---
 

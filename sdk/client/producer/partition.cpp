@@ -1,5 +1,6 @@
 module;
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -18,7 +19,7 @@ namespace {
 
 // The time of a batch runs from its first record: one that grows for long, because its broker is
 // away, would take young records with it when it is given up.
-constexpr std::uint64_t growth_ms_max = 1'000;
+constexpr Duration growth_time_max = std::chrono::seconds{1};
 
 }  // namespace
 
@@ -26,6 +27,7 @@ Put Partition::put(const RecordParts& parts, DeliverySink* sink, std::uint64_t t
                    const PutLimits& limits, ChunkList& spare) {
   const std::scoped_lock lock(mutex_);
   if (is_closed_) return {.end = Put::End::closed};
+  const std::size_t grown_bytes = std::max(limits.batch_bytes, limits.batch_bytes_most);
   Put result;
   bool is_news = false;
   for (;;) {
@@ -39,12 +41,9 @@ Put Partition::put(const RecordParts& parts, DeliverySink* sink, std::uint64_t t
         continue;
       }
     } else {
-      const bool may_grow = !open_has_size_ || open_->is_begun_near(parts.timestamp, growth_ms_max);
-      const std::size_t bytes_most =
-          may_grow ? std::max(limits.batch_bytes, limits.batch_bytes_most) : limits.batch_bytes;
       const std::size_t before = open_->bytes();
-      const Appended appended =
-          open_->append(parts, sink, token, bytes_most, spare, needed);
+      Appended appended = open_->append(
+          parts, sink, token, open_has_size_ ? grown_bytes : limits.batch_bytes, spare, needed);
       if (appended == Appended::done) {
         ++accepted_;
         // One more of this size would not fit: waiting for a smaller one is not worth it.
@@ -52,7 +51,12 @@ Put Partition::put(const RecordParts& parts, DeliverySink* sink, std::uint64_t t
         if (with_another <= limits.batch_bytes) break;
         result.batch_is_complete = true;
         if (!std::exchange(open_has_size_, true)) is_news = true;
-        if (with_another <= bytes_most) break;
+        if (with_another <= grown_bytes) break;
+      }
+      // Looked at as seldom as chunks are taken: the clock costs as much as a small record.
+      if (appended == Appended::needs_chunks && open_has_size_ &&
+          limits.clock->now() - open_->created() > growth_time_max) {
+        appended = Appended::batch_full;
       }
       if (appended != Appended::needs_chunks) {
         complete_.push(open_);

@@ -256,13 +256,12 @@ std::size_t batches_waiting(Partition& partition, std::size_t batch_bytes) {
 void Sender::tell_loads(MonotonicTime now) {
   if (now < loads_told_ + loads_interval) return;
   loads_told_ = now;
-  const Topic* told = nullptr;
   const auto view = metadata_.view();
   for (const Partition* active : active_) {
     Topic& topic = active->topic;
-    const TopicView* known = &topic == told ? nullptr : view->find(topic.name());
-    told = &topic;
-    if (known == nullptr || topic.partition_count() < 2) continue;
+    if (topic.partition_count() < 2 || std::exchange(topic.loads_told, now) == now) continue;
+    const TopicView* known = view->find(topic.name());
+    if (known == nullptr) continue;
     loads_.clear();
     for (const PartitionView& partition : known->partitions) {
       if (partition.leader == no_broker || partition.index.value() >= topic.partition_count()) {

@@ -76,8 +76,9 @@ class Topic {
   std::atomic<std::uint32_t> next_in_turn = 0;  // of round robin
   // What a batch of it may grow to, as far as its brokers have refused larger ones.
   std::atomic<std::size_t> batch_bytes_most = std::numeric_limits<std::size_t>::max();
-  bool is_loading = false;                      // the client's thread asks for it
-  Topic* next = nullptr;                        // in its bucket
+  bool is_loading = false;     // the client's thread asks for it
+  MonotonicTime loads_told{};  // when sticky was told what waits
+  Topic* next = nullptr;       // in its bucket
 };
 
 // Any thread finds and adds. Owned by the producer.

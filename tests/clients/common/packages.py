@@ -1,5 +1,7 @@
 """Installs what the tests of clients need from package registries, below build/clients.
 
+    python3 packages.py [NAME...]      # java, python, kafkajs, franz-go, sarama; all where none is named
+
 Each function installs once and gives what its callers need; tests that run side by side wait for
 each other. A changed list of packages or source installs again.
 """
@@ -114,3 +116,28 @@ def version_in(modules):
 
 def numbers(version):
     return [int(number) for number in re.findall(r"\d+", version)]
+
+
+ALL = {
+    "java": java_classpath,
+    "python": python,
+    "kafkajs": lambda: node("kafkajs"),
+    "franz-go": lambda: go("franz-go"),
+    "sarama": lambda: go("sarama"),
+}
+
+
+def main(names):
+    unknown = [name for name in names if name not in ALL]
+    if unknown:
+        sys.exit(f"no such client: {', '.join(unknown)}; there are {', '.join(ALL)}")
+    for name in names or ALL:
+        print(f"== {name}", flush=True)
+        try:
+            ALL[name]()
+        except (subprocess.SubprocessError, OSError) as error:
+            sys.exit(f"{name} cannot be installed: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -14,24 +14,16 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent / "common")]
 
 import dump_log_segments  # noqa: E402
-
-
-def classpath():
-    """Fetches Kafka's tools the first time."""
-    file = ROOT / "build" / "dump-log-segments" / "classpath"
-    if not file.exists():
-        subprocess.run(["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"),
-                        "dependency:build-classpath"], check=True)
-    return file.read_text().strip()
+import packages  # noqa: E402
 
 
 class DumpLogSegments(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.classpath = classpath()
+        cls.classpath = packages.java_classpath()
         cls.folder = tempfile.TemporaryDirectory()
         cls.ours = pathlib.Path(cls.folder.name) / "ours"
         cls.ours.mkdir()
