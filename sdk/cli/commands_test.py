@@ -18,7 +18,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/cluster"))
 
-from local_cluster import PATIENCE_SECONDS, PROGRAMS, LocalCluster  # noqa: E402
+from local_cluster import PATIENCE_SECONDS, PROGRAMS, LocalCluster, wait_until  # noqa: E402
 from ports import free_port  # noqa: E402
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -151,6 +151,26 @@ class RecordsTest(OnACluster):
         self.assertEqual(self.millrace("consume", "many", "--from", 10, "--to", 12),
                          "value 10\nvalue 11\n")
 
+    def test_what_is_to_come_is_waited_for(self):
+        self.create("awaited")
+        self.millrace("produce", "awaited", "-q", text="0\n1\n2\n")
+        process = self.start("consume", "awaited", "--from", 5, "--to", 7, "-o", "tsv")
+        self.assertIn("offset", process.stdout.readline())  # it reads
+        self.millrace("produce", "awaited", "-q", text="3\n4\n5\n6\n7\n")
+        offsets = [line.split("\t")[2] for line in process.stdout.read().splitlines()]
+        self.assertEqual(offsets, ["5", "6"])
+        self.assertEqual(process.wait(PATIENCE_SECONDS), 0)
+        self.assertEqual(self.millrace("consume", "awaited", "--from", 5, "--count", 1), "5\n")
+        self.assertEqual(self.millrace("consume", "awaited", "--from", 9, "--to", "end"), "")
+
+    def test_places_have_the_names_of_kafka_too(self):
+        self.create("named")
+        self.millrace("produce", "named", "-q", text="1\n2\n")
+        self.assertEqual(self.millrace("consume", "named", "--from", "earliest", "--to", "latest"),
+                         "1\n2\n")
+        self.assertEqual(self.millrace("consume", "named", "--group", "namers", "--from",
+                                       "earliest", "--count", 1), "1\n")
+
     def test_who_types_sees_what_has_become_of_each_line(self):
         self.create("typed")
         process = self.start("produce", "typed", stdin=subprocess.PIPE)
@@ -220,6 +240,26 @@ class RecordsTest(OnACluster):
         self.assertEqual(second.stdout.readline(), "3\n")
         self.assertEqual(first.stdout.readline(), "3\n")
 
+    def test_members_without_a_partition_are_shown(self):
+        self.create("scarce")
+        for _ in range(2):
+            self.start("consume", "scarce", "--group", "crowd")
+        described = {}
+
+        def are_both_there():
+            done = subprocess.run([PROGRAMS / "millrace", "group", "describe", "crowd", "-o",
+                                   "json"], text=True, capture_output=True, check=False,
+                                  timeout=PATIENCE_SECONDS, env=self.environment)
+            described.update(json.loads(done.stdout))
+            return (described.get("members"), described.get("state")) == (2, "stable")
+        wait_until(are_both_there, f"the group is never whole: {described}")
+        rows = [(row["topic"], row["partition"], row["lag"]) for row in described["partitions"]]
+        self.assertEqual(rows, [("scarce", 0, 0), (None, None, None)])
+        for row in described["partitions"]:
+            self.assertEqual(row["member"], "millrace-cli (127.0.0.1)")
+        said = self.millrace("group", "list", "--state", "standing", status=2)
+        self.assertIn("error: --state 'standing' is no state of a group; there are ", said)
+
     def test_half_a_line_is_not_sent_when_it_is_interrupted(self):
         self.create("halves")
         process = self.start("produce", "halves", "-o", "json", stdin=subprocess.PIPE)
@@ -250,6 +290,9 @@ class RecordsTest(OnACluster):
                                         "json"))
         self.assertEqual(told["records"], 200)
         self.assertLessEqual(told["latency_p50_us"], told["latency_max_us"])
+        heading, row = self.millrace("bench", "produce", "measured", "--records", 7, "-o",
+                                     "tsv").splitlines()
+        self.assertEqual(dict(zip(heading.split("\t"), row.split("\t")))["records"], "7")
 
 
 class AnswersTest(OnACluster):
@@ -273,6 +316,18 @@ class AnswersTest(OnACluster):
         said = json.loads(self.millrace("cluster", "health", "-b", address, "--timeout", 1, "-o",
                                         "json", status=1))
         self.assertIn("error", said)
+
+    def test_tsv_of_what_has_no_rows_is_a_row_of_its_fields(self):
+        self.millrace("topic", "create", "rowless")
+        self.assertEqual(self.millrace("topic", "add-partitions", "rowless", "--to", 3, "-o",
+                                       "tsv"),
+                         "topic\tpartitions\tadded\tchanged\nrowless\t3\t2\tyes\n")
+        health = self.millrace("cluster", "health", "-o", "tsv").splitlines()
+        self.assertEqual(health[0].split("\t")[:2], ["healthy", "brokers"])
+        self.assertEqual(health[1].split("\t")[:2], ["yes", "1"])
+        process = self.start("cluster", "health", "--watch", "--interval", 1, "-o", "tsv")
+        seen = [process.stdout.readline() for _ in range(3)]
+        self.assertEqual([line.split("\t")[0] for line in seen], ["healthy", "yes", "yes"])
 
     def test_health_is_watched_until_it_is_interrupted(self):
         process = self.start("cluster", "health", "--watch", "--interval", 1)

@@ -126,6 +126,8 @@ Result<PortMap> DataDirectory::ports(const std::vector<std::string>& names,
   const std::string path = path_ + "/ports.properties";
   PortMap kept;
   if (std::error_code code; files::exists(path, code)) {
+    if (!files::is_regular_file(path, code))
+      return failure(ErrorKind::corrupt, formatted("{} is no file", path));
     std::ifstream file(path);
     const std::string text{std::istreambuf_iterator<char>(file), {}};
     auto read = ports_from(text);

@@ -88,6 +88,11 @@ TEST_F(DataDirectoryTest, refuses_ports_that_somebody_spoilt) {
   const auto ports = data.ports({"a"}, {});
   ASSERT_FALSE(ports);
   EXPECT_THAT(ports.error().message, HasSubstr("ports.properties: 'a=x' is no port"));
+  std::filesystem::remove(path + "/ports.properties");
+  std::filesystem::create_directory(path + "/ports.properties");
+  const auto none = data.ports({"a"}, {});
+  ASSERT_FALSE(none);
+  EXPECT_THAT(none.error().message, HasSubstr("ports.properties is no file"));
 }
 
 TEST_F(DataDirectoryTest, writes_the_configuration_of_each_child) {

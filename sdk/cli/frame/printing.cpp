@@ -102,17 +102,26 @@ std::string table_of(const Answer& answer) {
   return text;
 }
 
+void append_tsv_cell(std::string& line, const Cell& cell) {
+  const bool is_nothing = std::holds_alternative<std::monostate>(cell);
+  if (!is_nothing) line += tsv_of(plain_text(cell));
+}
+
 std::string tsv_table_of(const Answer& answer) {
   const auto name = [](std::string& text, const Column& column) { text += column.name; };
   std::string text = list_text(answer.columns, "\t", name) + '\n';
-  for (const auto& row : answer.rows) {
-    text += list_text(row, "\t", [](std::string& line, const Cell& cell) {
-      const bool is_nothing = std::holds_alternative<std::monostate>(cell);
-      if (!is_nothing) line += tsv_of(plain_text(cell));
-    });
-    text += '\n';
-  }
+  for (const auto& row : answer.rows) text += list_text(row, "\t", append_tsv_cell) + '\n';
   return text;
+}
+
+// An answer without rows is one row of its fields.
+std::string tsv_fields_of(const Answer& answer) {
+  if (answer.fields.empty()) return {};
+  const auto name = [](std::string& text, const auto& field) { text += field.first; };
+  const auto value = [](std::string& text, const auto& field) {
+    append_tsv_cell(text, field.second);
+  };
+  return list_text(answer.fields, "\t", name) + '\n' + list_text(answer.fields, "\t", value) + '\n';
 }
 
 void append_field(std::string& into, std::string_view name, std::string_view json) {
@@ -220,7 +229,7 @@ std::string text_of(const Answer& answer, Format format) {
   }
   if (format == Format::json) return object_of(answer);
   const bool has_table = !answer.columns.empty() && !answer.rows_name.empty();
-  if (format == Format::tsv) return has_table ? tsv_table_of(answer) : std::string();
+  if (format == Format::tsv) return has_table ? tsv_table_of(answer) : tsv_fields_of(answer);
   std::string text;
   for (const std::string& sentence : answer.sentences) text += without_controls(sentence) + '\n';
   const bool is_wanted = has_table && !answer.is_table_needless;

@@ -37,6 +37,17 @@ TEST(Printing, writes_tsv_with_all_columns) {
             "topic\tin_sync\tleader\tid\norders\t1,2\t1\tx\na\\tb\t\t\ty\n");
 }
 
+TEST(Printing, writes_tsv_of_the_fields_where_there_are_no_rows) {
+  const Answer answer{.fields = {{"topic", "a\tb"},
+                                 {"changed", true},
+                                 {"changes", Texts{"x = 1", "y = 2"}},
+                                 {"lag", std::monostate{}}},
+                      .sentences = {"done"}};
+  EXPECT_EQ(text_of(answer, Format::tsv),
+            "topic\tchanged\tchanges\tlag\na\\tb\tyes\tx = 1,y = 2\t\n");
+  EXPECT_EQ(text_of(failed(usage_failure("no")), Format::tsv), "");
+}
+
 TEST(Printing, tells_failures_on_the_side_or_within_json) {
   Answer answer = failed({.code = "TOPIC_ALREADY_EXISTS",
                           .message = "topic orders exists",

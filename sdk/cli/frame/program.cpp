@@ -36,6 +36,9 @@ Format wanted_format(const Command* command, const std::vector<std::string>& wor
 Failure unknown_command(const std::vector<Command>& commands,
                         const std::vector<std::string>& words) {
   const std::string name = words.front();
+  if (name.starts_with('-'))
+    return usage_failure(joined("a command stands before ", name),
+                         "`millrace --help` shows those that are");
   const auto below = commands_below(commands, name);
   if (below.empty()) {
     std::vector<std::string> known;
@@ -73,6 +76,16 @@ Program::Program(std::vector<Command> commands, Lookup lookup)
        .examples = {{"millrace man topic-create | man -l -", "Read one"}},
        .run = [this](const Call& call) { return man(call.arguments.operands()); }});
   commands_.push_back(
+      {.name = "help",
+       .summary = "Print the help of a command",
+       .operands = {{.name = "COMMAND",
+                     .help = "As topic-create, or topic create",
+                     .completes = Completes::commands,
+                     .is_required = false,
+                     .is_repeated = true}},
+       .examples = {{"millrace help topic create", ""}},
+       .run = [this](const Call& call) { return help(call.arguments.operands()); }});
+  commands_.push_back(
       {.name = "completion",
        .summary = "Print the completion script for a shell",
        .operands = {{.name = "SHELL", .help = "The shell", .choices = {"bash", "zsh", "fish"}}},
@@ -84,6 +97,18 @@ Program::Program(std::vector<Command> commands, Lookup lookup)
        }});
 }
 
+Answer Program::help(const std::vector<std::string>& names) const {
+  std::string page = "millrace";
+  for (const std::string& name : names) page += "-" + name;
+  for (const Command& command : commands_)
+    if (man_page_name(command) == page) return plain(help_of(command));
+  if (const Command* command = name_command(commands_, names).command)
+    return plain(help_of(*command));
+  const std::string group = names.empty() ? std::string() : names.front();
+  if (commands_below(commands_, group).empty()) return failed(unknown_command(commands_, names));
+  return plain(help_of_group(commands_, group));
+}
+
 Answer Program::man(const std::vector<std::string>& names) const {
   if (names.empty()) return plain(man_page_of_program(commands_));
   std::string wanted = "millrace";
@@ -92,22 +117,6 @@ Answer Program::man(const std::vector<std::string>& names) const {
     if (man_page_name(command) == wanted) return plain(man_page_of(command));
   return failed(
       usage_failure(joined("there is no page ", wanted), "`millrace man` names those that are"));
-}
-
-int Program::help(const std::vector<std::string>& words, std::FILE* output,
-                  std::FILE* errors) const {
-  std::vector<std::string> names;
-  for (const std::string& word : words)
-    if (!word.starts_with('-')) names.push_back(word);
-  const NamedCommand named = name_command(commands_, names);
-  const std::string group = names.empty() ? std::string() : names.front();
-  if (named.command == nullptr && commands_below(commands_, group).empty()) {
-    write(errors, joined("error: ", line_of(unknown_command(commands_, names)), "\n"));
-    return exit_usage;
-  }
-  const std::string text =
-      named.command != nullptr ? help_of(*named.command) : help_of_group(commands_, group);
-  return write(output, text) ? exit_success : exit_failure;
 }
 
 int Program::run(const std::vector<std::string>& words, std::FILE* output,
@@ -124,13 +133,17 @@ int Program::run(const std::vector<std::string>& words, std::FILE* output,
   if (words.front() == "--version")
     return write(output, joined("millrace ", version, "\n")) ? exit_success : exit_failure;
   const NamedCommand named = name_command(commands_, words);
-  if (asks_for_help(named.command, words)) return help(words, output, errors);
-
   const std::vector<std::string> rest(words.begin() + static_cast<std::ptrdiff_t>(named.words),
                                       words.end());
-  const Format format = wanted_format(named.command, rest);
+  const bool is_help = asks_for_help(named.command, words);
+  const Format format = is_help ? Format::table : wanted_format(named.command, rest);
   Answer answer;
-  if (named.command == nullptr) {
+  if (is_help) {
+    std::vector<std::string> names;
+    for (const std::string& word : words)
+      if (!word.starts_with('-')) names.push_back(word);
+    answer = help(names);
+  } else if (named.command == nullptr) {
     answer = failed(unknown_command(commands_, words));
   } else {
     auto parsed = parse_words(*named.command, rest);

@@ -28,8 +28,8 @@ class Program {
 
  private:
   [[nodiscard]] Answer man(const std::vector<std::string>& names) const;
-  [[nodiscard]] int help(const std::vector<std::string>& words, std::FILE* output,
-                         std::FILE* errors) const;
+  // Of a command or of several; words after its name count for nothing.
+  [[nodiscard]] Answer help(const std::vector<std::string>& names) const;
 
   std::vector<Command> commands_;
   Lookup lookup_;

@@ -62,6 +62,8 @@ TEST(Program, knows_which_command_was_meant) {
   EXPECT_THAT(run({"topic"}).errors, HasSubstr("`millrace topic --help` shows them"));
   EXPECT_EQ(run({"topic", "craete"}).code, 2);
   EXPECT_EQ(run({}).code, 2);
+  EXPECT_EQ(run({"-b", "localhost:9092", "topic", "list"}).errors,
+            "error: a command stands before -b; `millrace --help` shows those that are\n");
 }
 
 TEST(Program, helps) {
@@ -72,6 +74,12 @@ TEST(Program, helps) {
   EXPECT_THAT(help.output, HasSubstr("Usage: millrace topic create TOPIC [OPTION]..."));
   EXPECT_THAT(help.output, HasSubstr("-p, --partitions N"));
   EXPECT_THAT(help.output, HasSubstr("Examples:\n  millrace topic create orders --partitions 6"));
+  EXPECT_EQ(run({"topic", "create", "-o", "json", "--help"}).output, help.output);
+  EXPECT_EQ(run({"help", "topic", "create"}).output, help.output);
+  EXPECT_EQ(run({"help", "topic-create"}).output, help.output);
+  EXPECT_EQ(run({"help"}).output, run({"--help"}).output);
+  EXPECT_EQ(run({"help", "topic"}).output, run({"topic", "--help"}).output);
+  EXPECT_EQ(run({"help", "nonsense"}).code, 2);
   EXPECT_EQ(run({"nonsense", "--help"}).code, 2);
   EXPECT_EQ(run({"--version"}).output, "millrace " + std::string(version) + "\n");
 }

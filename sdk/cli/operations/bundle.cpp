@@ -1,5 +1,6 @@
 module;
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -34,17 +35,22 @@ class Bundle {
       arguments.add("internal", "");
     }
     const Answer answer = command({.arguments = arguments, .format = Format::json});
-    if (!answer.failures.empty()) failed_.push_back(name);
+    if (!answer.failures.empty()) add_failed(name, line_of(answer.failures.front()));
     add_text(name, text_of(answer, Format::json));
   }
   void add_text(const std::string& name, const std::string& text) {
     tar_.add(name, text);
     files_.push_back(name);
   }
-  void add_failed(const std::string& name) { failed_.push_back(name); }
+  void add_failed(const std::string& name, std::string why) {
+    failed_.push_back(name);
+    reasons_.push_back(std::move(why));
+  }
 
   const Texts& files() const { return files_; }
   const Texts& failed_parts() const { return failed_; }
+  // Of each, why.
+  const Texts& reasons() const { return reasons_; }
   std::string finish() && { return std::move(tar_).finish(); }
 
  private:
@@ -53,6 +59,7 @@ class Bundle {
   Progress progress_;
   Texts files_;
   Texts failed_;
+  Texts reasons_;
 };
 
 // Names of topics and groups may have what names of files should not.
@@ -115,14 +122,14 @@ Answer debug_bundle(const Call& call) {
     bool is_good = false;
     const std::string name = joined("metrics/", file_name(address), ".txt");
     bundle.add_text(name, metrics_page_of(address, is_good));
-    if (!is_good) bundle.add_failed(name);
+    if (!is_good) bundle.add_failed(name, "the page did not come whole");
   }
   answer.fields = {{"file", path}, {"parts", bundle.files()}, {"failed", bundle.failed_parts()}};
   const auto parts = static_cast<std::int64_t>(bundle.files().size());
-  for (const std::string& part : bundle.failed_parts())
-    answer.failures.push_back({.code = "INCOMPLETE",
-                               .message = joined(part, " tells of a failure"),
-                               .hint = "the rest is there"});
+  for (std::size_t index = 0; index < bundle.failed_parts().size(); ++index)
+    answer.failures.push_back(
+        {.code = "INCOMPLETE",
+         .message = joined(bundle.failed_parts()[index], ": ", bundle.reasons()[index])});
   if (auto failure = write_private_file(path, std::move(bundle).finish()))
     return failed(*std::move(failure));
   answer.sentences = {joined("wrote ", path, ": ", counted(parts, "file"),

@@ -73,7 +73,8 @@ std::optional<Health> health_of(ClientSession& session, Failures& failures) {
   return health;
 }
 
-Answer answer_of(Health health) {
+// In TSV one row of what counts; who is in trouble is in the table and in JSON.
+Answer answer_of(Health health, Format format) {
   const bool is_healthy = health.is_healthy();
   std::string line =
       joined(is_healthy ? "healthy: " : "not healthy: ", counted(health.brokers, "broker"), ", ");
@@ -90,19 +91,21 @@ Answer answer_of(Health health) {
   }
   line += joined(counted(health.without_leader, "partition"), " without leader, ",
                  health.under_replicated, " under-replicated");
-  return {.fields = {{"healthy", is_healthy},
-                     {"brokers", health.brokers},
-                     {"controllers", controllers},
-                     {"controller_leader", leader},
-                     {"partitions", health.partitions},
-                     {"without_leader", health.without_leader},
-                     {"under_replicated", health.under_replicated}},
-          .rows_name = "troubled",
-          .columns = {{"topic"}, {"partition"}, {"leader"}, {"replicas"}, {"in_sync"}},
-          .rows = std::move(health.troubled),
-          .sentences = {std::move(line)},
-          .is_table_needless = is_healthy,
-          .exit_code = is_healthy ? exit_success : exit_failure};
+  Answer answer{.fields = {{"healthy", is_healthy},
+                           {"brokers", health.brokers},
+                           {"controllers", controllers},
+                           {"controller_leader", leader},
+                           {"partitions", health.partitions},
+                           {"without_leader", health.without_leader},
+                           {"under_replicated", health.under_replicated}},
+                .sentences = {std::move(line)},
+                .is_table_needless = is_healthy,
+                .exit_code = is_healthy ? exit_success : exit_failure};
+  if (format == Format::tsv) return answer;
+  answer.rows_name = "troubled";
+  answer.columns = {{"topic"}, {"partition"}, {"leader"}, {"replicas"}, {"in_sync"}};
+  answer.rows = std::move(health.troubled);
+  return answer;
 }
 
 // Until Ctrl-C; each look stands for itself, so that one that fails does not end it.
@@ -110,18 +113,28 @@ Answer watch_health(const Call& call, ClientSession& session) {
   const auto interval = std::chrono::seconds(call.arguments.number_or("interval", 2));
   const Interrupt interrupt;
   Output output;
-  int exit_code = exit_success;
+  int exit_code = exit_failure;  // nothing is known yet
+  bool has_heading = false;
   while (!Interrupt::is_asked() && !output.is_broken()) {
     Answer answer;
-    auto health = health_of(session, answer.failures);
-    if (health) answer = answer_of(*std::move(health));
+    {
+      const EndsAtOnce not_when_it_was_answered(exit_code);
+      auto health = health_of(session, answer.failures);
+      if (health) answer = answer_of(*std::move(health), call.format);
+    }
     if (call.format == Format::table) {
       if (answer.sentences.empty() && !answer.failures.empty())
         answer.sentences.push_back("not known: " + line_of(answer.failures.front()));
       if (!answer.sentences.empty())
         answer.sentences.front() = joined(iso_text(current_time()), " ", answer.sentences.front());
     }
-    output.write(text_of(answer, call.format));
+    std::string text = text_of(answer, call.format);
+    if (call.format == Format::tsv) {
+      if (has_heading) text.erase(0, text.find('\n') + 1);
+      has_heading = has_heading || !text.empty();
+      std::fputs(complaints_of(answer, call.format).c_str(), stderr);
+    }
+    output.write(text);
     output.flush();
     exit_code = exit_code_of(answer);
     const auto next = std::chrono::steady_clock::now() + interval;
@@ -173,7 +186,7 @@ Answer cluster_health(const Call& call) {
   if (!session) return answer;
   if (call.arguments.has("watch")) return watch_health(call, *session);
   auto health = health_of(*session, answer.failures);
-  return health ? answer_of(*std::move(health)) : std::move(answer);
+  return health ? answer_of(*std::move(health), call.format) : std::move(answer);
 }
 
 Answer list_brokers(const Call& call) {

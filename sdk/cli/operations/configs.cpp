@@ -36,6 +36,11 @@ Failure config_failure(const v1::Error& error, const Arguments& arguments, Clien
     Failures of_listing;  // without the names there is no nearest one, that is all
     return no_topic(name, session.topic_names(of_listing));
   }
+  if (error.code() == v1::ErrorCode::broker_not_available)
+    return {.code = std::string(name_of(error.code())),
+            .message = joined("there is no broker ", name),
+            .hint = "`millrace cluster brokers` shows those that are",
+            .is_code_plain = true};
   return failure_of(error, joined(arguments.operand(0), " ", name));
 }
 
@@ -88,10 +93,12 @@ Answer get_configs(const Call& call) {
       continue;
     }
     const auto nearest = nearest_word(operands[index], known);
-    answer.failures.push_back(
-        {.code = "UNKNOWN_SETTING",
-         .message = joined("there is no setting ", operands[index]),
-         .hint = nearest ? joined("did you mean ", *nearest, "?") : std::string()});
+    answer.failures.push_back({.code = "UNKNOWN_SETTING",
+                               .message = joined("there is no setting ", operands[index]),
+                               .hint = nearest
+                                           ? joined("did you mean ", *nearest, "?")
+                                           : joined("`millrace config list ", operands[0], " ",
+                                                    operands[1], " --all` shows those that are")});
   }
   return answer;
 }
@@ -200,7 +207,7 @@ std::vector<Command> config_commands() {
            {{.name = "SETTING=VALUE", .help = "What becomes what", .is_repeated = true}}),
        .options = with_cluster_options({dry_run}),
        .examples = {{"millrace config set topic orders retention.ms=86400000", ""},
-                    {"millrace config set broker default log.cleaner.threads=2", ""}},
+                    {"millrace config set broker default message.max.bytes=2000000", ""}},
        .run = set_configs},
       {.name = "config unset",
        .summary = "Take changes of settings back",

@@ -1,5 +1,6 @@
 module;
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cstdint>
 #include <map>
@@ -27,6 +28,19 @@ std::string lower(std::string text) {
     return static_cast<char>(std::tolower(letter));
   });
   return text;
+}
+
+// Those that a group may be in, of any kind and protocol.
+constexpr std::array<std::string_view, 8> group_states = {
+    "preparingrebalance", "completingrebalance", "stable",  "dead", "empty",
+    "assigning",          "reconciling",         "notready"};
+
+std::optional<Failure> wrong_state(const std::string& state) {
+  if (std::ranges::find(group_states, lower(state)) != group_states.end()) return std::nullopt;
+  std::string known;
+  for (const std::string_view one : group_states) known += joined(known.empty() ? "" : ", ", one);
+  return usage_failure(joined("--state '", state, "' is no state of a group"),
+                       joined("there are ", known));
 }
 
 // Brokers write addresses as Java does: /10.0.0.5.
@@ -174,6 +188,9 @@ std::optional<std::vector<v1::TopicPartition>> named_partitions(ClientSession& s
 
 Answer list_groups(const Call& call) {
   Answer answer{.rows_name = "groups", .columns = {{"group"}, {"state"}, {"type"}}};
+  const auto states = call.arguments.all("state");
+  for (const std::string& state : states)
+    if (auto wrong = wrong_state(state)) return failed(*std::move(wrong));
   auto session = ClientSession::open(call, answer.failures);
   v1::Admin* admin = session ? session->admin(answer.failures) : nullptr;
   if (admin == nullptr) return answer;
@@ -185,7 +202,6 @@ Answer list_groups(const Call& call) {
   for (const v1::Error& error : listed->errors)
     answer.failures.push_back(failure_of(error, "groups of a broker are missing"));
   std::ranges::sort(listed->groups, {}, &v1::ListedGroup::id);
-  const auto states = call.arguments.all("state");
   for (const v1::ListedGroup& group : listed->groups) {
     const bool is_wanted = states.empty() || std::ranges::any_of(states, [&](const auto& state) {
                              return lower(state) == lower(group.state);
@@ -215,9 +231,12 @@ Answer describe_group(const Call& call) {
   const auto offsets = group ? committed(*session, name, answer.failures) : std::nullopt;
   if (!offsets) return answer;
   std::map<v1::TopicPartition, std::string> readers;
-  for (const v1::GroupMember& member : group->members)
+  std::vector<std::string> idle;
+  for (const v1::GroupMember& member : group->members) {
     for (const v1::TopicPartition& partition : member.assignment)
       readers[partition] = name_of_member(member);
+    if (member.assignment.empty()) idle.push_back(name_of_member(member));
+  }
   std::set<v1::TopicPartition> all;
   for (const auto& [partition, offset] : *offsets) all.insert(partition);
   for (const auto& [partition, reader] : readers) all.insert(partition);
@@ -247,14 +266,18 @@ Answer describe_group(const Call& call) {
                            std::int64_t{partition.partition}, committed_cell, end_cell, lag_cell,
                            member_cell});
   }
+  // As Kafka's tool shows members that have no partition.
+  for (std::string& member : idle)
+    answer.rows.push_back(
+        {name, lower(group->state), Cell(), Cell(), Cell(), Cell(), Cell(), std::move(member)});
   answer.fields = {{"group", name},
                    {"state", lower(group->state)},
                    {"assignor", group->protocol},
                    {"coordinator", std::int64_t{group->coordinator}},
                    {"members", static_cast<std::int64_t>(group->members.size())},
                    {"lag", bounds ? Cell(sum) : Cell()}};
-  if (answer.rows.empty()) {
-    answer.is_table_needless = true;
+  if (partitions.empty()) {
+    answer.is_table_needless = answer.rows.empty();
     answer.sentences = {joined("group ", name, " is ", lower(group->state), " with ",
                                counted(static_cast<std::int64_t>(group->members.size()), "member"),
                                ", and has committed nothing")};

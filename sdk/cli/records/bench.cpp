@@ -130,22 +130,23 @@ std::optional<SteadyClock::time_point> stamp_of(std::string_view value) {
   return SteadyClock::time_point(SteadyClock::duration(count));
 }
 
-// Reads all partitions of the topic, from the place on.
+// Reads all partitions of the topic, from the place on. It has asked their leaders, so that its
+// connections are there before a clock runs.
 std::optional<v1::Consumer> reader_of(ClientSession& session, const v1::Config& config,
                                       const std::string& topic, const Place& from,
                                       std::int64_t& available, Failures& failures) {
   const auto described = session.topic(topic, failures);
-  const auto offsets_reader = described ? session.offsets_reader(failures) : std::nullopt;
-  const auto bounds = offsets_reader ? bounds_of(*offsets_reader, partitions_of(*described),
-                                                 session.timeout(), failures)
-                                     : std::nullopt;
-  const auto offsets = bounds
-                           ? offsets_at(*offsets_reader, *bounds, from, session.timeout(), failures)
-                           : std::nullopt;
-  if (!offsets) return std::nullopt;
+  if (!described) return std::nullopt;
   auto consumer = v1::Consumer::open(config, session.options());
-  auto done = consumer ? consumer->assign(partitions_of(*described)) : v1::Result<void>();
-  if (!consumer) done = consumer.error();
+  if (!consumer) {
+    failures.push_back(failure_of(consumer.error()));
+    return std::nullopt;
+  }
+  const auto bounds = bounds_of(*consumer, partitions_of(*described), session.timeout(), failures);
+  const auto offsets =
+      bounds ? offsets_at(*consumer, *bounds, from, session.timeout(), failures) : std::nullopt;
+  if (!offsets) return std::nullopt;
+  auto done = consumer->assign(partitions_of(*described));
   for (const auto& [partition, offset] : *offsets) {
     available += bounds->at(partition).end - offset;
     if (done) done = consumer->seek(partition, offset);
@@ -155,6 +156,30 @@ std::optional<v1::Consumer> reader_of(ClientSession& session, const v1::Config& 
     return std::nullopt;
   }
   return *std::move(consumer);
+}
+
+// Sends a record and receives it: what the first one has to wait for is no latency. A signal ends
+// the program meanwhile.
+bool warm_up(v1::Producer& producer, v1::Consumer& consumer, const std::string& topic,
+             Failures& failures) {
+  const auto sent = producer.send({.topic = topic, .value = "warm"}).get();
+  if (!sent) {
+    failures.push_back(failure_of(sent.error()));
+    return false;
+  }
+  const auto begin = SteadyClock::now();
+  while (SteadyClock::now() - begin < patience) {
+    const auto batch = consumer.poll(std::chrono::milliseconds(100));
+    if (!batch && !batch.error().is_retriable()) {
+      failures.push_back(failure_of(batch.error()));
+      return false;
+    }
+    if (!batch) continue;
+    for (const v1::RecordView& record : *batch)
+      if (record.partition() == sent->partition && record.offset() == sent->offset) return true;
+  }
+  failures.push_back({.code = "INCOMPLETE", .message = "the first record did not come back"});
+  return false;
 }
 
 // Whether all of its partitions were read to their ends, as far as brokers told them.
@@ -273,6 +298,7 @@ Answer bench_latency(const Call& call) {
       std::chrono::nanoseconds(1'000'000'000 / call.arguments.number_or("rate", 1000));
   const std::string value =
       payload(static_cast<std::size_t>(call.arguments.number_or("size", 100)));
+  if (!warm_up(*producer, *consumer, topic, answer.failures)) return answer;
   const Interrupt interrupt;
   std::atomic<bool> is_over = false;
   std::thread sending([&] {
@@ -290,8 +316,7 @@ Answer bench_latency(const Call& call) {
   });
   Histogram histogram;
   Progress progress;
-  const auto begin = SteadyClock::now();
-  auto last = begin;
+  auto last = SteadyClock::now();
   while (histogram.count() < records && !Interrupt::is_asked() && delivered.bad == 0 &&
          SteadyClock::now() - last < patience) {
     const auto batch = consumer->poll(std::chrono::milliseconds(100));

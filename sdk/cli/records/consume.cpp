@@ -66,14 +66,17 @@ class Printer {
   std::string line_;
 };
 
-// What is read, from where, and where that ends.
+// What is read, from where, and where that ends. Both may be still to come: reading begins at the
+// end of what is there then.
 struct Plan {
   v1::Offsets from;
   std::optional<v1::Offsets> to;
+  PartitionBounds bounds;
 };
 
-std::optional<Plan> plan_of(ClientSession& session, const Call& call, const Place& from,
-                            const std::optional<Place>& to, Failures& failures) {
+// The consumer asks the leaders: then its connections are there when it is to read.
+std::optional<Plan> plan_of(ClientSession& session, const Call& call, const v1::Consumer& consumer,
+                            const Place& from, const std::optional<Place>& to, Failures& failures) {
   std::vector<v1::TopicPartition> partitions;
   for (const v1::DescribedTopic& topic : session.topics(call.arguments.operands(), failures)) {
     const auto chosen = chosen_partitions(topic, call.arguments, failures);
@@ -81,19 +84,21 @@ std::optional<Plan> plan_of(ClientSession& session, const Call& call, const Plac
     partitions.insert(partitions.end(), chosen->begin(), chosen->end());
   }
   if (!failures.empty()) return std::nullopt;
-  const auto reader = session.offsets_reader(failures);
-  const auto bounds =
-      reader ? bounds_of(*reader, partitions, session.timeout(), failures) : std::nullopt;
+  const auto bounds = bounds_of(consumer, partitions, session.timeout(), failures);
   const auto begin =
-      bounds ? offsets_at(*reader, *bounds, from, session.timeout(), failures) : std::nullopt;
+      bounds ? offsets_at(consumer, *bounds, from, session.timeout(), failures) : std::nullopt;
   if (!begin) return std::nullopt;
-  Plan plan{.from = *begin, .to = {}};
+  // One that is still to come is waited for.
+  const auto as_asked = [](v1::Offsets& offsets, const Place& place) {
+    if (place.kind != Place::Kind::offset) return;
+    for (auto& [partition, offset] : offsets) offset = std::max(offset, place.number);
+  };
+  Plan plan{.from = *begin, .to = {}, .bounds = *bounds};
+  as_asked(plan.from, from);
   if (to) {
-    plan.to = offsets_at(*reader, *bounds, *to, session.timeout(), failures);
+    plan.to = offsets_at(consumer, *bounds, *to, session.timeout(), failures);
     if (!plan.to) return std::nullopt;
-    // One that is still to come is waited for.
-    if (to->kind == Place::Kind::offset)
-      for (auto& [partition, offset] : *plan.to) offset = std::max(offset, to->number);
+    as_asked(*plan.to, *to);
   }
   return plan;
 }
@@ -115,6 +120,7 @@ class Receiving {
   Receiving(const Receiving&) = delete;  // the consumer calls it
   Receiving& operator=(const Receiving&) = delete;
 
+  void begin_at(v1::Offsets from) { from_ = std::move(from); }
   void stop_at(v1::Offsets to) { to_ = std::move(to); }
 
   Answer run() {
@@ -145,6 +151,8 @@ class Receiving {
 
   void take(const v1::RecordView& record) {
     const v1::TopicPartition partition{std::string(record.topic()), record.partition()};
+    const auto begin = from_.find(partition);
+    if (begin != from_.end() && record.offset() < begin->second) return;
     if (to_) {
       const auto end = to_->find(partition);
       if (end == to_->end() || record.offset() >= end->second) return;
@@ -247,6 +255,7 @@ class Receiving {
   Output output_;
   Progress progress_;
   Failures failures_;
+  v1::Offsets from_;
   std::optional<v1::Offsets> to_;
   v1::Offsets done_;  // of the group, not committed yet
   std::int64_t count_ = 0;
@@ -262,8 +271,8 @@ std::optional<Failure> contradiction(const Arguments& arguments) {
   for (const char* option : {"to", "partitions", "tail"})
     if (arguments.has(option))
       return usage_failure(joined("--group and --", option, " exclude each other"));
-  const std::string from = arguments.text_or("from", "end");
-  if (from != "start" && from != "end")
+  const auto from = parse_place(arguments.text_or("from", "end"), current_time());
+  if (!from || (from->kind != Place::Kind::start && from->kind != Place::Kind::end))
     return usage_failure("with --group, --from is start or end",
                          "`millrace group reset-offsets` moves a group");
   return std::nullopt;
@@ -275,12 +284,14 @@ Answer consume_as_member(const Call& call, ClientSession& session, Printer& prin
   if (session.topics(call.arguments.operands(), answer.failures).size() !=
       call.arguments.operands().size())
     return answer;
-  const bool is_from_start = call.arguments.text_or("from", "end") == "start";
+  const auto from = parse_place(call.arguments.text_or("from", "end"), current_time());
+  const bool is_from_start = from && from->kind == Place::Kind::start;
   auto config = v1::Config{{"auto.offset.reset", is_from_start ? "earliest" : "latest"}} +
                 session.config() + v1::Config{{"enable.auto.commit", "false"}};
   config.set("group.id", call.arguments.text_or("group", ""));
   auto consumer = v1::Consumer::open(config, session.options());
   if (!consumer) return failed(failure_of(consumer.error()));
+  const Interrupt interrupt;
   Receiving receiving(*consumer, session, printer, count, true);
   if (const auto done = consumer->subscribe(call.arguments.operands()); !done)
     return failed(failure_of(done.error()));
@@ -299,10 +310,10 @@ Answer consume_alone(const Call& call, ClientSession& session, Printer& printer,
     to = place_of("--to", *text, answer.failures);
     if (!to) return answer;
   }
-  auto plan = plan_of(session, call, *from, to, answer.failures);
-  if (!plan) return answer;
   auto consumer = v1::Consumer::open(session.config(), session.options());
   if (!consumer) return failed(failure_of(consumer.error()));
+  auto plan = plan_of(session, call, *consumer, *from, to, answer.failures);
+  if (!plan) return answer;
   std::vector<v1::TopicPartition> partitions;
   for (const auto& [partition, offset] : plan->from) {
     // Where nothing is to be read, nothing needs to be fetched.
@@ -315,10 +326,17 @@ Answer consume_alone(const Call& call, ClientSession& session, Printer& printer,
   if (!partitions.empty())
     if (const auto done = consumer->assign(partitions); !done)
       return failed(failure_of(done.error()));
-  for (const v1::TopicPartition& partition : partitions)
-    if (const auto done = consumer->seek(partition, plan->from.at(partition)); !done)
+  for (const v1::TopicPartition& partition : partitions) {
+    const Bounds& within = plan->bounds.at(partition);
+    const std::int64_t begin =
+        std::min(plan->from.at(partition), std::max(within.start, within.end));
+    if (const auto done = consumer->seek(partition, begin); !done)
       return failed(failure_of(done.error()));
+  }
+  // Not before: what was asked so far ends at once by a signal, also where no broker answers.
+  const Interrupt interrupt;
   Receiving receiving(*consumer, session, printer, count, false);
+  receiving.begin_at(plan->from);
   if (plan->to) receiving.stop_at(*std::move(plan->to));
   return receiving.run();
 }
@@ -331,7 +349,6 @@ Answer consume(const Call& call) {
   auto printer = Printer::make(call, answer.failures);
   auto session = printer ? open_for_records(call, answer.failures) : std::nullopt;
   if (!session) return answer;
-  const Interrupt interrupt;
   const std::int64_t count = call.arguments.number_or("count", -1);
   return call.arguments.has("group") ? consume_as_member(call, *session, *printer, count)
                                      : consume_alone(call, *session, *printer, count);

@@ -226,10 +226,18 @@ class Sending {
     if (posted)
       ++sent_;
     else
-      report_.failed(failure_of(posted.error(), joined("line ", lines_)));
+      report_.failed(failure_of_line(posted.error()));
     constexpr std::uint64_t lines_between = 256;
     if (lines_ % lines_between == 0) report_.take(outcomes_.take());
     show();
+  }
+
+  // What the input says is not what the command line says.
+  Failure failure_of_line(const v1::Error& error) const {
+    Failure failure = failure_of(error, joined("line ", lines_));
+    if (failure.is_usage) failure.code = "INPUT";
+    failure.is_usage = false;
+    return failure;
   }
 
   void settle() {

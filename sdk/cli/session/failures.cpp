@@ -66,7 +66,12 @@ Failure topic_failure(const v1::Error& error, const std::string& topic) {
   if (error.code() == v1::ErrorCode::topic_already_exists)
     return coded(error.code(), joined("topic ", topic, " exists"),
                  joined("`millrace topic describe ", topic, "` shows it"));
-  return failure_of(error, joined("topic ", topic));
+  // Brokers that are asked for one say no more than that.
+  const std::string about = joined("topic ", topic);
+  if (error.code() == v1::ErrorCode::invalid_topic_exception && sentence_of(error) == about)
+    return coded(error.code(), joined("'", topic, "' cannot be the name of a topic"),
+                 "names have 1 to 249 ASCII letters, digits, '.', '_' and '-'");
+  return failure_of(error, about);
 }
 
 Failure group_failure(const v1::Error& error, const std::string& group) {

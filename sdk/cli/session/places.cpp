@@ -18,8 +18,8 @@ namespace millrace::cli {
 
 std::optional<Place> parse_place(std::string_view text, TimePoint now) {
   using Kind = Place::Kind;
-  if (text == "start") return Place{.kind = Kind::start};
-  if (text == "end") return Place{.kind = Kind::end};
+  if (text == "start" || text == "earliest") return Place{.kind = Kind::start};
+  if (text == "end" || text == "latest") return Place{.kind = Kind::end};
   if (text.starts_with('@')) {
     const auto time = parse_time(text.substr(1), now);
     return time ? std::optional(Place{.kind = Kind::time, .time = *time}) : std::nullopt;

@@ -27,7 +27,8 @@ struct Place {
   [[nodiscard]] friend bool operator==(const Place&, const Place&) = default;
 };
 
-// "start", "end", "42", "-10" (records before the end), "@2026-11-21T08:15:02Z", "@-1h".
+// "start" or "earliest", "end" or "latest", "42", "-10" (records before the end),
+// "@2026-11-21T08:15:02Z", "@-1h".
 [[nodiscard]] std::optional<Place> parse_place(std::string_view text, TimePoint now);
 // Adds a failure that names the option where it is none.
 [[nodiscard]] std::optional<Place> place_of(std::string_view option, std::string_view text,

@@ -7,11 +7,10 @@ module;
 #include <array>
 #include <cctype>
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +24,9 @@ import millrace.cli.frame;
 
 namespace millrace::cli {
 namespace {
+
+// What somebody has written by hand is far below.
+constexpr std::size_t file_bytes_max = std::size_t{16} * 1024 * 1024;
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view blanks = " \t\r";
@@ -46,6 +48,19 @@ bool write_whole(int file, std::string_view text) {
     text.remove_prefix(static_cast<std::size_t>(written));
   }
   return ::fsync(file) == 0;
+}
+
+// All of it; gives the error's number, 0 if there was none.
+int read_whole(int file, std::string& text) {
+  std::array<char, 4096> block = {};
+  while (true) {
+    const ssize_t count = ::read(file, block.data(), block.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return errno;
+    if (count == 0) return 0;
+    text.append(block.data(), static_cast<std::size_t>(count));
+    if (text.size() > file_bytes_max) return EFBIG;
+  }
 }
 
 }  // namespace
@@ -98,14 +113,16 @@ std::string profiles_path() {
 }
 
 std::variant<Profiles, Failure> read_profiles(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
+  const int file = path.empty() ? -1 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) {
     const int problem = errno;
     if (path.empty() || problem == ENOENT || problem == ENOTDIR) return Profiles();
     return file_failure(path, problem);
   }
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (file.bad()) return file_failure(path, EIO);
+  std::string text;
+  const int problem = read_whole(file, text);
+  ::close(file);
+  if (problem != 0) return file_failure(path, problem);
   return parse_profiles(text);
 }
 

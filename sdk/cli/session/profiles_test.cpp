@@ -46,6 +46,9 @@ TEST(Profiles, lie_in_a_file_for_the_user_alone) {
   ASSERT_EQ(::stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
   EXPECT_TRUE(write_profiles(path + "/under-a-file/config", two));
+  const auto read = read_profiles(folder);
+  ASSERT_TRUE(std::holds_alternative<Failure>(read)) << "a folder is no file";
+  EXPECT_EQ(std::get<Failure>(read).message, folder + ": Is a directory");
   std::filesystem::remove_all(folder);
 }
 

@@ -19,9 +19,14 @@ namespace millrace::cli {
 namespace {
 
 constinit std::atomic<bool> interrupted = false;
-static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may use it");
+constexpr int no_exit_code = -1;
+constinit std::atomic<int> exit_code_at_once = no_exit_code;
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free,
+              "a signal handler may use them");
 
 void take_signal(int) {
+  const int exit_code = exit_code_at_once;
+  if (exit_code != no_exit_code) ::_exit(exit_code);
   interrupted = true;
 }
 
@@ -88,6 +93,15 @@ Interrupt::~Interrupt() {
 
 bool Interrupt::is_asked() {
   return interrupted;
+}
+
+EndsAtOnce::EndsAtOnce(int exit_code) {
+  exit_code_at_once = exit_code;
+  if (interrupted) ::_exit(exit_code);  // it came just before
+}
+
+EndsAtOnce::~EndsAtOnce() {
+  exit_code_at_once = no_exit_code;
 }
 
 Progress::Progress() : is_terminal_(::isatty(STDERR_FILENO) == 1) {}

@@ -50,6 +50,17 @@ class Interrupt {
   [[nodiscard]] static bool is_asked();
 };
 
+// While one lives, SIGINT and SIGTERM end the process with this code, though an Interrupt lives:
+// for a call that may take long, between two of which is_asked() is looked at. What was written by
+// then has been flushed.
+class EndsAtOnce {
+ public:
+  explicit EndsAtOnce(int exit_code);
+  ~EndsAtOnce();
+  EndsAtOnce(const EndsAtOnce&) = delete;
+  EndsAtOnce& operator=(const EndsAtOnce&) = delete;
+};
+
 // A line on the standard error output that is written anew a few times in a second, where that is a
 // terminal. It is gone in the end.
 class Progress {

@@ -1,4 +1,5 @@
 module;
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -35,6 +36,18 @@ bool take(std::string_view& text, char letter) {
   return true;
 }
 
+// Up to nine digits of a second; what is shorter than a millisecond is dropped.
+std::optional<milliseconds> take_fraction(std::string_view& text) {
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  constexpr std::size_t digits_max = 9;
+  if (digits == 0 || digits > digits_max) return std::nullopt;
+  int thousandths = 0;
+  for (std::size_t place = 0; place < 3; ++place)
+    thousandths = thousandths * 10 + (place < digits ? text[place] - '0' : 0);
+  text.remove_prefix(digits);
+  return milliseconds(thousandths);
+}
+
 std::optional<milliseconds> take_time_of_day(std::string_view& text) {
   const auto hours = take_number(text, 2);
   if (!hours || *hours > 23 || !take(text, ':')) return std::nullopt;
@@ -46,9 +59,23 @@ std::optional<milliseconds> take_time_of_day(std::string_view& text) {
   if (!seconds || *seconds > 60) return std::nullopt;
   time += std::chrono::seconds(*seconds);
   if (!take(text, '.')) return time;
-  const auto thousandths = take_number(text, 3);
-  if (!thousandths) return std::nullopt;
-  return time + milliseconds(*thousandths);
+  const auto fraction = take_fraction(text);
+  if (!fraction) return std::nullopt;
+  return time + *fraction;
+}
+
+// "Z", "+01:00" or "-0530": what is to be subtracted. Without any it is UTC.
+std::optional<milliseconds> take_zone(std::string_view& text) {
+  if (text.empty() || take(text, 'Z')) return milliseconds(0);
+  const bool is_east = text.front() == '+';
+  if (!is_east && text.front() != '-') return std::nullopt;
+  text.remove_prefix(1);
+  const auto hours = take_number(text, 2);
+  take(text, ':');
+  const auto minutes = take_number(text, 2);
+  if (!hours || !minutes || *hours > 23 || *minutes > 59) return std::nullopt;
+  const milliseconds offset = std::chrono::hours(*hours) + std::chrono::minutes(*minutes);
+  return is_east ? offset : -offset;
 }
 
 std::optional<TimePoint> parse_iso(std::string_view text) {
@@ -66,9 +93,8 @@ std::optional<TimePoint> parse_iso(std::string_view text) {
   if (text.empty()) return midnight;
   if (!take(text, 'T')) return std::nullopt;
   const auto time = take_time_of_day(text);
-  if (!time) return std::nullopt;
-  take(text, 'Z');
-  return text.empty() ? std::optional(midnight + *time) : std::nullopt;
+  const auto zone = time ? take_zone(text) : std::nullopt;
+  return zone && text.empty() ? std::optional(midnight + *time - *zone) : std::nullopt;
 }
 
 std::optional<milliseconds> parse_duration(std::string_view text) {
