@@ -91,6 +91,11 @@ ClientResult<Topic*> Accumulator::known_topic(std::string_view name, FullBuffer 
         client_error(Failure::unknown_topic,
                      "topic " + topic->name() + " is not known yet; it is being asked for");
     unknown.retriable = true;
+    // Who does not wait hears here what the cluster said when it was asked before.
+    if (const auto before = topic->last_failure()) {
+      if (!before->retriable) return failure(*before);
+      unknown.message += "; before: " + before->message;
+    }
     return failure(std::move(unknown));
   }
   const MonotonicTime begun = clock_.now();
@@ -224,6 +229,12 @@ ClientResult<void> Accumulator::add(const RecordToSend& record, DeliverySink* si
     const auto waited = wait_for_memory(put.chunks_needed, record, when_full, deadline, spare);
     if (!waited) return failure(waited.error());
   }
+}
+
+bool Accumulator::learn(Topic& topic, const TopicView& told) {
+  if (is_closed_.load(std::memory_order_relaxed)) return false;
+  topic.learn(told);
+  return true;
 }
 
 void Accumulator::close(const ClientError* error) {

@@ -71,6 +71,9 @@ class Accumulator {
 
   // Partitions with something new, and topics that somebody waits for, since the last call.
   void take_news(std::vector<Partition*>& partitions, std::vector<Topic*>& topics);
+  // The topic as the cluster has it. False once this is closed: its partitions stay those that
+  // were closed with it.
+  [[nodiscard]] bool learn(Topic& topic, const TopicView& told);
   // No record is taken any more; who waits fails. `error`: with this, else with Failure::closed.
   void close(const ClientError* error = nullptr);
 

@@ -91,7 +91,9 @@ Task<ClientResult<std::int32_t>> Sender::load(std::string name, MonotonicTime de
   if ((*known)->partitions.empty()) {
     co_return failure(client_error(Failure::unknown_topic, "topic " + name + " has no partitions"));
   }
-  topic->learn(**known);
+  if (!accumulator_.learn(*topic, **known)) {
+    co_return failure(client_error(Failure::closed, "the producer is closed"));
+  }
   co_return topic->partition_count();
 }
 
@@ -136,12 +138,15 @@ Task<void> Sender::get_producer_id() {
     if (!reply) {
       error = reply.error();
     } else if (const auto code = protocol::error_code_from(reply->message.error_code);
-               code == ErrorCode::none) {
+               code != ErrorCode::none) {
+      error = broker_error(code, reply->broker, "no producer id");
+    } else if (reply->message.producer_id < 0 || reply->message.producer_epoch < 0) {
+      error = client_error(Failure::malformed_answer, "the answer has no producer id",
+                           Persistence::not_persisted, reply->broker);
+    } else {
       producer_id_ = ProducerId(reply->message.producer_id);
       producer_epoch_ = ProducerEpoch(reply->message.producer_epoch);
       break;
-    } else {
-      error = broker_error(code, reply->broker, "no producer id");
     }
     id_error_ = error.message;
     if (error.failure == Failure::closed) break;

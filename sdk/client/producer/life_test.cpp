@@ -112,6 +112,31 @@ TEST(ProducerLife, close_does_not_wait_for_a_metadata_question_that_is_not_answe
   EXPECT_EQ(machine.outcomes.delivered_count(), 10u);
 }
 
+TEST(ProducerLife, a_topic_that_becomes_known_while_it_closes_takes_no_records) {
+  ProducerMachine machine;
+  ASSERT_TRUE(machine.cluster->create_topic("orders"));
+  ASSERT_TRUE(machine.cluster->create_topic("late"));
+  machine.start();
+  machine.load("orders");
+  machine.cluster->delay(ApiKey::produce, 10s);
+  machine.send_all(0, 1);
+  machine.executor.advance(100ms);
+  machine.cluster->delay(ApiKey::metadata, 3s);
+  std::optional<ClientResult<std::int32_t>> loaded;
+  TaskGroup tasks;
+  tasks.start([](ProducerMachine& m, std::optional<ClientResult<std::int32_t>>& to) -> Task<void> {
+    to = co_await m.producer->load("late", m.now() + long_time);
+  }(machine, loaded));
+  machine.run(machine.producer->close(machine.now() + 60s));
+  machine.run([](TaskGroup& group) -> Task<void> { co_await group.wait(); }(tasks));
+  ASSERT_TRUE(loaded.has_value() && !loaded->has_value());
+  EXPECT_EQ(loaded->error().failure, Failure::closed);
+  // Nobody would close its partitions any more, and what they took would have no outcome.
+  EXPECT_EQ(machine.producer->partition_count("late"), 0);
+  EXPECT_EQ(machine.outcomes.delivered_count(), 1u);
+  machine.producer.reset();
+}
+
 TEST(ProducerLife, after_close_nothing_is_taken) {
   ProducerMachine machine;
   ASSERT_TRUE(machine.cluster->create_topic("orders"));

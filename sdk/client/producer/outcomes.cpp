@@ -158,7 +158,7 @@ void Sender::expire(Partition& partition, MonotonicTime now) {
     Batch* const next = batch->next;
     if (!has_outcome(*batch)) {
       const bool was_in_flight = batch->state == BatchState::in_flight;
-      if (was_in_flight && settings_.acks != Acks::none) batch->may_be_persisted = true;
+      if (was_in_flight) batch->may_be_persisted = true;
       ClientError late = client_error(Failure::timed_out, "delivery.timeout.ms has passed");
       late.message += batch->error != nullptr ? "; before: " + batch->error->message
                                               : cause_of_delay(partition);

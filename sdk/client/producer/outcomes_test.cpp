@@ -298,6 +298,37 @@ TEST_F(ProducerOutcomes, what_could_not_be_sent_in_time_says_what_stood_in_the_w
   EXPECT_NE(late.message.find("refused"), std::string::npos) << late.message;
 }
 
+TEST_F(ProducerOutcomes, without_acks_what_runs_out_of_time_while_it_is_written_may_be_there) {
+  adjust = [](ProducerSettings& settings) {
+    settings.acks = Acks::none;
+    settings.enable_idempotence = false;
+    settings.delivery_timeout = 5s;
+    settings.batch_size = 4'096;
+  };
+  start();
+  // The broker reads nothing more meanwhile: what follows stands in the connection.
+  machine->cluster->delay(ApiKey::produce, 20s);
+  for (std::uint64_t token = 0; token < 400; ++token) {
+    ASSERT_TRUE(machine->send(token, 0, 1'000));
+  }
+  machine->executor.advance(10s);
+  std::size_t unknown = 0;
+  for (const auto& [token, outcome] : machine->outcomes.all) {
+    if (!outcome.error) continue;
+    EXPECT_EQ(outcome.error->failure, Failure::timed_out);
+    unknown += outcome.error->persistence == Persistence::unknown ? 1u : 0u;
+  }
+  EXPECT_GT(unknown, 0u) << "a request was half written";
+  machine->executor.advance(60s);
+  // What was written without acks may be lost: only who is told that it is not there can rely on
+  // it.
+  const auto there = machine->stored();
+  for (const auto& [token, outcome] : machine->outcomes.all) {
+    if (!outcome.error || outcome.error->persistence != Persistence::not_persisted) continue;
+    EXPECT_EQ(std::ranges::count(there, token), 0) << token << ": " << outcome.error->message;
+  }
+}
+
 TEST_F(ProducerOutcomes, a_retry_count_is_kept_to) {
   adjust = [](ProducerSettings& settings) { settings.retries = 2; };
   start();

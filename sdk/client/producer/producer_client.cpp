@@ -64,7 +64,8 @@ ProducerClient::ProducerClient(const ProducerSettings& settings, Executor& execu
                 Random(random.next())),
       accumulator_(settings_, executor.clock(), *wake_, random.next()),
       sender_(settings_, executor, accumulator_, brokers_, metadata_, *wake_,
-              Random(random.next())) {
+              Random(random.next())),
+      instance_id_(executor, brokers_, settings_.common.retry_range(), Random(random.next())) {
   sender_.start();
 }
 
@@ -109,6 +110,7 @@ Task<ClientResult<void>> ProducerClient::flush(MonotonicTime deadline) {
 }
 
 Task<void> ProducerClient::close(MonotonicTime deadline) {
+  instance_id_.stop();
   return sender_.close(deadline);
 }
 

@@ -1,6 +1,7 @@
 // A producer as the public layer wraps it.
 module;
 #include <chrono>
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -74,6 +75,10 @@ class ProducerClient {
   [[nodiscard]] ProducerMetrics metrics() const;
   // As Java's producer tells them.
   void list_metrics(MetricList& to) const;
+  // By which brokers that collect metrics of clients know this one; they give it once.
+  [[nodiscard]] Task<ClientResult<Uuid>> client_instance_id(MonotonicTime deadline) {
+    return instance_id_.get(deadline);
+  }
 
  private:
   class Wake;
@@ -84,6 +89,7 @@ class ProducerClient {
   Metadata metadata_;
   Accumulator accumulator_;
   Sender sender_;
+  InstanceId instance_id_;
 };
 
 }  // namespace millrace::client

@@ -154,6 +154,29 @@ TEST(ProducerClient, a_topic_that_nobody_has_is_an_error_in_the_end) {
   EXPECT_TRUE(machine.outcomes.all.empty());
 }
 
+TEST(ProducerClient, who_does_not_wait_for_a_topic_hears_why_it_is_not_known) {
+  ProducerMachine machine;
+  machine.settings.max_block = 2s;
+  machine.start();
+  const std::string impossible(300, 'x');
+  const auto send = [&](const std::string& topic) {
+    const auto sent =
+        machine.producer->send({.topic = topic}, &machine.outcomes, 0, FullBuffer::fail);
+    EXPECT_FALSE(sent.has_value());
+    return sent.error();
+  };
+  EXPECT_TRUE(send(impossible).retriable);
+  EXPECT_TRUE(send("nothing").retriable);
+  machine.executor.advance(5s);
+  const ClientError never = send(impossible);
+  EXPECT_FALSE(never.retriable);
+  EXPECT_EQ(never.code, ErrorCode::invalid_topic_exception);
+  const ClientError not_yet = send("nothing");
+  EXPECT_TRUE(not_yet.retriable);
+  EXPECT_NE(not_yet.message.find("before: "), std::string::npos) << not_yet.message;
+  EXPECT_TRUE(machine.outcomes.all.empty());
+}
+
 TEST(ProducerClient, partitions_that_are_added_are_found) {
   ProducerMachine machine;
   machine.settings.common.metadata_max_age = 10s;

@@ -46,7 +46,7 @@ void Sender::start() {
   metadata_.on_change([this](const std::shared_ptr<const ClusterView>& view) {
     for (Topic* topic : accumulator_.topics.all()) {
       const TopicView* known = view->find(topic->name());
-      if (known != nullptr) topic->learn(*known);
+      if (known != nullptr) static_cast<void>(accumulator_.learn(*topic, *known));
     }
     signal_.set();
   });

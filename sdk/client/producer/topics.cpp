@@ -6,6 +6,7 @@ module;
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,6 +32,12 @@ ClientResult<void> Topic::wait_until_known(Duration timeout, std::uint64_t failu
 std::uint64_t Topic::failures() const {
   const std::scoped_lock lock(mutex_);
   return failures_;
+}
+
+std::optional<ClientError> Topic::last_failure() const {
+  const std::scoped_lock lock(mutex_);
+  if (failures_ == 0) return std::nullopt;
+  return error_;
 }
 
 void Topic::set_partition_count(std::int32_t count) {

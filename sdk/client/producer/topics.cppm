@@ -47,6 +47,8 @@ class Topic {
   // Any thread: blocks until the count is known or a try to find it out has failed.
   [[nodiscard]] ClientResult<void> wait_until_known(Duration timeout, std::uint64_t failures_seen);
   [[nodiscard]] std::uint64_t failures() const;
+  // Of the last try that failed.
+  [[nodiscard]] std::optional<ClientError> last_failure() const;
   // The partitions that have a leader.
   [[nodiscard]] std::shared_ptr<const std::vector<std::int32_t>> available() const;
 
