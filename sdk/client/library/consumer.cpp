@@ -423,6 +423,15 @@ Result<Metrics> Consumer::metrics() const {
   });
 }
 
+Result<Uuid> Consumer::client_instance_id(std::chrono::milliseconds time) const {
+  client::ConsumerCore& core = *implementation_->core;
+  return core.ask<Uuid>([deadline = core.deadline_after(time)](Client& client) -> Answer<Uuid> {
+    const auto id = co_await client.client_instance_id(deadline);
+    if (!id) co_return failure(id.error());
+    co_return Uuid{id->bytes};
+  });
+}
+
 Result<void> Consumer::close(std::chrono::milliseconds time) {
   return implementation_->core->close(time);
 }

@@ -166,4 +166,22 @@ TEST_F(MetricsTest, of_a_consumer_count_what_it_read) {
   EXPECT_GT(value_of(metrics, "consumer-metrics", "commit-sync-time-ns-total"), 0);
 }
 
+TEST_F(MetricsTest, brokers_give_each_client_an_id_of_its_own) {
+  Producer producer(config());
+  Consumer consumer(config());
+  const auto of_producer = producer.client_instance_id(10s);
+  ASSERT_TRUE(of_producer) << of_producer.error().message();
+  EXPECT_NE(*of_producer, Uuid());
+  EXPECT_EQ(producer.client_instance_id(10s).value(), *of_producer);
+  const auto of_consumer = consumer.client_instance_id(10s);
+  ASSERT_TRUE(of_consumer) << of_consumer.error().message();
+  EXPECT_NE(*of_consumer, *of_producer);
+  ASSERT_TRUE(consumer.close());
+  EXPECT_FALSE(consumer.client_instance_id(10s));
+  Producer alone({{"bootstrap.servers", "127.0.0.1:1"}}, {.log_level = LogLevel::error});
+  const auto none = alone.client_instance_id(100ms);
+  ASSERT_FALSE(none);
+  EXPECT_TRUE(none.error().is_retriable()) << none.error().message();
+}
+
 }  // namespace

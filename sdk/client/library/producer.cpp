@@ -94,6 +94,7 @@ class Producer::Implementation {
   Result<void> flush(std::chrono::milliseconds time);
   Result<void> close(std::chrono::milliseconds time);
   Result<std::int32_t> partition_count(std::string_view topic, std::chrono::milliseconds time);
+  Result<Uuid> client_instance_id(std::chrono::milliseconds time);
 
   bool is_on_own_thread() { return host_.thread().is_own_thread(); }
   client::DeliverySink& posts() { return posts_; }
@@ -274,6 +275,13 @@ Result<std::int32_t> Producer::Implementation::partition_count(std::string_view 
       }));
 }
 
+Result<Uuid> Producer::Implementation::client_instance_id(std::chrono::milliseconds time) {
+  const auto id = host_.run(
+      [this, deadline = deadline_after(time)] { return client_->client_instance_id(deadline); });
+  if (!id) return client::public_error(id.error());
+  return Uuid{id->bytes};
+}
+
 Producer::Producer(std::unique_ptr<Implementation> implementation) noexcept
     : implementation_(std::move(implementation)) {}
 
@@ -333,6 +341,10 @@ Result<void> Producer::close(std::chrono::milliseconds time) {
 
 Result<Metrics> Producer::metrics() const {
   return implementation_->metrics();
+}
+
+Result<Uuid> Producer::client_instance_id(std::chrono::milliseconds time) {
+  return implementation_->client_instance_id(time);
 }
 
 Result<std::int32_t> Producer::partition_count(std::string_view topic,

@@ -20,6 +20,7 @@
 #include "millrace/record.hpp"
 #include "millrace/records.hpp"
 #include "millrace/result.hpp"
+#include "millrace/uuid.hpp"
 
 namespace millrace::inline v1 {
 
@@ -148,6 +149,9 @@ class MILLRACE_API Consumer {
 
   // --- What it measures of itself. ---
   [[nodiscard]] Result<Metrics> metrics() const;
+  // By which brokers that collect metrics of clients know this one (KIP-714); they give it once.
+  [[nodiscard]] Result<Uuid> client_instance_id(
+      std::chrono::milliseconds time = waiting_time) const;
 
   // Commits as enable.auto.commit says, leaves the group, ends. Later calls fail.
   Result<void> close(std::chrono::milliseconds time = closing_time_max);

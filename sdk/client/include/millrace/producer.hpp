@@ -17,6 +17,7 @@
 #include "millrace/partitioner.hpp"
 #include "millrace/record.hpp"
 #include "millrace/result.hpp"
+#include "millrace/uuid.hpp"
 
 namespace millrace::inline v1 {
 
@@ -104,6 +105,8 @@ class MILLRACE_API Producer {
 
   // What it measures of itself.
   [[nodiscard]] Result<Metrics> metrics() const;
+  // By which brokers that collect metrics of clients know this one (KIP-714); they give it once.
+  Result<Uuid> client_instance_id(std::chrono::milliseconds time = std::chrono::minutes{1});
   // How many partitions the topic has.
   Result<std::int32_t> partition_count(std::string_view topic, std::chrono::milliseconds time);
 
