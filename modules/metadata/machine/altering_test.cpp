@@ -71,6 +71,17 @@ TEST_F(Altering, lists_are_added_to_and_taken_from) {
       ErrorCode::invalid_config);
 }
 
+// To hold each against each other would take hours, in which no broker is heard.
+TEST_F(Altering, lists_of_millions_are_refused_at_once) {
+  std::string many;
+  for (int i = 0; i < 1'500'000; ++i) many += std::to_string(i) + ',';
+  for (const auto operation : {SettingOperation::append, SettingOperation::subtract}) {
+    const Outcome outcome =
+        alter(bench, {topic_kind, "orders", {{"cleanup.policy", operation, many}}});
+    EXPECT_EQ(outcome.error, ErrorCode::invalid_config);
+  }
+}
+
 TEST_F(Altering, unknown_names_and_bad_values_are_refused_with_a_sentence) {
   const Outcome unknown =
       alter(bench, {topic_kind, "orders", {{"cleanup.polic", SettingOperation::set, "compact"}}});

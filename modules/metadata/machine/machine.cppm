@@ -88,7 +88,8 @@ class Machine {
   [[nodiscard]] Outcome place(const NewTopic& wanted, std::vector<Partition>& partitions);
   [[nodiscard]] Outcome place_by_hand(const NewTopic& wanted, std::vector<Partition>& partitions);
   [[nodiscard]] Outcome place_by_number(const NewTopic& wanted, std::vector<Partition>& partitions);
-  [[nodiscard]] Outcome room_for(std::size_t more) const;
+  // Counts what the request asks for in all.
+  [[nodiscard]] Outcome room_for(std::size_t more);
   [[nodiscard]] Outcome remove(DeletedTopic& topic);
 
   // --- more_partitions.cpp ---
@@ -111,6 +112,7 @@ class Machine {
   std::optional<ImageBuilder> builder_;
   std::shared_ptr<const Image> image_;
   SimilarNames similar_names_;
+  std::size_t partitions_asked_ = 0;  // by the request that is carried out
   Sessions sessions_;
   Outbox outbox_;
 };

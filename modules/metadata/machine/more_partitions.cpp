@@ -17,6 +17,7 @@ namespace millrace::metadata {
 void Machine::on(RequestId id, CreatePartitions& request) {
   std::map<std::string, int> times;
   for (const MorePartitions& topic : request.topics) ++times[topic.topic];
+  partitions_asked_ = 0;
   CreatePartitionsReply reply;
   for (const MorePartitions& topic : request.topics) {
     Outcome outcome{ErrorCode::invalid_request, "the request names this topic twice"};

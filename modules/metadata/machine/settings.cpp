@@ -385,18 +385,25 @@ Outcome SettingRules::change(const ResourceChange& resource, bool replaces,
 
 Outcome SettingRules::change_list(const config::Definition& definition, ConfigKind kind,
                                   const SettingChange& change, ConfigMap& settings) const {
+  // Before anything is done with it: it may be as large as a request.
+  if (change.value->size() > config_value_bytes_max) {
+    return invalid(formatted("{}: what is added or taken away has at most {} bytes",
+                             config::printable(change.name), config_value_bytes_max));
+  }
   const auto set = settings.find(change.name);
   const std::string before = set != settings.end() ? set->second : default_of(kind, definition);
   std::vector<std::string> elements = elements_of(before);
-  for (const std::string& element : elements_of(*change.value)) {
-    const auto found = std::ranges::find(elements, element);
-    if (change.operation == SettingOperation::append) {
-      if (found == elements.end()) elements.push_back(element);
-    } else if (change.operation == SettingOperation::subtract) {
-      if (found != elements.end()) elements.erase(found);
-    } else {
-      return {ErrorCode::invalid_request, "the operation on a setting is not known"};
+  const std::vector<std::string> named = elements_of(*change.value);
+  if (change.operation == SettingOperation::append) {
+    std::set<std::string> known(elements.begin(), elements.end());
+    for (const std::string& element : named) {
+      if (known.insert(element).second) elements.push_back(element);
     }
+  } else if (change.operation == SettingOperation::subtract) {
+    const std::set<std::string_view> gone(named.begin(), named.end());
+    std::erase_if(elements, [&](const std::string& element) { return gone.contains(element); });
+  } else {
+    return {ErrorCode::invalid_request, "the operation on a setting is not known"};
   }
   settings[change.name] = joined(elements);
   return {};

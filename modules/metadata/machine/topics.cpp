@@ -64,6 +64,7 @@ Outcome settings_of(const NewTopic& topic, ConfigMap& settings) {
 void Machine::on(RequestId id, CreateTopics& request) {
   std::map<std::string, int> times;
   for (const NewTopic& topic : request.topics) ++times[topic.name];
+  partitions_asked_ = 0;
   CreateTopicsReply reply;
   for (NewTopic& topic : request.topics) {
     CreatedTopic& created = reply.topics.emplace_back();
@@ -192,10 +193,18 @@ Outcome Machine::place_by_hand(const NewTopic& wanted, std::vector<Partition>& p
   return {};
 }
 
-Outcome Machine::room_for(std::size_t more) const {
+Outcome Machine::room_for(std::size_t more) {
   if (more > static_cast<std::size_t>(partitions_of_topic_max)) {
     return {ErrorCode::invalid_partitions,
             formatted("a topic has at most {} partitions", partitions_of_topic_max)};
+  }
+  // Also of what is not made in the end: brokers must be heard meanwhile.
+  partitions_asked_ += more;
+  if (partitions_asked_ > partitions_of_request_max) {
+    return {
+        ErrorCode::policy_violation,
+        formatted("the request asks for more than {} partitions in all; ask for fewer at a time",
+                  partitions_of_request_max)};
   }
   if (image_->partition_count() + more <= partitions_of_cluster_max) return {};
   return {ErrorCode::policy_violation,

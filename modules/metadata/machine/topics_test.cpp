@@ -95,6 +95,33 @@ TEST(Topics, validate_only_says_what_would_be_and_makes_nothing) {
   EXPECT_EQ(bench.image().topic_count(), 0u);
 }
 
+TEST(Topics, partitions_of_one_request_have_a_limit_together) {
+  Bench bench;
+  with_brokers(bench, 1);
+  constexpr auto half = static_cast<std::int32_t>(partitions_of_request_max / 2);
+  CreateTopics creation;
+  creation.validate_only = true;
+  for (const char* name : {"a", "b"}) {
+    creation.topics.push_back({.name = name, .partitions = half});
+  }
+  creation.topics.push_back({.name = "c", .partitions = 1});
+  const auto created = bench.call<CreateTopicsReply>(creation);
+  EXPECT_TRUE(created.topics[0].outcome.ok()) << created.topics[0].outcome.message;
+  EXPECT_TRUE(created.topics[1].outcome.ok()) << created.topics[1].outcome.message;
+  EXPECT_EQ(created.topics[2].outcome.error, ErrorCode::policy_violation);
+  CreatePartitions extension;
+  extension.validate_only = true;
+  for (const char* name : {"a", "b", "c"}) {
+    ASSERT_TRUE(bench.create(name).outcome.ok());
+    const std::int32_t more = extension.topics.size() < 2 ? half : 1;
+    extension.topics.push_back({.topic = name, .count = 1 + more, .assignments = std::nullopt});
+  }
+  const auto extended = bench.call<CreatePartitionsReply>(extension);
+  EXPECT_TRUE(extended.topics[0].outcome.ok()) << extended.topics[0].outcome.message;
+  EXPECT_TRUE(extended.topics[1].outcome.ok()) << extended.topics[1].outcome.message;
+  EXPECT_EQ(extended.topics[2].outcome.error, ErrorCode::policy_violation);
+}
+
 TEST(Topics, named_twice_in_a_request_are_refused_both_times) {
   Bench bench;
   with_brokers(bench, 1);
