@@ -7,6 +7,27 @@
 namespace millrace::coordination {
 namespace {
 
+// All groups of all partitions are held against them.
+TEST(GroupCall, filters_of_groups_are_as_long_as_there_are_states_and_kinds) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 100'000; ++i) texts.push_back("state " + std::to_string(i));
+  std::vector<protocol::String> names(texts.begin(), texts.end());
+  protocol::ListGroupsRequest in;
+  in.states_filter = std::span<const protocol::String>(names);
+  in.types_filter = in.states_filter;
+  const GroupCall unknown = call_of(in, 5);
+  const auto& asked = std::get<groups::ListRequest>(unknown.questions().at(0).request);
+  EXPECT_EQ(asked.states, std::vector<std::string>{"state 0"}) << "no group passes";
+  EXPECT_EQ(asked.types, std::vector<std::string>{"state 0"});
+  names.insert(names.end(), {"STABLE", "empty", "Stable", "Classic"});
+  in.states_filter = std::span<const protocol::String>(names);
+  in.types_filter = in.states_filter;
+  const GroupCall known = call_of(in, 5);
+  const auto& wanted = std::get<groups::ListRequest>(known.questions().at(0).request);
+  EXPECT_EQ(wanted.states, (std::vector<std::string>{"Empty", "Stable"}));
+  EXPECT_EQ(wanted.types, std::vector<std::string>{"classic"});
+}
+
 TEST(GroupCall, describe_groups_in_all_versions) {
   for_each_version<protocol::DescribeGroupsRequest>([](std::int16_t v) {
     const protocol::String names[] = {"g", "h"};

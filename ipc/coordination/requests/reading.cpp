@@ -4,6 +4,7 @@ module;
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <set>
@@ -265,10 +266,29 @@ struct CallReader {
     }
   }
 
+  // All groups are held against it: what no group can be is named once, however often it was.
+  static std::vector<std::string> filter_of(const protocol::Array<protocol::String>& names,
+                                            std::initializer_list<std::string_view> known) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    std::vector<std::string> filter;
+    for (const std::string_view name : known) {
+      const bool is_named = std::ranges::any_of(names, [&](const protocol::String wanted) {
+        return std::ranges::equal(wanted, name, {}, lower, lower);
+      });
+      if (is_named) filter.emplace_back(name);
+    }
+    // Without any it would not be a filter.
+    if (filter.empty() && !names.empty()) filter.emplace_back(names[0]);
+    return filter;
+  }
+
   void read(const protocol::ListGroupsRequest& in) {
     groups::ListRequest out;
-    for (const protocol::String state : in.states_filter) out.states.emplace_back(state);
-    for (const protocol::String type : in.types_filter) out.types.emplace_back(type);
+    using enum groups::GroupState;
+    out.states = filter_of(in.states_filter,
+                           {name_of(empty), name_of(preparing_rebalance),
+                            name_of(completing_rebalance), name_of(stable), name_of(dead)});
+    out.types = filter_of(in.types_filter, {"classic"});
     ask({}, std::move(out));
   }
 

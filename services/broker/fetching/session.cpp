@@ -1,14 +1,11 @@
 module;
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <functional>
 #include <iterator>
 #include <limits>
 #include <list>
+#include <map>
 #include <string>
-#include <string_view>
-#include <unordered_map>
 #include <utility>
 
 module millrace.broker.fetching;
@@ -22,14 +19,6 @@ SessionEpoch next_epoch(SessionEpoch epoch) {
   if (epoch.value() < 0) return final_session_epoch;
   if (epoch.value() == std::numeric_limits<std::int32_t>::max()) return SessionEpoch(1);
   return epoch.next();
-}
-
-// Topic ids are random; of names the hash is made.
-std::size_t FetchKeyHash::operator()(const FetchKey& key) const noexcept {
-  std::uint64_t id = 0;
-  std::memcpy(&id, key.topic_id.bytes.data(), sizeof id);
-  const std::size_t topic = std::hash<std::string_view>{}(key.topic) ^ static_cast<std::size_t>(id);
-  return topic + static_cast<std::size_t>(key.partition.value()) * 0x9e3779b97f4a7c15U;
 }
 
 WantedPartition wanted_partition(const protocol::FetchRequest::FetchPartition& partition) {

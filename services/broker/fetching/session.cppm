@@ -1,11 +1,13 @@
 // An incremental fetch session: what a client wants of which partitions, and what it was last told
 // of each, so that neither side repeats what has not changed.
 module;
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <string>
-#include <unordered_map>
+#include <tuple>
 
 export module millrace.broker.fetching:session;
 
@@ -35,10 +37,11 @@ struct FetchKey {
   PartitionIndex partition;
 
   friend bool operator==(const FetchKey&, const FetchKey&) = default;
-};
-
-struct FetchKeyHash {
-  [[nodiscard]] std::size_t operator()(const FetchKey& key) const noexcept;
+  // Most keys differ in their partition, and that is compared at once.
+  friend std::strong_ordering operator<=>(const FetchKey& left, const FetchKey& right) {
+    return std::tie(left.partition, left.topic_id, left.topic) <=>
+           std::tie(right.partition, right.topic_id, right.topic);
+  }
 };
 
 // What a client wants of one partition.
@@ -97,7 +100,8 @@ class FetchSession {
 
   bool uses_topic_ids_;
   Entries order_;
-  std::unordered_map<FetchKey, Entries::iterator, FetchKeyHash> places_;
+  // In order: who chooses the ids could make all of them fall into one place of a hash table.
+  std::map<FetchKey, Entries::iterator> places_;
 };
 
 }  // namespace millrace::broker

@@ -1,10 +1,14 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <functional>
 #include <limits>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 import millrace.base;
@@ -141,6 +145,25 @@ TEST(FetchSession, topics_of_one_name_and_another_id_are_two) {
   request.topics = {topics.data(), 2};
   session.update(request);
   EXPECT_EQ(session.size(), 2U);
+}
+
+// Ids as an attacker would choose them, for whom one request is to cost a shard minutes.
+TEST(FetchSession, ids_that_fall_together_cost_no_more_than_others) {
+  constexpr std::size_t count = 200'000;
+  std::vector<FetchRequest::FetchPartition> partitions(count);
+  std::vector<FetchRequest::FetchTopic> topics(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t falls = (0 - i * 0x9e3779b97f4a7c15U) ^ std::hash<std::string_view>{}("");
+    std::memcpy(topics[i].topic_id.bytes.data(), &falls, sizeof falls);
+    partitions[i].partition = static_cast<std::int32_t>(i);
+    topics[i].topic = protocol::empty_string;
+    topics[i].partitions = {&partitions[i], 1};
+  }
+  FetchRequest request;
+  request.topics = std::span<const FetchRequest::FetchTopic>(topics);
+  FetchSession session(true);
+  session.update(request);
+  EXPECT_EQ(session.size(), count);
 }
 
 TEST(SessionEpoch, begins_again_at_1_and_a_final_one_stays) {

@@ -155,12 +155,14 @@ class DescribingConfigs {
     if (resource.configuration_keys.empty()) {
       for (const ConfigRow& row : kept) wire.push_back(wire_row(row, row.name));
     } else {
-      for (const std::string_view key : wanted_keys(resource)) {
-        const auto row = std::find_if(kept.begin(), kept.end(), [&](const ConfigRow& candidate) {
-          return is_named(candidate, key);
-        });
-        if (row != kept.end()) wire.push_back(wire_row(*row, key));
+      // There are few settings, and there may be millions of keys.
+      const std::set<std::string_view> keys = wanted_keys(resource);
+      for (const ConfigRow& row : kept) {
+        for (const std::string_view name : names_of(row)) {
+          if (keys.contains(name)) wire.push_back(wire_row(row, name));
+        }
       }
+      std::ranges::sort(wire, {}, &WireRow::name);
     }
     Told told;
     told.configs = keep(wire, arena_);

@@ -296,6 +296,17 @@ TEST(Quorum, of_another_topic_is_unknown) {
             code_of(ErrorCode::unknown_topic_or_partition));
 }
 
+TEST(Quorum, of_very_many_partitions_is_not_described) {
+  AskingQuorum asking("__cluster_metadata");
+  const std::vector<DescribeQuorumRequest::PartitionData> many(1025);
+  asking.topic.partitions = {many.data(), static_cast<std::int32_t>(many.size())};
+  Bench bench;
+  bench.controller.quorum = rpc::DescribeQuorumReply{};
+  const auto answer = bench.ask<DescribeQuorumResponse>(asking.request, 2);
+  EXPECT_EQ(answer.message.error_code, code_of(ErrorCode::invalid_request));
+  EXPECT_TRUE(answer.message.topics.empty());
+}
+
 TEST(Quorum, is_an_error_with_a_sentence_while_no_controller_answers) {
   const AskingQuorum asking("__cluster_metadata");
   Bench bench;

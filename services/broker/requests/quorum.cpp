@@ -29,6 +29,9 @@ using protocol::ErrorCode;
 using Answer = protocol::DescribeQuorumResponse;
 using WireReplica = Answer::ReplicaState;
 
+// Each is answered with all members of the quorum, and there is but one.
+constexpr std::size_t asked_partitions_max = 1024;
+
 // The one log that a quorum writes, as clients name it.
 constexpr std::string_view metadata_topic = "__cluster_metadata";
 
@@ -129,6 +132,12 @@ Task<Response> describe_quorum(Request request, const HandlerSurroundings& aroun
   if (!permissions_of(request, around).may_on_cluster(security::Operation::describe)) {
     co_return failed(request, around, ErrorCode::cluster_authorization_failed,
                      "the principal may not describe the cluster");
+  }
+  std::size_t partitions = 0;
+  for (const auto& topic : message.topics) partitions += topic.partitions.size();
+  if (partitions > asked_partitions_max) {
+    co_return failed(request, around, ErrorCode::invalid_request,
+                     "the request names more partitions than any quorum has");
   }
   const auto reply = co_await around.controller.describe_quorum(request.context.deadline);
   if (!reply) {

@@ -113,10 +113,13 @@ std::vector<ConfigRow> describe_broker_default(const metadata::ConfigMap& settin
   return rows;
 }
 
-bool is_named(const ConfigRow& row, std::string_view name) {
-  if (row.name == name) return true;
+std::vector<std::string_view> names_of(const ConfigRow& row) {
+  std::vector<std::string_view> names = {row.name};
   const auto id = config::ServerSet::definitions().find(row.name);
-  return id && !name.empty() && config::ServerSet::definitions()[*id].alias == name;
+  if (!id) return names;
+  const std::string_view alias = config::ServerSet::definitions()[*id].alias;
+  if (!alias.empty()) names.push_back(alias);
+  return names;
 }
 
 }  // namespace millrace::broker

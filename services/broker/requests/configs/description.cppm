@@ -61,7 +61,7 @@ struct ConfigRow {
 // What is set for all brokers, and nothing else.
 [[nodiscard]] std::vector<ConfigRow> describe_broker_default(const metadata::ConfigMap& settings);
 
-// Whether the row is asked for by this name, which may be Kafka's other name of the property.
-[[nodiscard]] bool is_named(const ConfigRow& row, std::string_view name);
+// By which it is asked for: its own, and Kafka's other name of the property.
+[[nodiscard]] std::vector<std::string_view> names_of(const ConfigRow& row);
 
 }  // namespace millrace::broker

@@ -3,9 +3,9 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -38,13 +38,6 @@ constexpr std::int16_t listener_error_from = 6;
 constexpr std::int16_t code(ErrorCode error) {
   return static_cast<std::int16_t>(error);
 }
-
-struct UuidHash {
-  std::size_t operator()(const Uuid& id) const noexcept {
-    const std::string_view bytes(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
-    return std::hash<std::string_view>{}(bytes);
-  }
-};
 
 class Answering {
  public:
@@ -105,8 +98,9 @@ class Answering {
   }
 
   void tell_asked() {
-    std::unordered_set<std::string_view> names;
-    std::unordered_set<Uuid, UuidHash> ids;
+    // Clients choose them: in a hash table all could fall into one place.
+    std::set<std::string_view> names;
+    std::set<Uuid> ids;
     for (const auto& asked : request_.topics) {
       if (version_ >= ids_from && !asked.topic_id.is_zero()) {
         if (ids.insert(asked.topic_id).second) tell_by_id(asked.topic_id);
