@@ -74,6 +74,7 @@ class Broker final : public storage::DirectoryObserver {
                                       const metadata::Delta& delta);
   [[nodiscard]] Task<void> take_settings(std::shared_ptr<const metadata::Image> image);
   [[nodiscard]] Task<void> end_when_asked_to();
+  [[nodiscard]] Task<void> go_on_asking_for_time();
   [[nodiscard]] Task<void> leave_cluster();
   [[nodiscard]] Task<void> stop_link();
   [[nodiscard]] Task<void> stop_client();

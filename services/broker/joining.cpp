@@ -34,6 +34,8 @@ namespace {
 constexpr Duration stop_check_interval = std::chrono::milliseconds(50);
 // What is waited for has a deadline of its own: beyond that, systemd waits so much longer.
 constexpr Duration waiting_slack = std::chrono::seconds(30);
+// What is waited for without a deadline: so much longer, again and again.
+constexpr Duration waiting_extension = std::chrono::seconds(60);
 // For the metadata as of the registration, however much there is.
 constexpr Duration joining_max = std::chrono::hours(24 * 365);
 
@@ -54,12 +56,15 @@ Task<Result<void>> Broker::join() {
     joined = co_await open_partitions(*cluster_id);
     if (joined) joined = co_await register_broker(*cluster_id);
   }
+  bool is_unfenced = false;
+  if (joined) {
+    link_->ready_to_serve();
+    is_unfenced = co_await link_->unfenced();
+  }
   joining_ = false;
   // What ended because it was asked to end has not failed.
   if (process_.is_stop_requested() && !failed_) co_return Result<void>();
-  if (!joined) co_return joined;
-  link_->ready_to_serve();
-  if (!co_await link_->unfenced()) co_return Result<void>();
+  if (!joined || !is_unfenced) co_return joined;
   listeners_->accept_all();
   serving_ = true;
   co_return Result<void>();
@@ -73,6 +78,18 @@ Task<void> Broker::end_when_asked_to() {
       co_await stop_client();
       co_await stop_link();
       co_return;
+    }
+    co_await sleep_until(home().loop(), home().clock().now() + stop_check_interval);
+  }
+}
+
+// For what may take as long as it likes: it is well, and waits for controllers only.
+Task<void> Broker::go_on_asking_for_time() {
+  MonotonicTime next = home().clock().now();
+  while (joining_) {
+    if (home().clock().now() >= next) {
+      process_.extend_timeout(waiting_extension);
+      next = home().clock().now() + waiting_extension / 3;
     }
     co_await sleep_until(home().loop(), home().clock().now() + stop_check_interval);
   }
@@ -143,6 +160,7 @@ Task<Result<void>> Broker::register_broker(Uuid cluster_id) {
   const MonotonicTime deadline = registration_deadline();
   const auto epoch = co_await link_->register_broker(std::move(registration), deadline);
   if (!epoch) co_return failure(not_registered(epoch.error(), deadline));
+  tasks_.start(go_on_asking_for_time());
   // The epoch is the place of the registration in the controllers' log.
   const bool caught_up = co_await link_->wait_for(metadata::MetadataOffset(epoch->value()),
                                                   home().clock().now() + joining_max);

@@ -197,6 +197,23 @@ class NotificationTest(unittest.TestCase):
         broker.send_signal(signal.SIGTERM)
         self.assertEqual(broker.wait(PATIENCE_SECONDS), 0, self.explanation())
 
+    def test_a_broker_that_waits_for_the_metadata_asks_for_time_of_its_own(self):
+        voters = ("--set", f"controller.quorum.voters=101@127.0.0.1:{free_port()}")
+        self.start("millrace-controller", self.systemd("controller"), "--set", "node.id=101",
+                   *voters, "--set", f"metadata.log.dir={self.directory}/metadata")
+        systemd = self.systemd("broker")
+        self.start("millrace-broker", systemd, "--node-id", "1", *voters,
+                   "--set", f"listeners=PLAINTEXT://127.0.0.1:{free_port()}",
+                   "--set", f"log.dirs={self.directory}/log",
+                   "--set", "initial.broker.registration.timeout.ms=500000")
+        asked = []
+        while not (message := systemd.hear("")).startswith("READY=1"):
+            self.assertTrue(message, self.explanation())
+            asked += [message] if message.startswith("EXTEND_TIMEOUT_USEC=") else []
+        # For the first word, for the registration, and then while it takes what there is.
+        self.assertEqual(asked.count("EXTEND_TIMEOUT_USEC=530000000"), 2, asked)
+        self.assertEqual(asked[-1], "EXTEND_TIMEOUT_USEC=60000000", asked)
+
     def test_a_cluster_tells_once_for_all_its_processes(self):
         systemd = self.systemd("local")
         cluster = LocalCluster(environment={"NOTIFY_SOCKET": systemd.path})
