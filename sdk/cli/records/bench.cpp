@@ -46,6 +46,12 @@ std::string in_megabytes(double bytes) {
 }
 
 void add_latency(Answer& answer, const Histogram& histogram) {
+  if (histogram.count() == 0) {
+    for (const char* name : {"latency_mean_us", "latency_p50_us", "latency_p99_us",
+                             "latency_p999_us", "latency_max_us"})
+      answer.fields.emplace_back(name, Cell());
+    return;
+  }
   const std::int64_t p50 = histogram.quantile(0.5);
   const std::int64_t p99 = histogram.quantile(0.99);
   const std::int64_t p999 = histogram.quantile(0.999);

@@ -24,6 +24,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::HasSubstr;
+using testing::Not;
 
 struct Said {
   int code = 0;
@@ -92,6 +93,16 @@ TEST_F(RecordCommands, do_not_call_it_a_measurement_when_records_stay_away) {
   const Said said = run("bench consume orders --timeout 1");
   EXPECT_EQ(said.code, 1);
   EXPECT_THAT(said.errors, HasSubstr("error: only 0 of 3 records came"));
+}
+
+TEST_F(RecordCommands, tell_no_times_of_records_that_were_not_sent) {
+  const Said said = run("bench produce orders --records 1 --size 2000000 -o json");
+  EXPECT_EQ(said.code, 1);
+  EXPECT_THAT(said.output, HasSubstr("\"latency_p50_us\":null,"));
+  const Said table = run("bench latency orders --records 1 --size 2000000");
+  EXPECT_EQ(table.code, 1);
+  EXPECT_THAT(table.errors, HasSubstr("max.request.size"));
+  EXPECT_THAT(table.output, Not(HasSubstr("latency:")));
 }
 
 TEST_F(RecordCommands, count_records_only_that_failed_when_they_are_interrupted) {
