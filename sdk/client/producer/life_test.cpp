@@ -113,7 +113,7 @@ TEST(ProducerLife, close_does_not_wait_for_a_metadata_question_that_is_not_answe
 }
 
 TEST(ProducerLife, a_topic_that_becomes_known_while_it_closes_takes_no_records) {
-  ProducerMachine machine;
+  ProducerMachine machine({.brokers = 3});
   ASSERT_TRUE(machine.cluster->create_topic("orders"));
   ASSERT_TRUE(machine.cluster->create_topic("late"));
   machine.start();
