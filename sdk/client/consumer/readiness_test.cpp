@@ -94,9 +94,12 @@ TEST_F(Readiness, lets_a_commit_that_has_failed_be_made_again) {
   machine.settings.auto_commit_interval = 2s;
   watch(machine.subscribe());
   serve(5s);
+  machine.append("orders", 0, 10);
+  serve(1s);
+  ASSERT_EQ(one->count, 10u);
+  // Of the commit that is due for these.
   machine.cluster->fail_next(mock::ApiKey::offset_commit,
                              mock::ErrorCode::offset_metadata_too_large, 1);
-  machine.append("orders", 0, 10);
   serve(10s);
   EXPECT_EQ(machine.cluster->faults_left(), 0u);
   const auto committed =
