@@ -46,6 +46,13 @@ class TransactionMachine : public ProducerMachine {
     }(executor, time));
   }
 
+  // Some requests of the next transactions are late.
+  void slow_down(Random& chance) {
+    const ApiKey slow = chance.next() % 2 == 0 ? ApiKey::produce : ApiKey::end_txn;
+    cluster->delay(slow, std::chrono::milliseconds(chance.next() % 6'000),
+                   1 + static_cast<std::uint32_t>(chance.next() % 3));
+  }
+
   // What a reader of committed records sees.
   [[nodiscard]] Tokens committed(std::int32_t partition = 0) const {
     Tokens tokens;
@@ -460,11 +467,7 @@ TEST_P(Transactions, whatever_goes_wrong_a_transaction_is_seen_as_a_whole_or_not
         machine.cluster->inject(
             {.api = one_of(apis), .kind = one_of(kinds), .error = one_of(codes)});
       }
-      if (is_slow) {
-        const ApiKey slow = chance.next() % 2 == 0 ? ApiKey::produce : ApiKey::end_txn;
-        machine.cluster->delay(slow, std::chrono::milliseconds(chance.next() % 6'000),
-                               1 + static_cast<std::uint32_t>(chance.next() % 3));
-      }
+      if (is_slow) machine.slow_down(chance);
       if (chance.next() % 5 == 0) machine.cluster->drop_connections();
       if (const auto begun = machine.begin(); !begun) {
         EXPECT_TRUE(is_final(begun.error())) << begun.error().message;
