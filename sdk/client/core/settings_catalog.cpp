@@ -72,8 +72,8 @@ constexpr SettingInfo of_producers[] = {
      "Who must have a record before it counts as delivered: all in-sync replicas (all or -1), the "
      "leader (1), nobody (0)."},
     {"batch.size", bytes, "16384", medium,
-     "A batch of this size is sent without waiting for more records of its partition. While earlier "
-     "requests hold it up it takes more: millrace.batch.growth."},
+     "A batch of this size is sent without waiting for more records of its partition. While "
+     "earlier requests hold it up it takes more: millrace.batch.growth."},
     {"buffer.memory", bytes, "33554432", high,
      "What records that are not delivered yet may take: a hard limit. See max.block.ms."},
     {"compression.gzip.level", number, unset, medium, "Level of gzip, -1 or 1 to 9."},
@@ -98,9 +98,9 @@ constexpr SettingInfo of_producers[] = {
     {"metadata.max.idle.ms", milliseconds, "300000", low,
      "A topic that was not sent to for this long is not asked for any more."},
     {"millrace.batch.growth", number, "16", medium,
-     "A batch that has to wait for earlier requests takes more records for a second, up to this many "
-     "times batch.size and up to 256 KiB. 1: batches keep to batch.size, as in Java, which suits "
-     "very slow lines and topics whose max.message.bytes is below 256 KiB."},
+     "A batch that has to wait for earlier requests takes more records for a second, up to this "
+     "many times batch.size and up to 256 KiB. 1: batches keep to batch.size, as in Java, which "
+     "suits very slow lines and topics whose max.message.bytes is below 256 KiB."},
     {"partitioner.adaptive.partitioning.enable", boolean, "true", low,
      "Whether brokers that are faster get more of the records without a key."},
     {"partitioner.availability.timeout.ms", milliseconds, "0", low,

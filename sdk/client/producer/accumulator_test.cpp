@@ -260,7 +260,7 @@ Waiting waiting_in(Accumulator& accumulator, Partition& partition) {
   return waiting;
 }
 
-TEST_F(AccumulatorTest, a_batch_that_is_not_taken_grows_and_the_sender_is_asked_when_it_has_its_size) {
+TEST_F(AccumulatorTest, what_is_not_taken_grows_and_the_sender_is_asked_when_it_has_its_size) {
   settings.batch_size = 1000;
   start();
   for (int i = 0; i < 8; ++i) ASSERT_TRUE(add(std::string(90, 'x')));

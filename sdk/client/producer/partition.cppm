@@ -56,8 +56,8 @@ class Partition {
   // What there is now; the next thing that is put asks the sender again.
   struct Seen {
     std::optional<MonotonicTime> open_since;  // when the open batch was begun, if there is one
-    bool has_complete = false;  // some take no more
-    bool open_has_size = false;  // the open one need not wait for more, but takes them
+    bool has_complete = false;                // some take no more
+    bool open_has_size = false;               // the open one need not wait for more, but takes them
   };
   [[nodiscard]] Seen look();
   // No record is taken any more.

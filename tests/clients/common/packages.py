@@ -1,6 +1,6 @@
 """Installs what the tests of clients need from package registries, below build/clients.
 
-    python3 packages.py [NAME...]      # java, python, kafkajs, franz-go, sarama; all where none is named
+    python3 packages.py [NAME...]      # java, python, kafkajs, franz-go, sarama; without: all
 
 Each function installs once and gives what its callers need; tests that run side by side wait for
 each other. A changed list of packages or source installs again.
