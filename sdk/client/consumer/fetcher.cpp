@@ -190,12 +190,20 @@ void Fetcher::pump() {
     Held& held = buffered[broker];
     const auto one = static_cast<std::size_t>(settings_.max_partition_fetch_bytes);
     const bool has_room = held.takeable == 0 || held.all + one <= share;
-    if (candidate.partitions.empty() || candidate.has_full || !has_room ||
-        lanes_[broker].is_under_way) {
+    Lane& lane = lanes_[broker];
+    if (candidate.partitions.empty() || candidate.has_full || !has_room || lane.is_under_way) {
+      continue;
+    }
+    if (lane.not_before > now) {
+      wake = std::min(wake, lane.not_before);
+      continue;
+    }
+    lane.is_under_way = true;
+    if (!brokers_.is_connected(broker)) {
+      tasks_.start(connect(broker));
       continue;
     }
     if (held.all > share) held.all -= forget_paused(broker, held.all - share);
-    lanes_[broker].is_under_way = true;
     // The next answer comes while this one is taken.
     const std::size_t room = std::max(std::min(share - std::min(share, held.all), share / 2), one);
     tasks_.start(fetch(broker, ask(broker, candidate.partitions, room)));
@@ -261,6 +269,25 @@ std::unique_ptr<Fetcher::Asked> Fetcher::ask(BrokerId broker,
   asked->message.isolation_level = static_cast<std::int8_t>(settings_.isolation_level);
   asked->message.rack_id = settings_.common.client_rack;
   return asked;
+}
+
+Task<void> Fetcher::connect(BrokerId broker) {
+  CallOptions options;
+  options.deadline = executor_.clock().now() + connecting_max;
+  const auto versions = co_await brokers_.versions(broker, options);
+  if (is_closed_) co_return;
+  Lane& lane = lanes_[broker];
+  if (versions) {
+    lane.failures = 0;
+  } else {
+    ++counters_.failures;
+    logger_.debug("connecting to broker {} to fetch: {}", broker, to_string(versions.error()));
+    lane.not_before = executor_.clock().now() +
+                      backoff_after(++lane.failures, settings_.common.retry_range(), random_);
+    metadata_.invalidate();
+  }
+  lane.is_under_way = false;
+  pump();
 }
 
 Task<void> Fetcher::fetch(BrokerId broker, std::unique_ptr<Asked> asked) {

@@ -31,6 +31,8 @@ export namespace millrace::client {
 inline constexpr std::size_t buffered_chunks_max = 2;
 // A broker that takes nothing forgets sessions without being told.
 inline constexpr Duration ending_sessions_max = std::chrono::milliseconds{100};
+// How long a connection is waited for until the cluster is asked whether partitions have moved.
+inline constexpr Duration connecting_max = std::chrono::seconds{1};
 
 struct FetcherCounters {
   std::uint64_t requests = 0;
@@ -85,7 +87,9 @@ class Fetcher {
  private:
   struct Asked;  // a request and what it views
   struct Lane {
-    bool is_under_way = false;
+    bool is_under_way = false;   // a request, or an attempt to connect
+    std::uint32_t failures = 0;  // to connect, one after the other
+    MonotonicTime not_before{};  // when to connect again after them
     FetchSession session;
     // In the last request that named everything.
     TopicPartition named_first;
@@ -110,6 +114,8 @@ class Fetcher {
   // Drops at least so much of what paused partitions hold of that broker, if there is so much.
   // Returns how much it was.
   std::size_t forget_paused(BrokerId broker, std::size_t bytes);
+  // A request is made when it can be sent: it says where the partitions are then.
+  [[nodiscard]] Task<void> connect(BrokerId broker);
   [[nodiscard]] Task<void> fetch(BrokerId broker, std::unique_ptr<Asked> asked);
   [[nodiscard]] std::unique_ptr<Asked> ask(BrokerId broker,
                                            const std::vector<PartitionProgress*>& partitions,

@@ -295,6 +295,25 @@ TEST(Fetcher, names_everything_to_brokers_that_remember_nothing) {
   }
 }
 
+TEST(Fetcher, waits_for_the_connection_that_its_first_request_needs) {
+  ConsumerMachine machine({.brokers = 2});
+  machine.settings.common.retry_backoff = 10s;
+  machine.settings.common.retry_backoff_max = 10s;
+  machine.create("orders", 2);
+  machine.append("orders", 0, 10);
+  machine.append("orders", 1, 10);
+  Application& one = machine.start();
+  ASSERT_TRUE(one.client.assign({place("orders", 0), place("orders", 1)}).has_value());
+  // Nobody has to be asked where to begin: nothing else connects.
+  for (std::int32_t i = 0; i < 2; ++i) {
+    ASSERT_TRUE(one.client.seek(place("orders", i), Offset(0)).has_value());
+  }
+  const MonotonicTime begun = machine.executor.clock().now();
+  machine.poll(one, 20);
+  EXPECT_LT(machine.executor.clock().now() - begun, 1s);
+  EXPECT_EQ(one.client.counters().failures, 0u);
+}
+
 TEST(Fetcher, reads_each_partition_in_turn_of_brokers_that_remember_nothing) {
   for (const std::int16_t version : std::vector<std::int16_t>{6, 17}) {
     SCOPED_TRACE(version);
