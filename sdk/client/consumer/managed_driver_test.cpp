@@ -154,6 +154,58 @@ TEST_F(ManagedGroups, a_commit_that_is_tried_again_leaves_out_what_was_taken_awa
   }
 }
 
+// For many times its session.
+TEST_F(ManagedGroups, heartbeats_go_on_while_the_application_works) {
+  Application& one = machine.subscribe("one");
+  Application& two = machine.subscribe("two");
+  machine.poll_all([&] { return one.count + two.count == 60; });
+  expect_even(2);
+  const Partitions held = two.client.assignment();
+  const auto events = two.listener.events.size();
+  machine.cluster->clear_requests();
+  machine.run(one.poll_until([] { return false; }, machine.settings.max_poll_interval - 30s));
+  EXPECT_EQ(one.client.assignment().size(), 3u) << "the other one is still a member";
+  EXPECT_GT(machine.cluster->request_count(ApiKey::consumer_group_heartbeat), 2 * 240u)
+      << "not one of each member each second";
+  for (std::int32_t i = 0; i < 6; ++i) machine.append("orders", i, 10);
+  machine.poll_all([&] { return one.count + two.count == 120; });
+  EXPECT_EQ(one.count + two.count, 120u) << "each record comes once";
+  EXPECT_EQ(two.client.assignment(), held);
+  EXPECT_EQ(two.listener.events.size(), events) << "it is still the same member";
+  EXPECT_TRUE(two.errors.empty());
+  const auto committed = machine.await(two.client.commit(machine.now() + 10s));
+  EXPECT_TRUE(committed.has_value()) << committed.error().message;
+}
+
+// Others have read on and committed meanwhile: their place in the partitions stays.
+TEST_F(ManagedGroups, who_worked_for_too_long_commits_nothing) {
+  machine.settings.enable_auto_commit = false;
+  Application& one = machine.subscribe("one");
+  Application& two = machine.subscribe("two");
+  one.may_repeat = true;
+  expect_even(2);
+  CommittedOffsets places;
+  for (const TopicPartition& name : two.client.assignment())
+    places[name] = {Offset(3), no_leader_epoch, ""};
+  ASSERT_EQ(places.size(), 3u);
+  const auto has_all = [&] { return one.client.assignment().size() == 6; };
+  machine.run(one.poll_until(has_all, machine.settings.max_poll_interval + 1min));
+  ASSERT_TRUE(has_all());
+  machine.run(one.poll_until([] { return false; }, 5s));
+  const auto others = machine.await(one.client.commit(machine.now() + 10s));
+  ASSERT_TRUE(others.has_value()) << others.error().message;
+  const auto late = machine.await(two.client.commit(places, machine.now() + 10s));
+  EXPECT_FALSE(late.has_value());
+  std::vector<TopicPartition> all;
+  for (const auto& [name, offset] : places) all.push_back(name);
+  const auto found = machine.await(one.client.committed(all, machine.now() + 10s));
+  ASSERT_TRUE(found.has_value()) << found.error().message;
+  for (const TopicPartition& name : all) EXPECT_EQ(found->at(name).offset, Offset(10));
+  machine.run(two.poll_until([] { return false; }, 100ms));
+  ASSERT_FALSE(two.errors.empty());
+  EXPECT_NE(two.errors[0].message.find("max.poll.interval.ms"), std::string::npos);
+}
+
 TEST_F(ManagedGroups, a_member_that_does_not_poll_leaves_says_so_and_comes_back) {
   Application& one = machine.subscribe("one");
   Application& two = machine.subscribe("two");
