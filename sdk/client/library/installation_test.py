@@ -56,12 +56,17 @@ class InstallationTest(unittest.TestCase):
         run(CMAKE, "--build", build)
         return build
 
-    def test_gcc_builds_with_pkg_config(self):
-        program = self.directory / "by_pkg_config"
-        run(GCC, "-std=c++20", "-Wall", "-Wextra", "-Werror", PROGRAMS / "header_door.cpp",
+    def build_header_door_with_pkg_config(self, compiler, program):
+        run(compiler, "-std=c++20", "-Wall", "-Wextra", "-Werror", PROGRAMS / "header_door.cpp",
             *self.flags("--cflags", "--libs"), "-o", program)
         printed = run(program, env=dict(os.environ, LD_LIBRARY_PATH=str(self.libraries)))
         self.assertIn("header door: ", printed)
+
+    def test_gcc_builds_with_pkg_config(self):
+        self.build_header_door_with_pkg_config(GCC, self.directory / "by_pkg_config")
+
+    def test_clang_builds_with_pkg_config(self):
+        self.build_header_door_with_pkg_config(CLANG, self.directory / "by_pkg_config_clang")
 
     def test_gcc_builds_mocks_with_pkg_config(self):
         program = self.directory / "mocks_by_pkg_config"
