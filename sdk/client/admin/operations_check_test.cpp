@@ -169,12 +169,22 @@ class Operations : public Expectations {
 
   Task<void> log_dirs(BrokerId broker) {
     const ReplicaPlace replica{first_, broker};
-    const auto told = co_await admin_.describe_replica_log_dirs({replica});
-    expect(told, "describe_replica_log_dirs", {ErrorCode::none});
-    if (!told[0].second) co_return;
-    expect(!told[0].second->current.empty(), "a replica is in a directory");
+    // A broker makes the log of a new partition when it hears of it.
+    std::string directory;
+    const auto ask = [&]() -> Task<ClientResult<ReplicaLogDirs>> {
+      auto told = co_await admin_.describe_replica_log_dirs({replica});
+      co_return std::move(told.at(0).second);
+    };
+    co_await until(
+        ask,
+        [&](const ReplicaLogDirs& told) {
+          directory = told.current;
+          return !directory.empty();
+        },
+        "describe_replica_log_dirs");
+    if (directory.empty()) co_return;
     expect(co_await admin_.alter_replica_log_dirs(
-               {{replica, told[0].second->current}, {{first_, BrokerId(99)}, "/nowhere"}}),
+               {{replica, directory}, {{first_, BrokerId(99)}, "/nowhere"}}),
            "alter_replica_log_dirs", {ErrorCode::none, ErrorCode::broker_not_available});
     expect(co_await admin_.alter_replica_log_dirs({{replica, "/nowhere"}}),
            "alter_replica_log_dirs to nowhere", {ErrorCode::log_dir_not_found});
