@@ -37,14 +37,15 @@ def text(value):
     return struct.pack(">h", len(data)) + data
 
 
+def record_of(index, value):
+    body = b"\0" + varint(0) + varint(index) + varint(-1)
+    body += varint(len(value)) + value + varint(0)
+    return varint(len(body)) + body
+
+
 def records_of(values):
     """Records without keys, as they stand in a batch."""
-    records = b""
-    for index, value in enumerate(values):
-        body = b"\0" + varint(0) + varint(index) + varint(-1)
-        body += varint(len(value)) + value + varint(0)
-        records += varint(len(body)) + body
-    return records
+    return b"".join(record_of(index, value) for index, value in enumerate(values))
 
 
 def batch_around(records, count, attributes=0, producer=(-1, -1, -1), time_ms=1_700_000_000_000):
