@@ -1,6 +1,7 @@
 // For live_test.py: sends numbered records without a pause until its input ends, and says the
 // outcome of each.
 //   client_producer_probe BOOTSTRAP TOPIC [name=value...]
+// pause=MS among the names and values: so long between 50 records and the next ones; without, 2.
 // Lines: "delivered NUMBER PARTITION OFFSET", "failed NUMBER PERSISTENCE SENTENCE", at the end
 // "sent COUNT memory PEAK".
 #include <poll.h>
@@ -27,7 +28,7 @@ namespace {
 
 // So that a test kills within some tens of thousands of records.
 constexpr std::uint64_t records_between_looks = 50;
-constexpr int look_ms = 2;
+constexpr int pause_ms_without_word = 2;
 
 void give_up(const std::string& why) {
   std::fprintf(stderr, "%s\n", why.c_str());
@@ -48,14 +49,15 @@ class Printer final : public DeliverySink {
   }
 };
 
-bool input_has_ended() {
+bool ends_within(int pause_ms) {
   pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
-  return ::poll(&input, 1, look_ms) != 0;
+  return ::poll(&input, 1, pause_ms) != 0;
 }
 
-std::uint64_t send_all(ProducerClient& producer, std::string_view topic, Printer& printer) {
+std::uint64_t send_all(ProducerClient& producer, std::string_view topic, Printer& printer,
+                       int pause_ms) {
   std::uint64_t number = 0;
-  while (!input_has_ended()) {
+  while (!ends_within(pause_ms)) {
     for (std::uint64_t i = 0; i < records_between_looks; ++i, ++number) {
       const std::string value = std::to_string(number);
       const RecordToSend record{.topic = topic, .value = as_bytes(std::string_view(value))};
@@ -70,9 +72,14 @@ std::uint64_t send_all(ProducerClient& producer, std::string_view topic, Printer
 int produce(int count, char** words) {
   if (count < 3) give_up("usage: client_producer_probe BOOTSTRAP TOPIC [name=value...]");
   Properties properties = {{"bootstrap.servers", words[1]}};
+  int pause_ms = pause_ms_without_word;
   for (int i = 3; i < count; ++i) {
     const std::string word = words[i];
     const auto at = word.find('=');
+    if (word.substr(0, at) == "pause") {
+      pause_ms = std::atoi(word.c_str() + at + 1);
+      continue;
+    }
     properties.emplace_back(word.substr(0, at), word.substr(at + 1));
   }
   const auto settings = producer_settings(properties);
@@ -90,7 +97,7 @@ int produce(int count, char** words) {
                                          thread.network(), thread.resolver(), log, Random(1));
     co_return true;
   });
-  const std::uint64_t sent = send_all(*producer, words[2], printer);
+  const std::uint64_t sent = send_all(*producer, words[2], printer, pause_ms);
   const std::size_t memory = thread.run([&]() -> Task<std::size_t> {
     co_await producer->close(clock.now() + std::chrono::minutes(1));
     const std::size_t peak = producer->metrics().memory_bytes_peak;

@@ -76,10 +76,14 @@ transaction.state.log.min.isr=1
         self._run("kafka.tools.StorageTool", "format", "-t", self.known["cluster.id"],
                   "--ignore-formatted", *self.format_options, "-c", settings)
         self.begin_metadata(node)
-        with open(self.output, "w", encoding="utf-8") as output:
+        self.run()
+
+    def run(self):
+        """Returns when it answers. What start() has prepared is enough for any number of lives."""
+        with open(self.output, "a", encoding="utf-8") as output:
             self.process = subprocess.Popen(
-                [*packages.java("kafka.Kafka", 512), settings], stdout=output,
-                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+                [*packages.java("kafka.Kafka", 512), self.folder / "server.properties"],
+                stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + START_SECONDS_MAX
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -95,6 +99,11 @@ transaction.state.log.min.isr=1
 
     def said(self):
         return self.output.read_text(encoding="utf-8", errors="replace")[-6000:]
+
+    def kill(self):
+        """kill -9; returns when it is gone."""
+        self.process.kill()
+        self.process.wait(START_SECONDS_MAX)
 
     def stop(self):
         if self.process and self.process.poll() is None:
