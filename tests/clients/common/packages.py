@@ -2,10 +2,14 @@
 
     python3 packages.py [NAME...]      # java, python, kafkajs, franz-go, sarama; without: all
 
+It ends with 75 if something is missing only because a registry does not answer, with 1 if one does
+and what it has cannot be installed or built.
+
 Each function installs once and gives what its callers need; tests that run side by side wait for
 each other. A changed list of packages or source installs again.
 """
 
+import collections
 import contextlib
 import fcntl
 import hashlib
@@ -15,9 +19,14 @@ import shutil
 import subprocess
 import sys
 
+import registries
+
 CLIENTS = pathlib.Path(__file__).resolve().parents[1]
 PLACE = CLIENTS.parents[1] / "build" / "clients"
 INSTALL_SECONDS_MAX = 540
+UNREACHABLE = 75  # an exit status; .ci/run knows it
+
+Client = collections.namedtuple("Client", "install registry_answers")
 
 
 def run(*command, folder=None):
@@ -119,11 +128,11 @@ def numbers(version):
 
 
 ALL = {
-    "java": java_classpath,
-    "python": python,
-    "kafkajs": lambda: node("kafkajs"),
-    "franz-go": lambda: go("franz-go"),
-    "sarama": lambda: go("sarama"),
+    "java": Client(java_classpath, registries.maven),
+    "python": Client(python, lambda: registries.pip(PLACE / "python" / "bin" / "pip")),
+    "kafkajs": Client(lambda: node("kafkajs"), registries.npm),
+    "franz-go": Client(lambda: go("franz-go"), registries.go),
+    "sarama": Client(lambda: go("sarama"), registries.go),
 }
 
 
@@ -131,12 +140,22 @@ def main(names):
     unknown = [name for name in names if name not in ALL]
     if unknown:
         sys.exit(f"no such client: {', '.join(unknown)}; there are {', '.join(ALL)}")
+    broken = unreachable = False
     for name in names or ALL:
         print(f"== {name}", flush=True)
         try:
-            ALL[name]()
+            ALL[name].install()
         except (subprocess.SubprocessError, OSError) as error:
-            sys.exit(f"{name} cannot be installed: {error}")
+            print(f"{name} cannot be installed: {error}", file=sys.stderr, flush=True)
+            if ALL[name].registry_answers():
+                broken = True
+            else:
+                unreachable = True
+                print(f"the registry of {name} does not answer", file=sys.stderr, flush=True)
+    if broken:
+        sys.exit(1)
+    if unreachable:
+        sys.exit(UNREACHABLE)
 
 
 if __name__ == "__main__":
