@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """Kills processes of a running cluster at drawn moments, and checks that nothing was lost.
 
-In each round a process and a moment are drawn from a seed, which is printed; as from a deck of
-cards, so that a few rounds have them all. A producer with
-acks=all writes before, during and after the kill; a round counts only if at least 500 records were
-acknowledged before the kill and 500 after it within 10 s, and if the kill hit a living process at
-its moment.
+In each round a pair of process and moment is drawn from a seed, which is printed; as from a deck of
+cards, so that all pairs come. A producer with acks=all writes before, during and after the kill; a
+round counts only if at least 500 records were acknowledged before the kill and 500 after it within
+10 s, and if the kill hit a living process at its moment.
 Then every acknowledged record must be at its offset with its bytes, once, and every confirmed
 commit must be read back at least as high.
 """
@@ -20,20 +19,13 @@ import traceback
 import confluent_kafka
 
 import history as histories
-from clients import Producing, make_topics, read_all, read_commits
-from moments import JOIN_DELAY_MS, MOMENTS, PROCESSES, Round, address_of
+from clients import GROUP, TOPIC, Producing, make_topics, read_all, read_commits
+from moments import JOIN_DELAY_MS, Round, address_of
+from pairs import pair_of_round
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cluster"))
 
 from local_cluster import LocalCluster  # noqa: E402  (its folder comes first)
-
-
-def drawn(choices, seed, round_number):
-    """What a round gets of the choices: each comes once before any of them comes again."""
-    deck, place = divmod(round_number, len(choices))
-    cards = list(choices)
-    random.Random(f"{seed} {deck} {choices}").shuffle(cards)
-    return cards[place]
 
 
 def run_round(cluster, history, seed, round_number, first_value):
@@ -42,7 +34,7 @@ def run_round(cluster, history, seed, round_number, first_value):
     producing = Producing(bootstrap, history, first_value)
     producing.start()
     one = Round(cluster, history, random.Random(seed * 1_000_003 + round_number), round_number,
-                drawn(PROCESSES, seed, round_number), drawn(MOMENTS, seed, round_number))
+                *pair_of_round(seed, round_number))
     begin = time.monotonic()
     try:
         one.run()
@@ -66,6 +58,8 @@ def run(cluster, seed, rounds):
     history = histories.History()
     cluster.start()
     make_topics(address_of(cluster))
+    # Who asks for commits makes the topic of the groups' state: a coordinator has it to recover.
+    read_commits(address_of(cluster), [(GROUP, TOPIC, 0)])
     value = 0
     for round_number in range(rounds):
         value = run_round(cluster, history, seed, round_number, value)

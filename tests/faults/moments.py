@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import sys
 import time
 
@@ -25,10 +26,6 @@ STATE_PARTITIONS = 50
 RECOVERY_S = {"broker": 0.02, "controller": 0.02, "coordinator": 0.004}
 # Between the join of the first member and the end of the group's rebalance.
 JOIN_DELAY_MS = 300
-
-PROCESSES = ("broker", "controller", "coordinator")
-# Where a kill may come; each names the work that goes on meanwhile.
-MOMENTS = ("produce", "recovery", "topic-creation", "roll", "clean", "group-join", "commit")
 
 
 class LogTail:
@@ -72,8 +69,8 @@ def wait_for_records(history, count, seconds):
 
 
 class Round:
-    """One kill that comes at its moment. Of the moments that can be told from outside (recovery,
-    topic creation, a group's join) it is known whether it did, and it is repeated until it does."""
+    """One kill that comes at its moment. Of the moments that can be told from outside (all but
+    produce and commit) it is known whether it did, and it is repeated until it does."""
 
     def __init__(self, cluster, history, draw, number, process, moment):
         self._cluster = cluster
@@ -84,7 +81,7 @@ class Round:
         self._killed = None  # the time, and what was acknowledged by then
         self.process = process
         self.moment = moment
-        self.misses = 0  # kills that came at another moment
+        self.misses = 0  # kills, or looks before them, that came at another moment
 
     def run(self):
         self._wait_until_it_works()
@@ -177,23 +174,38 @@ class Round:
         wait_until(is_connected, "nobody can be asked for a topic")
 
     def _roll(self):
-        self._wait_for_file(TOPIC, ".log")
-        self._pause(0.01)
-        self._kill()
+        known = self._files(TOPIC, ".log")
+        self._kill_in_the_middle(lambda: self._rolls(known))
 
     def _clean(self):
-        self._wait_for_file(COMPACTED, ".cleaned")
-        self._pause(0.01)
-        self._kill()
+        self._kill_in_the_middle(
+            lambda: self._files(COMPACTED, ".cleaned") | self._files(COMPACTED, ".swap"))
 
-    def _wait_for_file(self, topic, suffix):
-        """Returns as soon as a partition of the topic has a file that it had not."""
-        known = self._files(topic, suffix)
+    def _kill_in_the_middle(self, is_there):
+        """It stands still for a look: what is there then is there when it dies."""
         deadline = time.monotonic() + PATIENCE_S
-        while self._files(topic, suffix) <= known:
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"no partition of {topic} has got a new file {suffix}")
-            time.sleep(0.001)
+        while True:
+            while not is_there():
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"no kill came during {self.moment} within {PATIENCE_S} s")
+                time.sleep(0.0005)
+            self._pause(0.01)
+            victim = self._cluster.wait_for(self.process)
+            os.kill(victim, signal.SIGSTOP)
+            wait_until(lambda: stands_still(victim), f"process {victim} does not stand still")
+            if is_there():
+                break
+            os.kill(victim, signal.SIGCONT)
+            self.misses += 1
+        if self._kill() != victim:
+            raise RuntimeError(f"the {self.process} that was killed is not the one that was seen")
+
+    def _rolls(self, known):
+        """Segments that are new, and what was known of the producers at their begin is not saved:
+        the one before is not durable yet."""
+        saved = self._files(TOPIC, ".snapshot")
+        return {name for name in self._files(TOPIC, ".log") - known
+                if name.replace(".log", ".snapshot") not in saved}
 
     def _files(self, topic, suffix):
         logs = self._cluster.directory / "data/broker-1/log"
@@ -225,6 +237,19 @@ class Round:
         self._pause(1)
         self._kill()
         return member.finish
+
+
+def stands_still(process):
+    """With all its threads; those that the kernel works for it with are no matter."""
+    for thread in pathlib.Path(f"/proc/{process}/task").iterdir():
+        try:
+            words = (thread / "stat").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            continue  # it has just ended
+        name, _, rest = words.partition("(")[2].rpartition(") ")
+        if not name.startswith("iou-") and rest[0] != "T":
+            return False
+    return True
 
 
 def check_topic(client, name, future):
