@@ -138,7 +138,7 @@ class ConsumerClient {
   [[nodiscard]] Membership membership() const;
   [[nodiscard]] MemberPhase phase() const;
   // Partitions that have data and do not advance; the log says so too.
-  [[nodiscard]] const std::vector<StalledPartition>& stalled() const { return watchdog_.stalled(); }
+  [[nodiscard]] std::vector<StalledPartition> stalled() const { return watchdog_.stalled(); }
 
   // Commits as auto commit does, tells what is revoked, leaves the group, ends all connections.
   // Waits for brokers no longer than the deadline. Nothing is called after it, and no poll waits.

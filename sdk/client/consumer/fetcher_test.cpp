@@ -531,6 +531,7 @@ TEST(Watchdog, reports_a_partition_that_has_data_and_does_not_advance) {
 
   machine.cluster->clear_faults();
   machine.poll(one, 30);
+  EXPECT_TRUE(one.client.stalled().empty()) << "also before the watchdog has looked again";
   machine.run(one.poll_until([] { return false; }, 1min));
   EXPECT_TRUE(one.client.stalled().empty());
 }
@@ -544,6 +545,22 @@ TEST(Watchdog, says_when_it_is_the_application_that_does_not_take) {
   machine.executor.advance(1min);
   ASSERT_EQ(one.client.stalled().size(), 1u);
   EXPECT_NE(one.client.stalled()[0].why.find("does not poll"), std::string::npos);
+}
+
+TEST(Watchdog, says_nothing_of_what_is_not_read_any_more) {
+  ConsumerMachine machine;
+  machine.create("orders", 2);
+  machine.append("orders", 0, 10);
+  machine.append("orders", 1, 10);
+  Application& one = machine.start();
+  ASSERT_TRUE(one.client.assign({place("orders", 0), place("orders", 1)}).has_value());
+  machine.executor.advance(1min);
+  ASSERT_EQ(one.client.stalled().size(), 2u);
+  ASSERT_TRUE(one.client.pause({place("orders", 0)}).has_value());
+  ASSERT_EQ(one.client.stalled().size(), 1u);
+  EXPECT_EQ(one.client.stalled()[0].partition, place("orders", 1));
+  ASSERT_TRUE(one.client.assign({place("orders", 0)}).has_value());
+  EXPECT_TRUE(one.client.stalled().empty());
 }
 
 }  // namespace

@@ -56,6 +56,17 @@ std::string Watchdog::reason(const PartitionProgress& partition, MonotonicTime n
   return partition.not_before > now ? "it waits after a failure" : "it is not asked for";
 }
 
+std::vector<StalledPartition> Watchdog::stalled() const {
+  std::vector<StalledPartition> still;
+  for (const StalledPartition& found : stalled_) {
+    const PartitionProgress* partition = positions_.find(found.partition);
+    if (partition != nullptr && is_watched(*partition) && partition->advanced == found.since) {
+      still.push_back(found);
+    }
+  }
+  return still;
+}
+
 void Watchdog::look(MonotonicTime now) {
   stalled_.clear();
   for (auto& [name, partition] : positions_.all()) {
@@ -64,8 +75,9 @@ void Watchdog::look(MonotonicTime now) {
       partition.was_reported = false;
     }
     if (now - partition.advanced < stall_after) continue;
-    StalledPartition stalled{name, partition.position, partition.high_watermark.value_or(no_offset),
-                             partition.advanced, reason(partition, now)};
+    StalledPartition stalled{name, Positions::has_place(partition) ? partition.position : no_offset,
+                             partition.high_watermark.value_or(no_offset), partition.advanced,
+                             reason(partition, now)};
     if (!std::exchange(partition.was_reported, true)) {
       logger_.warning("{} does not advance: at offset {} of {} for {} s: {}", to_string(name),
                       stalled.position, stalled.end,

@@ -22,8 +22,8 @@ static_assert(watchdog_interval < stall_after);
 
 struct StalledPartition {
   TopicPartition partition;
-  Offset position;
-  Offset end;  // no_offset where it is not known
+  Offset position = no_offset;  // no_offset where it is not known, as the end
+  Offset end = no_offset;
   MonotonicTime since{};
   std::string why;
 
@@ -42,7 +42,8 @@ class Watchdog {
   // Those whose end must be asked for, since no fetch has told it for long.
   [[nodiscard]] std::vector<TopicPartition> suspects(MonotonicTime now) const;
   void look(MonotonicTime now);
-  [[nodiscard]] const std::vector<StalledPartition>& stalled() const { return stalled_; }
+  // Those of the last look that stand still since.
+  [[nodiscard]] std::vector<StalledPartition> stalled() const;
 
  private:
   [[nodiscard]] std::string reason(const PartitionProgress& partition, MonotonicTime now) const;

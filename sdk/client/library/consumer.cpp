@@ -359,6 +359,24 @@ Result<std::map<TopicPartition, Lag>> Consumer::lag() const {
   });
 }
 
+Result<std::vector<StalledPartition>> Consumer::stalled() const {
+  using Stalled = std::vector<StalledPartition>;
+  client::ConsumerCore& core = *implementation_->core;
+  return core.ask_now<Stalled>([&core](Client& client) -> client::ClientResult<Stalled> {
+    const MonotonicTime now = core.host().thread().clock().now();
+    Stalled stalled;
+    for (client::StalledPartition& one : client.stalled()) {
+      stalled.push_back(
+          {.partition = outer(one.partition),
+           .position = one.position.value(),
+           .end = one.end.value(),
+           .stalled_for = std::chrono::duration_cast<std::chrono::milliseconds>(now - one.since),
+           .why = std::move(one.why)});
+    }
+    return stalled;
+  });
+}
+
 Result<void> Consumer::commit(std::chrono::milliseconds time) {
   client::ConsumerCore& core = *implementation_->core;
   return core.ask<void>(

@@ -416,6 +416,7 @@ TEST_F(ConsumerTest, ends_what_waits_when_it_is_closed) {
   EXPECT_TRUE(says_closed(consumer.pause({orders})));
   EXPECT_TRUE(says_closed(consumer.assignment()));
   EXPECT_TRUE(says_closed(consumer.lag()));
+  EXPECT_TRUE(says_closed(consumer.stalled()));
   EXPECT_TRUE(says_closed(consumer.wake()));
 }
 

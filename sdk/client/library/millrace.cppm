@@ -143,6 +143,7 @@ using millrace::v1::ScramCredential;
 using millrace::v1::ScramMechanism;
 using millrace::v1::SerializerOf;
 using millrace::v1::ShareOffset;
+using millrace::v1::StalledPartition;
 using millrace::v1::StreamsAssignment;
 using millrace::v1::StreamsMember;
 using millrace::v1::StreamsTaskOffset;

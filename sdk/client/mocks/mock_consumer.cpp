@@ -125,6 +125,10 @@ Result<std::map<TopicPartition, Lag>> MockConsumer::lag() const {
   return implementation_->lag();
 }
 
+Result<std::vector<StalledPartition>> MockConsumer::stalled() const {
+  return implementation_->stalled();
+}
+
 Result<void> MockConsumer::commit(std::chrono::milliseconds) {
   return implementation_->commit(nullptr);
 }
@@ -189,6 +193,10 @@ void MockConsumer::rebalance(std::vector<TopicPartition> partitions) {
 
 void MockConsumer::lose() {
   implementation_->plan(std::nullopt);
+}
+
+void MockConsumer::set_stalled(std::vector<StalledPartition> stalled) {
+  implementation_->set_stalled(std::move(stalled));
 }
 
 void MockConsumer::fail_next_poll(Error error) {

@@ -49,6 +49,7 @@ class MockConsumer::Implementation {
                        const std::function<std::int64_t(const Log&)>& place);
   Result<std::int64_t> position(const TopicPartition& partition);
   Result<std::map<TopicPartition, Lag>> lag() const;
+  Result<std::vector<StalledPartition>> stalled() const;
 
   // --- Offsets. ---
   Result<GroupMembership> membership() const;
@@ -64,6 +65,7 @@ class MockConsumer::Implementation {
   std::int64_t add(OwnedRecord record, bool is_at_end);
   void set_beginning(const TopicPartition& partition, std::int64_t offset);
   void plan(std::optional<Partitions> assignment);
+  void set_stalled(std::vector<StalledPartition> stalled);
   void fail_next_poll(Error error);
   void fail_next_commit(Error error);
   void at_next_poll(std::function<void()> function);
@@ -121,6 +123,7 @@ class MockConsumer::Implementation {
   std::vector<std::string> names_;
   std::map<TopicPartition, std::optional<std::int64_t>> positions_;  // of the assigned ones
   std::set<TopicPartition> paused_;
+  std::vector<StalledPartition> stalled_;
   std::map<TopicPartition, Log> logs_;
   Offsets committed_;
   std::vector<Offsets> commits_;

@@ -153,6 +153,21 @@ Result<std::map<TopicPartition, Lag>> MockConsumer::Implementation::lag() const 
   return lags;
 }
 
+Result<std::vector<StalledPartition>> MockConsumer::Implementation::stalled() const {
+  const Lock lock(mutex_);
+  if (auto refused = refusal()) return *std::move(refused);
+  std::vector<StalledPartition> stalled;
+  for (const StalledPartition& one : stalled_)
+    if (positions_.contains(one.partition) && !paused_.contains(one.partition))
+      stalled.push_back(one);
+  return stalled;
+}
+
+void MockConsumer::Implementation::set_stalled(std::vector<StalledPartition> stalled) {
+  const Lock lock(mutex_);
+  stalled_ = std::move(stalled);
+}
+
 // --- Offsets. ---
 
 Result<GroupMembership> MockConsumer::Implementation::membership() const {

@@ -218,6 +218,22 @@ TEST_F(MockConsumerTest, places_are_those_of_assigned_partitions) {
   EXPECT_EQ(values_of(consumer.poll(0ms)), (Values{"0", "1", "2"}));
 }
 
+TEST_F(MockConsumerTest, says_which_partitions_stand_still_as_the_test_says) {
+  static_cast<void>(consumer.poll(0ms));
+  EXPECT_EQ(consumer.stalled().value(), std::vector<StalledPartition>());
+  const StalledPartition here{
+      .partition = first, .position = 3, .end = 5, .stalled_for = 40s, .why = "no leader"};
+  const StalledPartition elsewhere{.partition = second};
+  consumer.set_stalled({here, elsewhere});
+  EXPECT_EQ(consumer.stalled().value(), std::vector{here});
+  ASSERT_TRUE(consumer.pause({first}));
+  EXPECT_EQ(consumer.stalled().value(), std::vector<StalledPartition>());
+  ASSERT_TRUE(consumer.resume({first}));
+  EXPECT_EQ(consumer.stalled().value(), std::vector{here});
+  consumer.set_stalled({});
+  EXPECT_EQ(consumer.stalled().value(), std::vector<StalledPartition>());
+}
+
 TEST(MockConsumer, finds_records_by_their_time) {
   MockConsumer consumer;
   for (const std::int64_t time : {10, 20, 30})
@@ -302,6 +318,7 @@ TEST(MockConsumer, a_closed_one_fails_every_call) {
   EXPECT_FALSE(consumer.seek(first, 0));
   EXPECT_FALSE(consumer.position(first));
   EXPECT_FALSE(consumer.lag());
+  EXPECT_FALSE(consumer.stalled());
   EXPECT_FALSE(consumer.commit());
   EXPECT_FALSE(consumer.committed({first}));
   EXPECT_FALSE(consumer.end_offsets({first}));

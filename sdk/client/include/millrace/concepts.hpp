@@ -67,6 +67,7 @@ concept HasPlaces =
       { consumer.seek_to_time(one, timestamp) } -> std::same_as<Result<void>>;
       { fixed.position(one) } -> std::same_as<Result<std::int64_t>>;
       { fixed.lag() } -> std::same_as<Result<std::map<TopicPartition, Lag>>>;
+      { fixed.stalled() } -> std::same_as<Result<std::vector<StalledPartition>>>;
     };
 
 template <class C>

@@ -32,6 +32,18 @@ struct Lag {
   [[nodiscard]] std::int64_t records() const noexcept { return end - position; }
 };
 
+// A partition that is read, has records and does not advance, or of which nobody tells whether it
+// has.
+struct StalledPartition {
+  TopicPartition partition;
+  std::int64_t position = -1;  // what is read next; -1: not known
+  std::int64_t end = -1;       // as far as brokers have told; -1: not known
+  std::chrono::milliseconds stalled_for{};
+  std::string why = {};  // for people
+
+  friend bool operator==(const StalledPartition&, const StalledPartition&) = default;
+};
+
 // Where the first record of a time or later is.
 struct FoundOffset {
   std::int64_t offset = -1;  // -1: there is none
@@ -123,6 +135,9 @@ class MILLRACE_API Consumer {
                                               std::chrono::milliseconds time = waiting_time) const;
   // Of the assigned partitions of which it is known.
   [[nodiscard]] Result<std::map<TopicPartition, Lag>> lag() const;
+  // Partitions of which the application got nothing for half a minute or longer, though there is
+  // something, paused ones left out; each is also logged once. None: all goes well.
+  [[nodiscard]] Result<std::vector<StalledPartition>> stalled() const;
 
   // --- Offsets of the group. ---
   // Everything that polls gave.

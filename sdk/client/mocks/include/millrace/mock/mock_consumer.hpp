@@ -79,6 +79,8 @@ class MILLRACE_API MockConsumer {
   [[nodiscard]] Result<std::int64_t> position(const TopicPartition& partition,
                                               std::chrono::milliseconds time = waiting_time) const;
   [[nodiscard]] Result<std::map<TopicPartition, Lag>> lag() const;
+  // What set_stalled() said of the partitions that are assigned and not paused.
+  [[nodiscard]] Result<std::vector<StalledPartition>> stalled() const;
 
   Result<void> commit(std::chrono::milliseconds time = waiting_time);
   Result<void> commit(const Offsets& offsets, std::chrono::milliseconds time = waiting_time);
@@ -113,6 +115,8 @@ class MILLRACE_API MockConsumer {
   void rebalance(std::vector<TopicPartition> partitions);
   // The member was put out of its group: the next poll tells that all it had is lost.
   void lose();
+  // These stand still, and no others, until it is called again.
+  void set_stalled(std::vector<StalledPartition> stalled);
   // The poll after those that have failed already fails.
   void fail_next_poll(Error error);
   void fail_next_commit(Error error);
