@@ -104,6 +104,16 @@ class TransactionsOnKafka(unittest.TestCase):
         self.assertIn("aborted 9", everything)
         self.assertIn("zombie 9", everything)
 
+    def test_read_committed_gives_what_was_committed_up_to_the_first_open_transaction(self):
+        self.create("isolated")
+        done = subprocess.run([PROGRAMS / "sdk_isolation_check", self.node.bootstrap,
+                               "isolated"], capture_output=True, text=True,
+                              timeout=3 * PATIENCE_S, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        seen = done.stdout.splitlines()
+        self.assertEqual(len(seen), 40)
+        self.assertEqual(self.values("isolated", len(seen)), seen)
+
     def test_copies_each_record_once_though_the_copier_is_killed(self):
         self.create("copied-from", 3)
         self.create("copied-to", 3)
