@@ -220,12 +220,17 @@ std::unique_ptr<OutgoingProduce> Sender::make_request(Node& node, MonotonicTime 
 }
 
 void Sender::send_to(BrokerId broker, Node& node, MonotonicTime now, MonotonicTime& again) {
+  if (node.unreachable_since && !node.is_connecting && node.in_flight == 0 &&
+      (node.ready.empty() || brokers_.is_connected(broker))) {
+    // Where nothing is left for it, the next record is its trial.
+    node.unreachable_since.reset();
+  }
   if (node.ready.empty()) return;
   if (!brokers_.is_connected(broker)) {
+    if (!node.unreachable_since) node.unreachable_since = now;
     if (!std::exchange(node.is_connecting, true)) tasks_.start(connect(broker));
     return;
   }
-  node.unreachable_since.reset();
   while (node.in_flight < static_cast<std::size_t>(settings_.max_in_flight)) {
     std::unique_ptr<OutgoingProduce> request = make_request(node, now, again);
     if (request == nullptr) return;
@@ -263,15 +268,23 @@ void Sender::tell_loads(MonotonicTime now) {
     const TopicView* known = view->find(topic.name());
     if (known == nullptr) continue;
     loads_.clear();
+    const Duration patience = settings_.partitioner_availability_timeout;
+    // Something waits for an answer of the broker.
+    const auto is_held_up = [&](const Partition& partition, std::size_t in_flight) {
+      return in_flight >= static_cast<std::size_t>(settings_.max_in_flight) ||
+             (partition.in_flight != 0 && first_waiting(partition) != nullptr);
+    };
     for (const PartitionView& partition : known->partitions) {
       if (partition.leader == no_broker || partition.index.value() >= topic.partition_count()) {
         continue;
       }
       const auto node = nodes_.find(partition.leader);
-      const Duration patience = settings_.partitioner_availability_timeout;
-      if (patience != Duration{} && node != nodes_.end() && node->second.unreachable_since &&
-          *node->second.unreachable_since + patience <= now) {
-        continue;
+      if (patience != Duration{} && node != nodes_.end()) {
+        std::optional<MonotonicTime>& since = node->second.unreachable_since;
+        // One that answers is heard of before the time is up.
+        if (!since && is_held_up(topic.partition(partition.index), node->second.in_flight))
+          since = now;
+        if (since && *since + patience <= now) continue;
       }
       const std::size_t waiting =
           settings_.partitioner_adaptive

@@ -33,6 +33,7 @@ Task<void> Sender::send(BrokerId broker, std::unique_ptr<OutgoingProduce> reques
   if (settings_.acks == Acks::none) {
     const auto written = co_await brokers_.call_without_answer(broker, request->message(), options);
     ended();
+    if (written) nodes_[broker].unreachable_since.reset();
     if (!written) not_answered(*request, written.error());
     protocol::ProduceResponse::PartitionProduceResponse nothing_said;
     nothing_said.base_offset = no_offset.value();
@@ -44,6 +45,7 @@ Task<void> Sender::send(BrokerId broker, std::unique_ptr<OutgoingProduce> reques
     ended();
     if (reply) {
       const MonotonicTime now = executor_.clock().now();
+      nodes_[broker].unreachable_since.reset();
       meters_.latency.record(milliseconds_of(now - begun), now);
       meters_.throttle.record(reply->message.throttle_time_ms, now);
       answered(broker, *request, reply->message, reply->version);
