@@ -20,7 +20,8 @@
 
 namespace {
 
-using namespace std::chrono_literals;
+using std::literals::chrono_literals::operator""s;
+using std::literals::chrono_literals::operator""ms;
 
 constexpr std::size_t orders_wanted = 10;
 constexpr auto patience = 60s;
