@@ -3,8 +3,11 @@
 #include <millrace/millrace.hpp>
 #include <millrace/mock.hpp>
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <future>
 #include <iostream>
 #include <string>
 
@@ -47,6 +50,40 @@ void post(millrace::Producer& producer) {
     if (auto taken = producer.post({.topic = "orders", .value = "x"}, tag); !taken)
       std::cerr << taken.error() << '\n';
   // end
+}
+
+// snippet
+// Goes on by itself when there is room again.
+void post_all(millrace::Producer& producer, std::uint64_t tag, std::uint64_t end) {
+  for (; tag < end; ++tag) {
+    const millrace::Record record{.topic = "orders", .value = "x"};
+    const auto taken = producer.post(record, tag, millrace::WhenFull::fail);
+    if (taken) continue;
+    if (taken.error().origin() != millrace::Origin::client) {  // not for want of room
+      std::cerr << taken.error() << '\n';
+      return;
+    }
+    producer.when_room(record).then([&producer, tag, end](const millrace::Result<void>& room) {
+      if (room) post_all(producer, tag, end);
+    });
+    return;
+  }
+}
+// end
+
+// Has room for a small part of them.
+bool post_without_waiting(const millrace::Config& config) {
+  using namespace std::chrono_literals;
+  constexpr std::uint64_t count = 5000;
+  millrace::Producer producer(config + millrace::Config{{"buffer.memory", "32768"}});
+  producer.partition_count("orders", 10s).value();
+  std::atomic<std::uint64_t> delivered = 0;
+  std::promise<void> all;
+  producer.on_delivery([&](std::uint64_t, const millrace::Result<millrace::Delivery>& outcome) {
+    if (outcome && ++delivered == count) all.set_value();
+  });
+  post_all(producer, 0, count);
+  return all.get_future().wait_for(60s) == std::future_status::ready;
 }
 
 std::size_t consume(millrace::Consumer& consumer, std::size_t wanted) {
@@ -130,4 +167,5 @@ int main() {
   read_without_a_group(alone);
   administer(config);
   test_with_brokers();
+  if (!post_without_waiting(config)) return 1;
 }

@@ -28,8 +28,10 @@ namespace millrace::inline v1 {
 namespace {
 
 using Outcome = Result<Delivery>;
-using OutcomeState = detail::ValueState<Outcome>;
+using Room = Result<void>;
 using KafkaTime = std::remove_const_t<decltype(no_timestamp)>;
+
+static_assert(Producer::room_waiting_max == client::room_waiting_max);
 
 // Headers of a record as the modules below take them: few without memory, many with.
 class HeadersToSend {
@@ -57,15 +59,25 @@ class HeadersToSend {
   std::span<client::HeaderView> to_;
 };
 
+std::optional<ByteView> view_of(BytesView bytes) {
+  if (bytes.is_null()) return std::nullopt;
+  return bytes.bytes();
+}
+
+client::RecordToSend to_send_of(const Record& record, const HeadersToSend& headers) {
+  client::RecordToSend to_send{.topic = record.topic,
+                               .key = view_of(record.key),
+                               .value = view_of(record.value),
+                               .headers = headers.span()};
+  if (record.partition) to_send.partition = PartitionIndex(*record.partition);
+  if (record.timestamp) to_send.timestamp = KafkaTime(record.timestamp->time_since_epoch().count());
+  return to_send;
+}
+
 Task<client::ClientResult<void>> close_client(client::ProducerClient& producer,
                                               MonotonicTime deadline) {
   co_await producer.close(deadline);
   co_return client::ClientResult<void>();
-}
-
-std::optional<ByteView> view_of(BytesView bytes) {
-  if (bytes.is_null()) return std::nullopt;
-  return bytes.bytes();
 }
 
 }  // namespace
@@ -91,6 +103,7 @@ class Producer::Implementation {
   client::ClientResult<void> add_as_it_is(const Record& record, client::DeliverySink& sink,
                                           std::uint64_t token, WhenFull when_full);
   Future<Outcome> send(const Record& record, WhenFull when_full);
+  Future<Room> when_room(const Record& record);
   Result<void> flush(std::chrono::milliseconds time);
   Result<void> close(std::chrono::milliseconds time);
   Result<std::int32_t> partition_count(std::string_view topic, std::chrono::milliseconds time);
@@ -111,7 +124,7 @@ class Producer::Implementation {
     void delivered(std::uint64_t token, const client::DeliveryReport& report) noexcept override {
       const detail::ClientThreadMark mark;
       owner_.count(report);
-      promise_of(token).set(owner_.hooks_.outcome_of(report));
+      promise_of<Outcome>(token).set(owner_.hooks_.outcome_of(report));
     }
 
    private:
@@ -131,10 +144,26 @@ class Producer::Implementation {
     Implementation& owner_;
   };
 
-  static detail::Promise<Outcome> promise_of(std::uint64_t token) {
-    auto* state = reinterpret_cast<OutcomeState*>(static_cast<std::uintptr_t>(token));
-    return detail::Promise<Outcome>(detail::StateReference<OutcomeState>(state));
+  // Futures that wait for room.
+  class Rooms final : public client::RoomSink {
+   public:
+    void room(std::uint64_t token, const client::ClientError* refused) noexcept override {
+      const detail::ClientThreadMark mark;
+      promise_of<Room>(token).set(refused == nullptr ? Room() : client::public_error(*refused));
+    }
+  };
+
+  template <class T>
+  static std::uint64_t token_of(detail::Promise<T> promise) {
+    return static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(promise.hand_over()));
   }
+  template <class T>
+  static detail::Promise<T> promise_of(std::uint64_t token) {
+    using State = detail::ValueState<T>;
+    auto* state = reinterpret_cast<State*>(static_cast<std::uintptr_t>(token));
+    return detail::Promise<T>(detail::StateReference<State>(state));
+  }
+  client::ClientResult<void> ask_for_room(const Record& record, std::uint64_t token);
   // On the client's thread.
   void count(const client::DeliveryReport& report) {
     if (report.error != nullptr && report.error->failure == client::Failure::closed)
@@ -150,6 +179,7 @@ class Producer::Implementation {
   client::ProducerHooks hooks_;
   Futures futures_;
   Posts posts_;
+  Rooms rooms_;
   client::TransactionCore transactions_;
   std::mutex closing_;
   bool is_closed_ = false;
@@ -211,14 +241,8 @@ client::ClientResult<void> Producer::Implementation::add_as_it_is(const Record& 
     }
   }
   const HeadersToSend headers(record.headers);
-  client::RecordToSend to_send{.topic = record.topic,
-                               .key = view_of(record.key),
-                               .value = view_of(record.value),
-                               .headers = headers.span()};
-  if (record.partition) to_send.partition = PartitionIndex(*record.partition);
-  if (record.timestamp) to_send.timestamp = KafkaTime(record.timestamp->time_since_epoch().count());
   const bool may_wait = when_full == WhenFull::wait && !host_.thread().is_own_thread();
-  return client_->send(to_send, &sink, token,
+  return client_->send(to_send_of(record, headers), &sink, token,
                        may_wait ? client::FullBuffer::wait : client::FullBuffer::fail);
 }
 
@@ -226,10 +250,28 @@ Future<Outcome> Producer::Implementation::send(const Record& record, WhenFull wh
   detail::Promise<Outcome> promise;
   if (hooks_.events() != nullptr) promise.complete_on(hooks_.events());
   Future<Outcome> future = promise.future();
-  OutcomeState* state = promise.hand_over();
-  const auto token = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(state));
+  const std::uint64_t token = token_of(std::move(promise));
   if (const auto taken = add(record, futures_, token, when_full); !taken)
-    promise_of(token).set(client::public_error(taken.error()));
+    promise_of<Outcome>(token).set(client::public_error(taken.error()));
+  return future;
+}
+
+client::ClientResult<void> Producer::Implementation::ask_for_room(const Record& record,
+                                                                  std::uint64_t token) {
+  if (auto refused = host_.cannot_ask()) return failure(*std::move(refused));
+  // There it is dispatch() that makes room.
+  if (auto refused = hooks_.refusal()) return failure(*std::move(refused));
+  const HeadersToSend headers(record.headers);
+  return client_->when_room(to_send_of(record, headers), rooms_, token);
+}
+
+Future<Room> Producer::Implementation::when_room(const Record& record) {
+  detail::Promise<Room> promise;
+  if (hooks_.events() != nullptr) promise.complete_on(hooks_.events());
+  Future<Room> future = promise.future();
+  const std::uint64_t token = token_of(std::move(promise));
+  if (const auto asked = ask_for_room(record, token); !asked)
+    promise_of<Room>(token).set(client::public_error(asked.error()));
   return future;
 }
 
@@ -317,6 +359,10 @@ Future<Result<Delivery>> Producer::send(const Record& record, WhenFull when_full
 Result<void> Producer::post(const Record& record, std::uint64_t tag, WhenFull when_full) {
   return client::public_result(
       implementation_->add(record, implementation_->posts(), tag, when_full));
+}
+
+Future<Result<void>> Producer::when_room(const Record& record) {
+  return implementation_->when_room(record);
 }
 
 void Producer::on_delivery(DeliveryHandler handler) {

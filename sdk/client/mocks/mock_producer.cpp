@@ -34,6 +34,10 @@ Result<void> MockProducer::post(const Record& record, std::uint64_t tag, WhenFul
   return implementation_->post(record, tag);
 }
 
+Future<Result<void>> MockProducer::when_room(const Record&) {
+  return implementation_->when_room();
+}
+
 void MockProducer::on_delivery(DeliveryHandler handler) {
   implementation_->on_delivery(std::move(handler));
 }
@@ -119,6 +123,10 @@ bool MockProducer::fail_next(Error error) {
 
 void MockProducer::refuse_next(Error error, std::size_t times) {
   implementation_->refuse_next(std::move(error), times);
+}
+
+void MockProducer::set_full(bool is_full) {
+  implementation_->set_full(is_full);
 }
 
 void MockProducer::fence() {

@@ -31,6 +31,11 @@ Error fenced_error() {
                "PRODUCER_FENCED: another producer has taken over");
 }
 
+Error full_error() {
+  return Error({.code = ErrorCode::request_timed_out, .is_retriable = true},
+               "REQUEST_TIMED_OUT: no room for a record: the buffer is full");
+}
+
 Error late_error(std::size_t waiting) {
   return Error({.code = ErrorCode::request_timed_out,
                 .origin = Origin::timeout,
@@ -66,6 +71,11 @@ std::optional<Error> MockProducer::Implementation::refusal() {
       return Error({.code = ErrorCode::invalid_request, .origin = Origin::configuration},
                    "no transaction is open: records are sent between begin() and commit()");
     }
+  }
+  if (is_full_) {
+    Error full = full_error();
+    lost(full);
+    return full;
   }
   if (refusals_.empty()) return std::nullopt;
   Refusal& first = refusals_.front();
@@ -138,6 +148,40 @@ Result<void> MockProducer::Implementation::post(const Record& record, std::uint6
   });
 }
 
+Future<Result<void>> MockProducer::Implementation::when_room() {
+  detail::Promise<Result<void>> promise;
+  Future<Result<void>> future = promise.future();
+  {
+    const std::lock_guard lock(mutex_);
+    const auto ended = end();
+    if (!ended && is_full_ && rooms_.size() < Producer::room_waiting_max) {
+      rooms_.push_back(std::move(promise));
+      return future;
+    }
+    promise.set(ended      ? Result<void>(*ended)
+                : is_full_ ? Result<void>(full_error())
+                           : Result<void>());
+  }
+  return future;
+}
+
+void MockProducer::Implementation::tell_room(const Result<void>& outcome) {
+  std::vector<detail::Promise<Result<void>>> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    waiting.swap(rooms_);
+  }
+  for (detail::Promise<Result<void>>& one : waiting) one.set(outcome);
+}
+
+void MockProducer::Implementation::set_full(bool is_full) {
+  {
+    const std::lock_guard lock(mutex_);
+    is_full_ = is_full;
+  }
+  if (!is_full) tell_room({});
+}
+
 void MockProducer::Implementation::on_delivery(DeliveryHandler handler) {
   const std::lock_guard lock(mutex_);
   handler_ = handler ? std::make_shared<const DeliveryHandler>(std::move(handler)) : nullptr;
@@ -199,6 +243,7 @@ Result<void> MockProducer::Implementation::close(std::chrono::milliseconds time)
     left = waiting_.size();
     if (has_transaction()) ++abort_count_;
   }
+  tell_room(closed_error());
   if (options_.is_transactional) {
     fail_all(aborted_error());
     const std::lock_guard lock(mutex_);
@@ -258,6 +303,7 @@ void MockProducer::Implementation::fence() {
     const std::lock_guard lock(mutex_);
     broken_ = fenced_error();
   }
+  tell_room(fenced_error());
   fail_all(fenced_error());
 }
 

@@ -30,6 +30,7 @@ class MockProducer::Implementation final : public detail::TransactionHost {
 
   Result<void> take(const Record& record, std::function<void(const Outcome&)> tell);
   Result<void> post(const Record& record, std::uint64_t tag);
+  Future<Result<void>> when_room();
   void on_delivery(DeliveryHandler handler);
   Result<void> flush(std::chrono::milliseconds time);
   Result<void> close(std::chrono::milliseconds time);
@@ -60,6 +61,7 @@ class MockProducer::Implementation final : public detail::TransactionHost {
   bool complete_next();
   bool fail_next(const Error& error);
   void refuse_next(Error error, std::size_t times);
+  void set_full(bool is_full);
   void fail_next_call(TransactionCall call, Error error);
   void fence();
 
@@ -104,6 +106,7 @@ class MockProducer::Implementation final : public detail::TransactionHost {
   // Without.
   void complete_all();
   void fail_all(const Error& error);
+  void tell_room(const Result<void>& outcome);
   Result<void> try_commit(std::uint64_t transaction);
   Result<void> try_abort(std::uint64_t transaction);
 
@@ -115,6 +118,8 @@ class MockProducer::Implementation final : public detail::TransactionHost {
   std::vector<OwnedRecord> history_;
   std::deque<Sent> waiting_;
   std::deque<Refusal> refusals_;
+  bool is_full_ = false;
+  std::vector<detail::Promise<Result<void>>> rooms_;  // of when_room()
   std::size_t flush_count_ = 0;
   bool is_closed_ = false;
   std::optional<Error> broken_;  // for good

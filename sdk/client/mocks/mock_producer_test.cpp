@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -130,6 +131,56 @@ TEST(MockProducer, who_is_told_may_send_and_flushing_ends_nevertheless) {
   ASSERT_TRUE(producer.flush(1s));
   EXPECT_EQ(told, 1);
   EXPECT_EQ(producer.waiting(), 1U);
+}
+
+TEST(MockProducer, tells_of_room_when_the_test_says_that_it_is_not_full_any_more) {
+  MockProducer producer;
+  const Record record{.topic = "orders", .value = "x"};
+  EXPECT_TRUE(producer.when_room(record).get()) << "it is not full";
+  producer.set_full(true);
+  for (const WhenFull when_full : {WhenFull::fail, WhenFull::wait}) {
+    const auto sent = producer.send(record, when_full).get();
+    ASSERT_FALSE(sent);
+    EXPECT_TRUE(sent.error().is_retriable());
+    EXPECT_EQ(sent.error().origin(), Origin::client);
+  }
+  int told = 0;
+  producer.when_room(record).then([&](const Result<void>& room) {
+    EXPECT_TRUE(room);
+    EXPECT_TRUE(producer.post(record));
+    ++told;
+  });
+  auto future = producer.when_room(record);
+  EXPECT_FALSE(future.is_ready());
+  producer.set_full(true);
+  EXPECT_EQ(told, 0);
+  producer.set_full(false);
+  EXPECT_EQ(told, 1);
+  EXPECT_TRUE(future.get());
+  producer.set_full(false);
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(producer.history().size(), 1U);
+}
+
+TEST(MockProducer, tells_of_room_that_will_not_be) {
+  const Record record{.topic = "orders", .value = "x"};
+  MockProducer closed;
+  closed.set_full(true);
+  auto until_closed = closed.when_room(record);
+  ASSERT_TRUE(closed.close());
+  EXPECT_TRUE(until_closed.get().error().is_fatal());
+  EXPECT_FALSE(closed.when_room(record).get());
+  MockProducer fenced;
+  fenced.set_full(true);
+  auto until_fenced = fenced.when_room(record);
+  fenced.fence();
+  EXPECT_EQ(until_fenced.get().error().code(), ErrorCode::producer_fenced);
+  EXPECT_EQ(fenced.when_room(record).get().error().code(), ErrorCode::producer_fenced);
+  MockProducer full;
+  full.set_full(true);
+  for (std::size_t i = 0; i < Producer::room_waiting_max; ++i)
+    full.when_room(record).then([](const Result<void>&) {});
+  EXPECT_FALSE(full.when_room(record).get());
 }
 
 TEST(MockProducer, refuses_records_as_a_full_buffer_does) {

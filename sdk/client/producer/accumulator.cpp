@@ -4,6 +4,7 @@ module;
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <limits>
 #include <mutex>
 #include <optional>
@@ -27,7 +28,7 @@ constexpr std::size_t news_at_first = 64;
 
 Accumulator::Accumulator(const ProducerSettings& settings, const Clock& clock, Waker& waker,
                          std::uint64_t seed)
-    : pool(settings.buffer_memory),
+    : pool(settings.buffer_memory, &waker),
       topics(settings.batch_size, seed),
       settings_(settings),
       clock_(clock),
@@ -142,24 +143,40 @@ ClientResult<std::optional<PartitionIndex>> Accumulator::choose(const Topic& top
   return chosen;
 }
 
+ClientError Accumulator::full(std::string_view topic, std::string_view why) const {
+  return client_error(Failure::buffer_full, "no room for a record of topic " + std::string(topic) +
+                                                ": buffer.memory (" +
+                                                std::to_string(settings_.buffer_memory) +
+                                                " bytes) is full" + std::string(why));
+}
+
+ClientError Accumulator::too_large(std::string_view topic) {
+  return client_error(Failure::record_too_large,
+                      "a record of topic " + std::string(topic) + " is larger than buffer.memory");
+}
+
+// Why no batch takes it, whatever room there is.
+std::optional<ClientError> Accumulator::oversize(const RecordToSend& record,
+                                                 const RecordParts& parts) const {
+  const std::size_t bytes_most =
+      record_batch_header_bytes + parts.fixed_bytes + record_frame_bytes_max;
+  if (bytes_most <= settings_.max_request_size &&
+      record.headers.size() <= std::numeric_limits<std::int32_t>::max()) [[likely]] {
+    return std::nullopt;
+  }
+  return client_error(Failure::record_too_large, "a record of topic " + std::string(record.topic) +
+                                                     " takes " + std::to_string(bytes_most) +
+                                                     " bytes, more than max.request.size");
+}
+
 ClientResult<void> Accumulator::wait_for_memory(std::size_t chunks, const RecordToSend& record,
                                                 FullBuffer when_full, MonotonicTime deadline,
                                                 ChunkList& to) {
-  const auto full = [&](const char* why) {
-    return client_error(Failure::buffer_full, "no room for a record of topic " +
-                                                  std::string(record.topic) + ": buffer.memory (" +
-                                                  std::to_string(settings_.buffer_memory) +
-                                                  " bytes) is full" + why);
-  };
   if (when_full == FullBuffer::fail && chunks <= pool.chunks_max()) {
     ++waits_.refused;
-    return failure(full(""));
+    return failure(full(record.topic, ""));
   }
-  if (chunks > pool.chunks_max()) {
-    return failure(client_error(
-        Failure::record_too_large,
-        "a record of topic " + std::string(record.topic) + " is larger than buffer.memory"));
-  }
+  if (chunks > pool.chunks_max()) return failure(too_large(record.topic));
   pool.add_waiting();
   waker_.wake();
   const MonotonicTime begun = clock_.now();
@@ -169,7 +186,7 @@ ClientResult<void> Accumulator::wait_for_memory(std::size_t chunks, const Record
   if (end == MemoryWait::taken) return {};
   if (end == MemoryWait::closed) return failure(refusal());
   ++waits_.refused;
-  return failure(full(" and stayed so for max.block.ms"));
+  return failure(full(record.topic, " and stayed so for max.block.ms"));
 }
 
 ClientResult<void> Accumulator::add(const RecordToSend& record, DeliverySink* sink,
@@ -186,15 +203,8 @@ ClientResult<void> Accumulator::add(const RecordToSend& record, DeliverySink* si
   }
   const RecordParts parts = parts_of(record.key, record.value, record.headers,
                                      record.timestamp ? *record.timestamp : clock_.wall_now());
-  const std::size_t bytes_most =
-      record_batch_header_bytes + parts.fixed_bytes + record_frame_bytes_max;
-  if (bytes_most > settings_.max_request_size ||
-      record.headers.size() > std::numeric_limits<std::int32_t>::max()) [[unlikely]] {
-    return failure(
-        client_error(Failure::record_too_large, "a record of topic " + topic->name() + " takes " +
-                                                    std::to_string(bytes_most) +
-                                                    " bytes, more than max.request.size"));
-  }
+  if (auto refused = oversize(record, parts)) [[unlikely]]
+    return failure(*std::move(refused));
   const PutLimits limits{std::min(settings_.batch_size, settings_.max_request_size),
                          std::min(settings_.batch_bytes_most(),
                                   topic->batch_bytes_most.load(std::memory_order_relaxed)),
@@ -231,6 +241,45 @@ ClientResult<void> Accumulator::add(const RecordToSend& record, DeliverySink* si
   }
 }
 
+ClientResult<void> Accumulator::when_room(const RecordToSend& record, RoomSink& sink,
+                                          std::uint64_t token) {
+  const RecordParts parts =
+      parts_of(record.key, record.value, record.headers, record.timestamp.value_or(Timestamp{0}));
+  if (auto refused = oversize(record, parts)) return failure(*std::move(refused));
+  // The most that add() asks for: as the first record of a batch.
+  const std::size_t chunks = Batch::chunks_for_first(parts);
+  if (chunks > pool.chunks_max()) return failure(too_large(record.topic));
+  {
+    const std::scoped_lock lock(room_mutex_);
+    // close() tells all who were here before this.
+    if (is_closed_.load(std::memory_order_seq_cst)) return failure(refusal());
+    if (room_waiters_.size() >= room_waiting_max) {
+      return failure(
+          full(record.topic, ", and " + std::to_string(room_waiting_max) + " wait for room"));
+    }
+    room_waiters_.push_back({chunks, &sink, token});
+    pool.set_watched(true);
+  }
+  waker_.wake();
+  return {};
+}
+
+void Accumulator::tell_room() {
+  for (std::size_t told = 0; told < room_told_max; ++told) {
+    RoomWaiter next;
+    {
+      const std::scoped_lock lock(room_mutex_);
+      if (room_waiters_.empty() || !pool.has_room(room_waiters_.front().chunks)) return;
+      next = room_waiters_.front();
+      room_waiters_.pop_front();
+      if (room_waiters_.empty()) pool.set_watched(false);
+    }
+    // Without the lock: who is told may send, and ask again.
+    next.sink->room(next.token, nullptr);
+  }
+  waker_.wake();
+}
+
 bool Accumulator::learn(Topic& topic, const TopicView& told) {
   if (is_closed_.load(std::memory_order_relaxed)) return false;
   topic.learn(told);
@@ -251,6 +300,13 @@ void Accumulator::close(const ClientError* error) {
       topic->partition(PartitionIndex{i}).close();
     }
   }
+  std::deque<RoomWaiter> waiting;
+  {
+    const std::scoped_lock lock(room_mutex_);
+    waiting.swap(room_waiters_);
+    pool.set_watched(false);
+  }
+  for (const RoomWaiter& one : waiting) one.sink->room(one.token, &refused);
 }
 
 }  // namespace millrace::client

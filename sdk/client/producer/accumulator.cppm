@@ -3,6 +3,7 @@ module;
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -21,17 +22,10 @@ import :topics;
 
 export namespace millrace::client {
 
-// What `Waker::wake()` is called for is done on the client's thread, soon; from any thread.
-class Waker {
- public:
-  virtual void wake() = 0;
-
- protected:
-  Waker() = default;
-  Waker(const Waker&) = default;
-  Waker& operator=(const Waker&) = default;
-  ~Waker() = default;
-};
+// So many may wait to be told of room; and so many are told before the client's thread does other
+// things.
+inline constexpr std::size_t room_waiting_max = 10'000;
+inline constexpr std::size_t room_told_max = 64;
 
 // Chooses partitions in place of the built-in ways. Owned by the program.
 class PartitionChooser {
@@ -62,6 +56,11 @@ class Accumulator {
   // heap once the topic is known.
   [[nodiscard]] ClientResult<void> add(const RecordToSend& record, DeliverySink* sink,
                                        std::uint64_t token, FullBuffer when_full);
+  // Tells the sink, on the client's thread, once add() would find memory for the record, or that it
+  // will not, since this is closed. Nothing is kept free for it, and other threads may be faster.
+  // Who asked first is told first. After a failure the sink is not told.
+  [[nodiscard]] ClientResult<void> when_room(const RecordToSend& record, RoomSink& sink,
+                                             std::uint64_t token);
   // 0 while it is not known.
   [[nodiscard]] std::int32_t partition_count(std::string_view topic) const;
   // Before the first record; it outlives the last one. Null: none.
@@ -74,6 +73,8 @@ class Accumulator {
   // The topic as the cluster has it. False once this is closed: its partitions stay those that
   // were closed with it.
   [[nodiscard]] bool learn(Topic& topic, const TopicView& told);
+  // Tells who waits for room, as far as there is some.
+  void tell_room();
   // No record is taken any more; who waits fails. `error`: with this, else with Failure::closed.
   void close(const ClientError* error = nullptr);
 
@@ -99,6 +100,10 @@ class Accumulator {
   [[nodiscard]] ClientResult<void> wait_for_memory(std::size_t chunks, const RecordToSend& record,
                                                    FullBuffer when_full, MonotonicTime deadline,
                                                    ChunkList& to);
+  [[nodiscard]] ClientError full(std::string_view topic, std::string_view why) const;
+  [[nodiscard]] static ClientError too_large(std::string_view topic);
+  [[nodiscard]] std::optional<ClientError> oversize(const RecordToSend& record,
+                                                    const RecordParts& parts) const;
   [[nodiscard]] ClientError refusal() const;
   void ask_for(Topic& topic);
   void ask_for(Partition& partition);
@@ -113,6 +118,14 @@ class Accumulator {
   std::vector<Partition*> news_;
   std::vector<Topic*> wanted_;
   std::optional<ClientError> refusal_;
+
+  struct RoomWaiter {
+    std::size_t chunks = 0;
+    RoomSink* sink = nullptr;
+    std::uint64_t token = 0;
+  };
+  std::mutex room_mutex_;
+  std::deque<RoomWaiter> room_waiters_;  // the pool is watched while there are some
 };
 
 }  // namespace millrace::client

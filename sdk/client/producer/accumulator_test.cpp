@@ -1,6 +1,7 @@
 // Also proves partition.cpp, partition.cppm, topics.cpp, topics.cppm, delivery.cppm.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -37,6 +38,16 @@ class NoSink final : public DeliverySink {
   void delivered(std::uint64_t, const DeliveryReport&) noexcept override {}
 };
 
+// The tokens that were told, in order.
+class RoomTokens final : public RoomSink {
+ public:
+  void room(std::uint64_t token, const ClientError* error) noexcept override {
+    (error == nullptr ? told : refused).push_back(token);
+  }
+  std::vector<std::uint64_t> told;
+  std::vector<std::uint64_t> refused;
+};
+
 class AccumulatorTest : public testing::Test {
  protected:
   void start(std::int32_t partitions = 1) { start(partitions, clock); }
@@ -57,6 +68,10 @@ class AccumulatorTest : public testing::Test {
   ClientResult<void> add(std::string_view value, FullBuffer when_full = FullBuffer::fail,
                          std::uint64_t token = 0) {
     return accumulator->add({.topic = "orders", .value = as_bytes(value)}, &sink, token, when_full);
+  }
+  ClientResult<void> when_room(std::size_t bytes, std::uint64_t token = 0) {
+    const std::string value(bytes, 'x');
+    return accumulator->when_room({.topic = "orders", .value = as_bytes(value)}, rooms, token);
   }
   Partition& partition(std::int32_t index = 0) {
     return accumulator->topics.find("orders")->partition(PartitionIndex(index));
@@ -79,6 +94,7 @@ class AccumulatorTest : public testing::Test {
   SystemClock clock;
   CountingWaker waker;
   NoSink sink;
+  RoomTokens rooms;
   std::unique_ptr<Accumulator> accumulator;
 };
 
@@ -181,6 +197,140 @@ TEST_F(AccumulatorTest, who_waits_goes_on_when_memory_comes_back) {
   EXPECT_EQ(drain(partition()), std::vector<std::uint64_t>{1});
   waiter.join();
   EXPECT_EQ(drain(partition()), std::vector<std::uint64_t>{2});
+}
+
+TEST_F(AccumulatorTest, tells_of_room_once_when_memory_comes_back) {
+  settings.buffer_memory = chunk_bytes;
+  start();
+  ASSERT_TRUE(add(std::string(5'000, 'x')));
+  ASSERT_FALSE(add(std::string(5'000, 'x')));
+  ASSERT_TRUE(when_room(5'000, 7));
+  accumulator->tell_room();
+  EXPECT_TRUE(rooms.told.empty());
+  const int before = waker.wakes;
+  static_cast<void>(drain(partition()));
+  EXPECT_GT(waker.wakes, before) << "the client's thread is not told of the room";
+  for (int i = 0; i < 2; ++i) accumulator->tell_room();
+  EXPECT_EQ(rooms.told, std::vector<std::uint64_t>{7});
+  EXPECT_FALSE(accumulator->pool.is_watched());
+  EXPECT_TRUE(add(std::string(5'000, 'x')));
+}
+
+TEST_F(AccumulatorTest, tells_of_room_that_came_before_it_was_asked_for) {
+  settings.buffer_memory = chunk_bytes;
+  start();
+  ASSERT_TRUE(add(std::string(5'000, 'x')));
+  ASSERT_FALSE(add(std::string(5'000, 'x')));
+  static_cast<void>(drain(partition()));
+  const int before = waker.wakes;
+  ASSERT_TRUE(when_room(5'000, 7));
+  EXPECT_GT(waker.wakes, before) << "nothing else wakes the client's thread";
+  accumulator->tell_room();
+  EXPECT_EQ(rooms.told, std::vector<std::uint64_t>{7});
+}
+
+TEST_F(AccumulatorTest, tells_of_room_in_the_order_of_asking_as_far_as_there_is_some) {
+  settings.buffer_memory = 4 * chunk_bytes;
+  settings.batch_size = 1;
+  start();
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(add(std::string(5'000, 'x')));
+  ASSERT_TRUE(when_room(20'000, 1));
+  ASSERT_TRUE(when_room(5'000, 2));
+  BatchList batches;
+  partition().take(batches, true);
+  const auto end_one = [&] {
+    ChunkList chunks;
+    Batch::end(batches.pop(), chunks);
+    accumulator->pool.give_back(chunks);
+    accumulator->tell_room();
+  };
+  end_one();
+  end_one();
+  EXPECT_TRUE(rooms.told.empty()) << "the first one wants more";
+  end_one();
+  EXPECT_EQ(rooms.told, (std::vector<std::uint64_t>{1, 2}));
+  end_one();
+}
+
+TEST_F(AccumulatorTest, bounds_who_waits_for_room_and_how_many_are_told_in_a_row) {
+  settings.buffer_memory = chunk_bytes;
+  start();
+  ASSERT_TRUE(add(std::string(5'000, 'x')));
+  for (std::uint64_t token = 0; token < room_waiting_max; ++token)
+    ASSERT_TRUE(when_room(5'000, token));
+  const auto refused = when_room(5'000);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().failure, Failure::buffer_full);
+  static_cast<void>(drain(partition()));
+  const int before = waker.wakes;
+  accumulator->tell_room();
+  EXPECT_EQ(rooms.told.size(), room_told_max);
+  EXPECT_GT(waker.wakes, before) << "nobody goes on with the others";
+  while (accumulator->pool.is_watched()) accumulator->tell_room();
+  EXPECT_EQ(rooms.told.size(), room_waiting_max);
+  EXPECT_TRUE(when_room(5'000));
+}
+
+TEST_F(AccumulatorTest, says_of_room_that_will_never_be) {
+  settings.buffer_memory = 2 * chunk_bytes;
+  start();
+  const auto too_large = when_room(50'000);
+  ASSERT_FALSE(too_large);
+  EXPECT_EQ(too_large.error().failure, Failure::record_too_large);
+  settings.max_request_size = 10'000;
+  EXPECT_EQ(when_room(10'001).error().failure, Failure::record_too_large);
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(add(std::string(7'000, 'x')));
+  ASSERT_TRUE(when_room(5'000, 1));
+  accumulator->close();
+  EXPECT_EQ(rooms.refused, std::vector<std::uint64_t>{1});
+  const auto closed = when_room(5'000, 2);
+  ASSERT_FALSE(closed);
+  EXPECT_EQ(closed.error().failure, Failure::closed);
+  accumulator->tell_room();
+  EXPECT_TRUE(rooms.told.empty());
+}
+
+TEST_F(AccumulatorTest, threads_that_ask_for_room_all_get_their_turn) {
+  settings.buffer_memory = 2 * chunk_bytes;
+  settings.batch_size = 1;
+  start();
+  constexpr int per_thread = 500;
+  // By thread: how often it was told, by this one, which plays the client's.
+  class Flags final : public RoomSink {
+   public:
+    void room(std::uint64_t thread, const ClientError*) noexcept override {
+      ++told[thread];
+      told[thread].notify_one();
+    }
+    std::array<std::atomic<int>, 3> told = {};
+  };
+  Flags flags;
+  std::atomic<int> taken = 0;
+  std::vector<std::thread> threads;
+  for (std::uint64_t t = 0; t < 3; ++t) {
+    threads.emplace_back([&, t] {
+      const std::string value(5'000, 'x');
+      const RecordToSend record{.topic = "orders", .value = as_bytes(value)};
+      int asked = 0;
+      for (int i = 0; i < per_thread;) {
+        if (add(value)) {
+          ++i;
+          ++taken;
+          continue;
+        }
+        // Another one may be faster: then it asks again.
+        ASSERT_TRUE(accumulator->when_room(record, flags, t));
+        flags.told[t].wait(asked++);
+      }
+    });
+  }
+  int drained = 0;
+  while (drained < 3 * per_thread) {
+    drained += static_cast<int>(drain(partition()).size());
+    accumulator->tell_room();
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(taken, 3 * per_thread);
 }
 
 TEST_F(AccumulatorTest, a_record_larger_than_a_limit_is_refused_at_once) {

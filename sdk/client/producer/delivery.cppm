@@ -54,4 +54,18 @@ class DeliverySink {
   ~DeliverySink() = default;
 };
 
+// Told once of each time that it asked to be, on the client's thread. Does not block and may send()
+// without waiting. Owned by the program; outlives what it asked for.
+class RoomSink {
+ public:
+  // `refused`: why there will be no room; null: there is some now.
+  virtual void room(std::uint64_t token, const ClientError* refused) noexcept = 0;
+
+ protected:
+  RoomSink() = default;
+  RoomSink(const RoomSink&) = default;
+  RoomSink& operator=(const RoomSink&) = default;
+  ~RoomSink() = default;
+};
+
 }  // namespace millrace::client

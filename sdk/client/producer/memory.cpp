@@ -13,8 +13,8 @@ import millrace.base;
 
 namespace millrace::client {
 
-ChunkPool::ChunkPool(std::size_t bytes_max)
-    : chunks_max_(std::max<std::size_t>(1, bytes_max / chunk_bytes)) {}
+ChunkPool::ChunkPool(std::size_t bytes_max, Waker* waker)
+    : chunks_max_(std::max<std::size_t>(1, bytes_max / chunk_bytes)), waker_(waker) {}
 
 ChunkPool::~ChunkPool() {
   check(used_ == 0, "a producer's memory outlives its batches");
@@ -59,6 +59,8 @@ MemoryWait ChunkPool::wait_and_take(std::size_t count, Duration timeout, ChunkLi
   remove_locked(waiter);
   // The one behind may want less.
   serve_locked();
+  lock.unlock();
+  tell_of_room();
   return ended ? MemoryWait::closed : MemoryWait::timed_out;
 }
 
@@ -69,12 +71,26 @@ void ChunkPool::take_for_split(std::size_t count, ChunkList& to) {
 
 void ChunkPool::give_back(ChunkList& chunks) noexcept {
   if (chunks.empty()) return;
+  {
+    const std::scoped_lock lock(mutex_);
+    used_ -= chunks.size();
+    while (Chunk* chunk = chunks.pop()) kept_.push(chunk);
+    // What a split took beyond the budget is not kept.
+    while (used_ + kept_.size() > chunks_max_ && !kept_.empty()) delete kept_.pop();
+    serve_locked();
+  }
+  tell_of_room();
+}
+
+// Whoever watches has set it before it looked under the lock: it has seen the room that was made
+// before, or is seen here.
+void ChunkPool::tell_of_room() noexcept {
+  if (is_watched() && waker_ != nullptr) waker_->wake();
+}
+
+bool ChunkPool::has_room(std::size_t count) const {
   const std::scoped_lock lock(mutex_);
-  used_ -= chunks.size();
-  while (Chunk* chunk = chunks.pop()) kept_.push(chunk);
-  // What a split took beyond the budget is not kept.
-  while (used_ + kept_.size() > chunks_max_ && !kept_.empty()) delete kept_.pop();
-  serve_locked();
+  return first_waiter_ == nullptr && used_ + count <= chunks_max_;
 }
 
 void ChunkPool::serve_locked() {

@@ -77,6 +77,18 @@ class ChunkList {
   std::size_t size_ = 0;
 };
 
+// What `Waker::wake()` is called for is done on the client's thread, soon; from any thread.
+class Waker {
+ public:
+  virtual void wake() = 0;
+
+ protected:
+  Waker() = default;
+  Waker(const Waker&) = default;
+  Waker& operator=(const Waker&) = default;
+  ~Waker() = default;
+};
+
 enum class MemoryWait : std::uint8_t { taken, timed_out, closed, never };
 
 // Lends chunks to any thread; never more than the budget has. What came back is kept for the next
@@ -84,8 +96,8 @@ enum class MemoryWait : std::uint8_t { taken, timed_out, closed, never };
 // order of asking. Owned by the producer; outlives all that it lent.
 class ChunkPool {
  public:
-  // A budget below one chunk is one chunk.
-  explicit ChunkPool(std::size_t bytes_max);
+  // A budget below one chunk is one chunk. The waker is told of room while this is watched.
+  explicit ChunkPool(std::size_t bytes_max, Waker* waker = nullptr);
   ~ChunkPool();
   ChunkPool(const ChunkPool&) = delete;
   ChunkPool& operator=(const ChunkPool&) = delete;
@@ -98,6 +110,12 @@ class ChunkPool {
   // one batch.
   void take_for_split(std::size_t count, ChunkList& to);
   void give_back(ChunkList& chunks) noexcept;
+  // Whether try_take() would take them now.
+  [[nodiscard]] bool has_room(std::size_t count) const;
+  // While it is watched, whatever may have made room wakes the waker: who sets this and then finds
+  // no room is told when there is some.
+  void set_watched(bool is_watched) { is_watched_.store(is_watched, std::memory_order_relaxed); }
+  [[nodiscard]] bool is_watched() const { return is_watched_.load(std::memory_order_relaxed); }
   // Wakes all who wait; nobody waits after it.
   void close();
 
@@ -123,15 +141,19 @@ class ChunkPool {
   void take_locked(std::size_t count, ChunkList& to);
   void serve_locked();
   void remove_locked(Waiter& waiter);
+  // Without the lock, after what may have made room.
+  void tell_of_room() noexcept;
 
   mutable std::mutex mutex_;
   const std::size_t chunks_max_;
+  Waker* const waker_;
   std::size_t used_ = 0;
   std::size_t used_peak_ = 0;
   ChunkList kept_;
   Waiter* first_waiter_ = nullptr;
   Waiter* last_waiter_ = nullptr;
   std::atomic<std::size_t> waiting_{0};
+  std::atomic<bool> is_watched_{false};
   bool is_closed_ = false;
 };
 

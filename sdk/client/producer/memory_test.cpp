@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <thread>
+#include <utility>
 #include <vector>
 
 import millrace.base;
@@ -89,6 +90,52 @@ TEST(ChunkPool, waiting_ends_with_the_timeout_and_with_the_close) {
   waiter.join();
   EXPECT_TRUE(got.empty());
   pool.give_back(all);
+}
+
+class CountingWaker final : public Waker {
+ public:
+  void wake() override { ++wakes; }
+  std::atomic<int> wakes = 0;
+};
+
+TEST(ChunkPool, that_is_watched_tells_of_whatever_may_have_made_room) {
+  CountingWaker waker;
+  ChunkPool pool(2 * chunk_bytes, &waker);
+  EXPECT_TRUE(pool.has_room(2));
+  EXPECT_FALSE(pool.has_room(3));
+  ChunkList all;
+  ASSERT_TRUE(pool.try_take(1, all));
+  EXPECT_TRUE(pool.has_room(1));
+  EXPECT_FALSE(pool.has_room(2));
+  give_back(pool, std::exchange(all, {}));
+  EXPECT_EQ(waker.wakes, 0) << "nobody watches";
+
+  pool.set_watched(true);
+  ASSERT_TRUE(pool.try_take(1, all));
+  ChunkList got;
+  EXPECT_EQ(pool.wait_and_take(2, 1ms, got), MemoryWait::timed_out);
+  EXPECT_EQ(waker.wakes, 1) << "one who waits for more keeps others from what there is";
+  give_back(pool, std::exchange(all, {}));
+  EXPECT_EQ(waker.wakes, 2);
+  pool.set_watched(false);
+  ASSERT_TRUE(pool.try_take(1, all));
+  give_back(pool, std::exchange(all, {}));
+  EXPECT_EQ(waker.wakes, 2);
+}
+
+TEST(ChunkPool, has_no_room_for_others_while_somebody_waits) {
+  ChunkPool pool(2 * chunk_bytes);
+  ChunkList one;
+  ASSERT_TRUE(pool.try_take(1, one));
+  std::thread waiter([&] {
+    ChunkList got;
+    EXPECT_EQ(pool.wait_and_take(2, 1h, got), MemoryWait::taken);
+    pool.give_back(got);
+  });
+  while (pool.has_room(1)) std::this_thread::yield();
+  pool.give_back(one);
+  waiter.join();
+  EXPECT_TRUE(pool.has_room(2));
 }
 
 TEST(ChunkPool, what_a_split_takes_beyond_the_budget_is_not_kept) {

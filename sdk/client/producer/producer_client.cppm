@@ -52,6 +52,12 @@ class ProducerClient {
   // Takes nothing from the heap once the topic is known.
   [[nodiscard]] ClientResult<void> send(const RecordToSend& record, DeliverySink* sink,
                                         std::uint64_t token, FullBuffer when_full);
+  // Any thread. Tells the sink on the client's thread, once, when send() would find memory for the
+  // record, or that it will not; after a failure not. Nothing of the record is kept.
+  [[nodiscard]] ClientResult<void> when_room(const RecordToSend& record, RoomSink& sink,
+                                             std::uint64_t token) {
+    return accumulator_.when_room(record, sink, token);
+  }
   // Any thread. Whoever stands before send() did not take a record: the open transaction lacks it.
   void refused(const ClientError& why);
   // Before the first record; the chooser outlives the last one. Null: none.

@@ -81,6 +81,7 @@ MonotonicTime Sender::pass() {
     transactor_->progressed();
     if (transactor_->drops()) drop_unsent();
   }
+  if (accumulator_.pool.is_watched()) accumulator_.tell_room();
   if (active_.empty()) return again;
   for (auto& [broker, node] : nodes_) node.ready.clear();
   // Another one is the first each time: a request may have no room for the last.
@@ -97,7 +98,9 @@ MonotonicTime Sender::pass() {
 }
 
 bool Sender::open_batches_are_due() const {
-  return flushing_ != 0 || accumulator_.pool.waiting() != 0 || settings_.linger == Duration{};
+  const ChunkPool& pool = accumulator_.pool;
+  return flushing_ != 0 || pool.waiting() != 0 || pool.is_watched() ||
+         settings_.linger == Duration{};
 }
 
 bool Sender::look_at(Partition& partition, MonotonicTime now, MonotonicTime& again) {

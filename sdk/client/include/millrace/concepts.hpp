@@ -30,6 +30,7 @@ concept ProducerLike =
       producer.send(record, told);
       { producer.post(record) } -> std::same_as<Result<void>>;
       { producer.post(record, tag, when_full) } -> std::same_as<Result<void>>;
+      { producer.when_room(record) } -> std::same_as<Future<Result<void>>>;
       producer.on_delivery(handler);
       { producer.flush(time) } -> std::same_as<Result<void>>;
       { producer.close() } -> std::same_as<Result<void>>;

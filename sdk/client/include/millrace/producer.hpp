@@ -1,6 +1,7 @@
 // Producer: sends records.
 #pragma once
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -36,7 +37,7 @@ struct Delivery {
 // What sending does while the memory of buffer.memory is full, or the topic not known yet.
 enum class WhenFull : std::uint8_t {
   wait,  // for max.block.ms at the most
-  fail,
+  fail,  // at once; when_room() tells when to try again
 };
 
 // Called on the producer's thread, once for each record that post() took. Must not throw or block;
@@ -51,6 +52,8 @@ using DeliveryHandler = std::function<void(std::uint64_t tag, const Result<Deliv
 // It does not work in a child of a fork(): calls fail there.
 class MILLRACE_API Producer {
  public:
+  // So many may wait for when_room().
+  static constexpr std::size_t room_waiting_max = 10'000;
   // How long the destructor waits for what was not sent yet.
   static constexpr std::chrono::seconds closing_time_max{10};
 
@@ -81,6 +84,15 @@ class MILLRACE_API Producer {
   // record that is not taken is told of here only.
   Result<void> post(const Record& record, std::uint64_t tag = 0,
                     WhenFull when_full = WhenFull::wait);
+  // Ends when there is room for the record in buffer.memory, at once if there is: for who does not
+  // wait. A record that WhenFull::fail refused for want of it (an error of Origin::client that
+  // is_retriable()) is sent again then. Nothing is kept free meanwhile: where others were faster it
+  // is refused once more. A batch that waits for linger.ms is sent while somebody waits here.
+  //
+  // Fails when the producer is closed, also later; for a record that never has room; when
+  // room_waiting_max wait already; and while outcomes wait for EventQueue::dispatch() in such
+  // numbers that no record is taken.
+  Future<Result<void>> when_room(const Record& record);
   // Before the first post(). Without a handler, failures of posted records are logged.
   void on_delivery(DeliveryHandler handler);
 

@@ -62,6 +62,8 @@ class MILLRACE_API MockProducer {
   }
   Result<void> post(const Record& record, std::uint64_t tag = 0,
                     WhenFull when_full = WhenFull::wait);
+  // Waits while the test says that the buffer is full.
+  Future<Result<void>> when_room(const Record& record);
   void on_delivery(DeliveryHandler handler);
   // The transaction is the Producer's; it ends before this does, also before this is assigned to.
   // commit() delivers what waits, abort() fails it. A record that is refused or fails makes
@@ -98,8 +100,11 @@ class MILLRACE_API MockProducer {
   bool complete_next();
   // The oldest record that waits fails; false when none waits.
   bool fail_next(Error error);
-  // The next records are not taken, as while the buffer is full.
+  // The next records are not taken.
   void refuse_next(Error error, std::size_t times = 1);
+  // From now on no record is taken, with WhenFull::wait neither, as while buffer.memory is full; or
+  // they are again, and who waits for room is told.
+  void set_full(bool is_full);
   // The next such call that could be done fails; so does the one after it with the error after
   // that. Where the error is_fatal() the producer can do nothing more; where it needs_abort() the
   // transaction can only be aborted.
