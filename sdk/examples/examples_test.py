@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import struct
 import subprocess
 import sys
 import unittest
@@ -76,6 +77,16 @@ class ExamplesTest(OnACluster):
         self.create("typed")
         self.assertEqual(self.run_example("produce_types", self.bootstrap, "typed"), "0@0\n")
         self.assertEqual(json.loads(self.values("typed", 1)[0]), {"amount": 200, "item": "book"})
+
+    def test_own_type_goes_and_comes_in_bytes_of_its_own(self):
+        self.create("readings")
+        self.assertEqual(
+            self.run_example("own_type", self.bootstrap, "readings"),
+            "kitchen: 21.5 degrees at 1700000000\ngarden: -3.25 degrees at 1700000060\n"
+            "cellar: a record's bytes cannot be read as reading: it has not 12 bytes\n")
+        self.assertEqual(self.values("readings", 3), [struct.pack(">qf", 1700000000, 21.5),
+                                                      struct.pack(">qf", 1700000060, -3.25),
+                                                      b"cold"])
 
     def test_consume_prints_each_record_once_over_two_runs(self):
         self.create("shown")

@@ -68,6 +68,56 @@ TEST(Serializers, refuse_null) {
   EXPECT_TRUE(text().deserialize("")) << "empty is not null";
 }
 
+// What an application brings along: a number of cents and a currency of three letters.
+struct Money {
+  std::int64_t cents = 0;
+  std::string currency;
+
+  friend bool operator==(const Money&, const Money&) = default;
+};
+
+class MoneySerializer {
+ public:
+  void serialize(const Money& money, std::string& buffer) const {
+    int64().serialize(money.cents, buffer);
+    buffer += money.currency;
+  }
+  [[nodiscard]] Result<Money> deserialize(BytesView bytes) const {
+    if (bytes.size() != 11) return cannot_deserialize("money", "it has not 11 bytes");
+    const auto cents = int64().deserialize(bytes.text().substr(0, 8));
+    if (!cents) return cents.error();
+    return Money{.cents = *cents, .currency = std::string(bytes.text().substr(8))};
+  }
+};
+
+// Each lacks something of a serializer.
+struct OnlyWrites {
+  void serialize(const Money& money, std::string& buffer) const;
+};
+struct ReadsWithoutResult {
+  void serialize(const Money& money, std::string& buffer) const;
+  [[nodiscard]] Money deserialize(BytesView bytes) const;
+};
+struct Changes {
+  void serialize(const Money& money, std::string& buffer);
+  [[nodiscard]] Result<Money> deserialize(BytesView bytes);
+};
+
+TEST(Serializers, of_the_application_are_as_good_as_ours) {
+  expect_round_trip(MoneySerializer(), Money{.cents = -1, .currency = "EUR"});
+  EXPECT_EQ(bytes_of(MoneySerializer(), Money{.cents = 258, .currency = "EUR"}),
+            std::string_view("\0\0\0\0\0\0\1\2EUR", 11));
+  EXPECT_EQ(MoneySerializer().deserialize(nullptr).error().message(),
+            "a record's bytes cannot be read as money: it has not 11 bytes");
+}
+
+TEST(Serializers, are_only_what_reads_and_writes_and_does_not_change) {
+  static_assert(!SerializerOf<MoneySerializer, std::int64_t>);
+  static_assert(!SerializerOf<OnlyWrites, Money>);
+  static_assert(!SerializerOf<ReadsWithoutResult, Money>);
+  static_assert(!SerializerOf<Changes, Money>);
+}
+
 TEST(Uuid, is_written_in_lower_case_and_read_in_any) {
   const auto uuid = uuid_from_string("2F3C8E86-5f3d-4f8a-9c33-0d4a3c1f7b10");
   ASSERT_TRUE(uuid);
