@@ -107,6 +107,9 @@ class SdkOnKafka(unittest.TestCase):
     def test_administration_does_all_it_can(self):
         self.run_program("client_admin_check", self.node.bootstrap)
 
+    def test_consumer_offers_places_commits_patterns_and_static_membership(self):
+        self.run_program("sdk_consumer_check", self.node.bootstrap, "offered")
+
     def test_records_with_each_codec_come_back(self):
         for codec in CODECS:
             for acks in ("1", "all"):
