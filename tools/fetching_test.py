@@ -1,5 +1,5 @@
 """What cannot be fetched is told apart: a registry or mirror that does not answer is left out of
-`.ci/run`, and everything else that goes wrong there counts as a failure."""
+`.ci/run --with-clients`, and everything else that goes wrong there counts as a failure."""
 
 import os
 import pathlib
@@ -164,7 +164,7 @@ class RunTest(Fetching):
     def run_ci(self, dependencies=0, packages=0):
         self.script(self.tree / "tools/dev-deps", f"exit {dependencies}")
         self.script(self.tree / CLIENTS / "common/packages.py", f"raise SystemExit({packages})")
-        done = self.run_here("bash", ".ci/run")
+        done = self.run_here("bash", ".ci/run", "--with-clients")
         return done.returncode, done.stdout
 
     def clients_ran(self):
