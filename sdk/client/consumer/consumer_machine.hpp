@@ -161,6 +161,8 @@ class ConsumerMachine {
   ~ConsumerMachine() {
     while (!applications.empty()) close(*applications.back());
     run(cluster->close());
+    // Attempts to connect that no client waits for end by their timeouts.
+    executor.advance(1min);
     executor.run_until_idle();
   }
 
