@@ -48,10 +48,12 @@ MEASURES = {
 class Clients:
     """Runs one load with one client, and knows how much CPU it and the broker took."""
 
-    def __init__(self, folder, classpath, server):
+    def __init__(self, program, folder, classpath, server):
+        self._program = program
         self._folder = folder
         self._classpath = classpath
         self._server = server
+        self._topics = []
         self.names = [name for name in CLIENTS if name == "java" or (folder / name).exists()]
 
     def command(self, name, *words):
@@ -79,6 +81,22 @@ class Clients:
     def create(self, topic):
         subprocess.run(self.command("ours", "create", self._server.bootstrap, topic, 1, 0),
                        check=True, timeout=TIMEOUT_S)
+        self._topics.append(topic)
+
+    def delete_all(self):
+        """Deletes what was created and waits until the disk has its room again: a round writes
+        8 GB."""
+        subprocess.run([self._program, "topic", "delete", *self._topics, "-b",
+                        self._server.bootstrap], check=True, timeout=TIMEOUT_S,
+                       stdout=subprocess.DEVNULL)
+        deleted = tuple(f"{topic}-0" for topic in self._topics)
+        self._topics.clear()
+        end = time.monotonic() + TIMEOUT_S
+        while any(path.name.startswith(deleted)
+                  for path in self._server.directory.glob("data/*/log/*")):
+            if time.monotonic() > end:
+                raise RuntimeError(f"deleted topics are still there: {' '.join(deleted)}")
+            time.sleep(0.1)
 
     def in_turn(self, number):
         """The names of the clients; another one is the first in each round."""
@@ -215,7 +233,7 @@ def floods(arguments, directory, classpath):
     lines, has_kept = [], True
     for name in ("ours", "librdkafka"):
         server = servers.Millrace(directory / f"flood-{name}", arguments.program)
-        clients = Clients(arguments.clients, classpath, server)
+        clients = Clients(arguments.program, arguments.clients, classpath, server)
         if name not in clients.names:
             continue
         server.start()
@@ -236,16 +254,18 @@ def floods(arguments, directory, classpath):
 
 def measure(arguments, directory, classpath):
     """All rounds on one server: the lines of the table."""
-    server = servers.Millrace(directory / "millrace", arguments.program)
+    server = servers.Millrace(directory / "millrace", arguments.program,
+                              ("log.segment.delete.delay.ms=1000",))
     server.start()
     try:
-        clients = Clients(arguments.clients, classpath, server)
+        clients = Clients(arguments.program, arguments.clients, classpath, server)
         for name in CLIENTS:
             if name not in clients.names:
                 print(f"{name} is not installed: left out")
         rounds = []
         for number in range(arguments.rounds + 1):
             rounds.append(round_of(clients, server, number, arguments.scale))
+            clients.delete_all()
             print(f"round {number} of {arguments.rounds}", flush=True)
     finally:
         server.stop()
