@@ -32,7 +32,8 @@ inline constexpr auto coordinator_definitions = std::to_array<Definition>({
      .range = at_least(1),
      .importance = Importance::high,
      .processes = Processes::broker | Processes::controller,
-     .doc = "Segment size of __consumer_offsets; small segments are compacted and read faster."},
+     .doc = "Segment size of __consumer_offsets; small segments are compacted and read faster. "
+            "Where it is not set, __consumer_offsets is made with 4194304 (4 MiB)."},
     {.name = "offsets.retention.minutes",
      .type = Type::int32,
      .meaning = Meaning::minutes,
