@@ -197,6 +197,47 @@ class NotificationTest(unittest.TestCase):
         broker.send_signal(signal.SIGTERM)
         self.assertEqual(broker.wait(PATIENCE_SECONDS), 0, self.explanation())
 
+    def start_broker(self, systemd, port_of_controller, log="log"):
+        return self.start(
+            "millrace-broker", systemd, "--node-id", "1",
+            "--set", f"controller.quorum.voters=101@127.0.0.1:{port_of_controller}",
+            "--set", f"listeners=PLAINTEXT://127.0.0.1:{free_port()}",
+            "--set", f"log.dirs={self.directory}/{log}",
+            "--set", "initial.broker.registration.timeout.ms=500000")
+
+    def test_a_broker_whose_controller_takes_its_calls_and_never_answers_ends_when_asked_to(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            systemd = self.systemd("broker")
+            broker = self.start_broker(systemd, silent.getsockname()[1])
+            silent.settimeout(PATIENCE_SECONDS)
+            call, _ = silent.accept()
+            with call:
+                call.settimeout(PATIENCE_SECONDS)
+                self.assertTrue(call.recv(1), "the broker asks nothing\n" + self.explanation())
+                broker.send_signal(signal.SIGTERM)
+                self.assertEqual(broker.wait(PATIENCE_SECONDS), 0, self.explanation())
+        self.assertEqual([text for text in systemd.rest() if "READY=1" in text], [])
+
+    def test_a_broker_that_joins_ends_when_asked_to_wherever_its_controller_stands_still(self):
+        # It asks for time for the first word of controllers, for the registration, and while it
+        # takes the metadata and waits until it is no longer fenced.
+        for step in (1, 2, 3):
+            with self.subTest(step=step):
+                port = free_port()
+                of_controller = self.systemd(f"controller-{step}")
+                controller = self.start(
+                    "millrace-controller", of_controller, "--set", "node.id=101",
+                    "--set", f"controller.quorum.voters=101@127.0.0.1:{port}",
+                    "--set", f"metadata.log.dir={self.directory}/metadata-{step}")
+                self.assertTrue(of_controller.hear("READY=1"), self.explanation())
+                systemd = self.systemd(f"broker-{step}")
+                broker = self.start_broker(systemd, port, f"log-{step}")
+                for _ in range(step):
+                    self.assertTrue(systemd.hear("EXTEND_TIMEOUT_USEC="), self.explanation())
+                controller.send_signal(signal.SIGSTOP)
+                broker.send_signal(signal.SIGTERM)
+                self.assertEqual(broker.wait(PATIENCE_SECONDS), 0, self.explanation())
+
     def test_a_broker_that_waits_for_the_metadata_asks_for_time_of_its_own(self):
         voters = ("--set", f"controller.quorum.voters=101@127.0.0.1:{free_port()}")
         self.start("millrace-controller", self.systemd("controller"), "--set", "node.id=101",
