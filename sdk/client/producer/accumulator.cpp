@@ -10,6 +10,7 @@ module;
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 module millrace.client.producer;
@@ -144,10 +145,21 @@ ClientResult<std::optional<PartitionIndex>> Accumulator::choose(const Topic& top
 }
 
 ClientError Accumulator::full(std::string_view topic, std::string_view why) const {
-  return client_error(Failure::buffer_full, "no room for a record of topic " + std::string(topic) +
-                                                ": buffer.memory (" +
-                                                std::to_string(settings_.buffer_memory) +
-                                                " bytes) is full" + std::string(why));
+  std::string message =
+      formatted("no room for a record of topic {}: buffer.memory ({} bytes) is full{}", topic,
+                settings_.buffer_memory, why);
+  const std::scoped_lock lock(mutex_);
+  if (!hindrance_.empty()) {
+    const std::chrono::duration<double> age = clock_.now() - hindered_at_;
+    message += formatted("; {:.1f} s ago: {}", age.count(), hindrance_);
+  }
+  return client_error(Failure::buffer_full, std::move(message));
+}
+
+void Accumulator::hindered(std::string why) {
+  const std::scoped_lock lock(mutex_);
+  hindrance_ = std::move(why);
+  hindered_at_ = clock_.now();
 }
 
 ClientError Accumulator::too_large(std::string_view topic) {

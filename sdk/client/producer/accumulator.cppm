@@ -7,6 +7,7 @@ module;
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -73,6 +74,8 @@ class Accumulator {
   // The topic as the cluster has it. False once this is closed: its partitions stay those that
   // were closed with it.
   [[nodiscard]] bool learn(Topic& topic, const TopicView& told);
+  // What keeps batches from being delivered: who finds no room is told of it, and how old it is.
+  void hindered(std::string why);
   // Tells who waits for room, as far as there is some.
   void tell_room();
   // No record is taken any more; who waits fails. `error`: with this, else with Failure::closed.
@@ -118,6 +121,8 @@ class Accumulator {
   std::vector<Partition*> news_;
   std::vector<Topic*> wanted_;
   std::optional<ClientError> refusal_;
+  std::string hindrance_;
+  MonotonicTime hindered_at_;
 
   struct RoomWaiter {
     std::size_t chunks = 0;

@@ -182,6 +182,10 @@ TEST_F(AccumulatorTest, waits_for_memory_as_long_as_it_may) {
   const auto late = add(value, FullBuffer::wait);
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().failure, Failure::buffer_full);
+  EXPECT_EQ(late.error().message,
+            formatted("no room for a record of topic orders: buffer.memory ({} bytes) is full and "
+                      "stayed so for max.block.ms",
+                      chunk_bytes));
   // Who waited is not waiting any more.
   EXPECT_EQ(accumulator->pool.waiting(), 0u);
 }

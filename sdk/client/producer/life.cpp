@@ -113,6 +113,7 @@ Task<void> Sender::connect(BrokerId broker) {
   if (!versions) {
     Node& node = nodes_[broker];
     node.last_error = versions.error().message;
+    accumulator_.hindered(node.last_error);
     if (!node.unreachable_since) node.unreachable_since = now;
     if (!is_stopped_) {
       // Its partitions may have another leader by now.

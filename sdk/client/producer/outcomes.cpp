@@ -59,6 +59,8 @@ void Sender::retry(Partition& partition, Batch& batch, const ClientError& why) {
     fail(partition, batch, why);
     return;
   }
+  accumulator_.hindered(
+      formatted("{}-{}: {}", partition.topic.name(), partition.index.value(), to_string(why)));
   ++counters_.batches_retried;
   meters_.retried(partition.topic.name(), batch.record_count(), executor_.clock().now());
   batch.state = BatchState::waiting;

@@ -206,6 +206,20 @@ TEST(ProducerClient, a_full_buffer_is_told_and_empties) {
   EXPECT_LE(machine.producer->metrics().memory_bytes_peak, machine.settings.buffer_memory);
 }
 
+TEST(ProducerClient, who_finds_no_room_is_told_what_the_broker_said) {
+  ProducerMachine machine;
+  machine.settings.buffer_memory = 4 * chunk_bytes;
+  ASSERT_TRUE(machine.cluster->create_topic("orders"));
+  machine.start();
+  machine.load("orders");
+  machine.cluster->fail_next(ApiKey::produce, ErrorCode::kafka_storage_error, 100);
+  std::uint64_t token = 0;
+  while (machine.send(token, 0, 1'000)) ++token;
+  machine.executor.advance(1s);
+  const std::string message = machine.send(token, 0, 1'000).error().message;
+  EXPECT_NE(message.find("ago: orders-0: KAFKA_STORAGE_ERROR"), std::string::npos) << message;
+}
+
 TEST(ProducerClient,
      with_a_dead_broker_and_a_program_that_does_not_stop_memory_stays_in_its_budget) {
   ProducerMachine machine;
