@@ -1,5 +1,5 @@
 """What cannot be fetched is told apart: a registry or mirror that does not answer is left out of
-`.ci/run --with-clients`, and everything else that goes wrong there counts as a failure."""
+`.ci/run`, and everything else that goes wrong there counts as a failure."""
 
 import os
 import pathlib
@@ -54,6 +54,7 @@ class PackagesTest(Fetching):
     def setUp(self):
         super().setUp()
         shutil.copytree(ROOT / CLIENTS, self.tree / CLIENTS)
+        self.copy("tests/cluster/ports.py")
 
     def manager(self, name, question, answers):
         """A package manager that can install nothing, and is asked whether anybody is there."""
@@ -161,10 +162,10 @@ class RunTest(Fetching):
         self.copy(".ci/run")
         self.script(self.tree / "dev", 'echo "dev $*" >>phases', 'echo "10 passed, 0 failed"')
 
-    def run_ci(self, dependencies=0, packages=0):
+    def run_ci(self, *words, dependencies=0, packages=0):
         self.script(self.tree / "tools/dev-deps", f"exit {dependencies}")
         self.script(self.tree / CLIENTS / "common/packages.py", f"raise SystemExit({packages})")
-        done = self.run_here("bash", ".ci/run", "--with-clients")
+        done = self.run_here("bash", ".ci/run", *words)
         return done.returncode, done.stdout
 
     def clients_ran(self):
@@ -173,6 +174,11 @@ class RunTest(Fetching):
     def test_all_that_is_fetched_is_tested(self):
         status, said = self.run_ci()
         self.assertEqual((status, said.splitlines()[-1]), (0, "40 passed, 0 failed"), said)
+
+    def test_clients_are_not_even_fetched_where_nobody_wants_them(self):
+        status, said = self.run_ci("--without-clients", dependencies=BROKEN, packages=BROKEN)
+        self.assertEqual((status, said.splitlines()[-1]), (0, "30 passed, 0 failed"), said)
+        self.assertFalse(self.clients_ran())
 
     def test_clients_are_left_out_where_nobody_answers(self):
         for who in ("dependencies", "packages"):
