@@ -290,6 +290,11 @@ class RecordsTest(OnACluster):
                                         "json"))
         self.assertEqual(told["records"], 200)
         self.assertLessEqual(told["latency_p50_us"], told["latency_max_us"])
+        buckets = told["latency_histogram"]
+        self.assertEqual(sum(bucket["records"] for bucket in buckets), 200)
+        self.assertEqual(buckets[-1]["up_to_us"], told["latency_max_us"])
+        bounds = [bucket["up_to_us"] for bucket in buckets]
+        self.assertEqual(bounds, sorted(set(bounds)))
         heading, row = self.millrace("bench", "produce", "measured", "--records", 7, "-o",
                                      "tsv").splitlines()
         self.assertEqual(dict(zip(heading.split("\t"), row.split("\t")))["records"], "7")

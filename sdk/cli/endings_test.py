@@ -3,6 +3,7 @@ closed files, names and input that cannot be."""
 
 import json
 import pathlib
+import shutil
 import signal
 import socket
 import unittest
@@ -57,12 +58,109 @@ class EndingsTest(OnACluster):
                 f"error: '{name}' cannot be the name of a topic (INVALID_TOPIC_EXCEPTION); "
                 "names have 1 to 249 ASCII letters, digits, '.', '_' and '-'\n")
 
+    def test_a_profile_that_no_client_takes_is_not_kept(self):
+        for settings, said in (
+                (["-b", "kafka-1"], "bootstrap.servers: \"kafka-1\": an address must end in a port"),
+                (["bootstrap.servers=kafka-1:9092,:9092"], "must have a host and a port above 0"),
+                (["request.timeout.ms=soon"], "request.timeout.ms"),
+                (["ssl.nonsense=1"], "an admin client has no setting ssl.nonsense")):
+            with self.subTest(settings=settings):
+                self.assertIn(said, self.millrace("profile", "add", "wrong", *settings, status=2))
+        self.assertEqual(json.loads(self.millrace("profile", "list", "-o", "json")),
+                         {"profiles": []})
+        self.millrace("profile", "add", "right", "-b", "kafka-1:9092,[::1]:9093")
+        self.millrace("profile", "add", "without-brokers", "client.id=me")
+        self.millrace("profile", "remove", "right")
+        self.millrace("profile", "remove", "without-brokers")
+
     def test_a_bundle_of_no_cluster_tells_why_it_has_nothing(self):
         file = pathlib.Path(self.home, "nothing.tar")
         said = self.millrace("debug", "bundle", file, "-b", f"127.0.0.1:{free_port()}",
                              "--timeout", 1, status=1)
         self.assertRegex(said, "error: health.json: bootstrap server 127.0.0.1:[0-9]+: ")
         self.assertTrue(file.exists())
+
+
+class LogDirectoriesTest(OnACluster):
+    """`log verify` of what a broker left in order."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        case = cls()
+        case.millrace("topic", "create", "kept")
+        case.millrace("produce", "kept", "-q", text="paid 200\npaid 300\n")
+        if cls.cluster.stop() != 0:
+            raise AssertionError("the cluster does not stop in order" + cls.cluster.explanation())
+        (cls.left,) = (cls.cluster.directory / "data/broker-1").rglob("kept-0")
+
+    def runTest(self):
+        """For setUpClass, which needs an instance."""
+
+    def copied(self):
+        copy = pathlib.Path(self.home, self.id())
+        shutil.copytree(self.left.parent, copy)
+        return copy
+
+    def verify(self, directory, status):
+        lines = self.millrace("log", "verify", directory, "-o", "json", status=status).splitlines()
+        return [json.loads(line) for line in lines]
+
+    def test_what_is_good_is_good(self):
+        (summary,) = self.verify(self.copied(), 0)
+        self.assertEqual((summary["type"], summary["wrong"], summary["losses"]),
+                         ("summary", 0, 0))
+        self.assertGreaterEqual(summary["records"], 2)
+
+    def test_a_turned_bit_is_a_loss_at_its_place(self):
+        directory = self.copied()
+        (log,) = (directory / "kept-0").glob("*.log")
+        contents = bytearray(log.read_bytes())
+        contents[-1] ^= 4
+        log.write_bytes(contents)
+        finding, summary, failure = self.verify(directory, 1)
+        self.assertEqual((finding["severity"], finding["kind"], finding["file"]),
+                         ("loss", "crc_mismatch", str(log)))
+        self.assertEqual(summary["losses"], 1)
+        self.assertEqual(failure["error"]["code"], "DAMAGED")
+        self.assertIn("damaged: 1 finding of loss", self.millrace("log", "verify", directory,
+                                                                  status=1))
+
+    def test_a_log_file_that_is_gone_is_found(self):
+        directory = self.copied()
+        (log,) = (directory / "kept-0").glob("*.log")
+        log.unlink()
+        findings = self.verify(directory, 1)
+        self.assertIn(("wrong", "no_log_file", str(log)),
+                      [(item.get("severity"), item.get("kind"), item.get("file"))
+                       for item in findings])
+        self.assertEqual(findings[-1]["error"]["code"], "DAMAGED")
+
+    def test_a_log_directory_without_partitions_is_good(self):
+        directory = self.copied()
+        for entry in directory.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            elif entry.name != "meta.properties":
+                entry.unlink()
+        (summary,) = self.verify(directory, 0)
+        self.assertEqual((summary["partitions"], summary["notes"]), (0, 0))
+
+    def test_what_is_no_log_directory_is_told_as_such(self):
+        directory = self.copied()
+        empty = pathlib.Path(self.home, "empty")
+        empty.mkdir()
+        for path, said in ((empty, f"{empty} is no log directory: it has neither meta.properties "
+                                   "nor directories of partitions"),
+                           (directory / "kept-0", "is the directory of a partition"),
+                           (directory / "meta.properties", "is no directory"),
+                           (directory / "nothing", "nothing: not found")):
+            with self.subTest(path=path):
+                told = self.millrace("log", "verify", path, status=1)
+                self.assertIn(said, told)
+                self.assertNotIn("damaged", told)
+                (item,) = self.verify(path, 1)
+                self.assertEqual(item["error"]["code"], "STORAGE")
 
 
 if __name__ == "__main__":

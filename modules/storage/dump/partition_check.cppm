@@ -88,7 +88,6 @@ class PartitionCheck {
   // segment_check.cpp
   [[nodiscard]] Task<StorageResult<void>> check_segment(Offset base, Files files,
                                                         std::optional<Offset> next_base);
-  [[nodiscard]] Task<StorageResult<void>> check_open_segment(Reading& reading, FileHandle file);
   [[nodiscard]] Task<StorageResult<void>> read_log(Reading& reading, FileHandle file,
                                                    std::uint64_t bytes);
   [[nodiscard]] Task<StorageResult<void>> check_batch(Reading& reading,

@@ -66,17 +66,24 @@ Task<StorageResult<void>> PartitionCheck::check_segment(Offset base, Files files
     co_return StorageResult<void>();
   }
   StorageResult<void> done;
+  const auto bytes = co_await context_.files.file_size(*opened);
+  if (!bytes) done = storage_failure(bytes.error(), path);
+  const bool is_empty = bytes && *bytes == 0;  // its indexes are made with the first batch
   const std::pair<IndexCheck*, bool> indexes[] = {{&reading.offsets, files.offset_index},
                                                   {&reading.times, files.time_index},
                                                   {&reading.aborted, files.transaction_index}};
   for (const auto& [index, there] : indexes) {
     if (done && there) done = co_await index->open();
-    if (!there && index != &reading.aborted && reading.severity != FindingSeverity::note) {
+    const bool is_needed = index != &reading.aborted && !is_empty;
+    if (!there && is_needed && reading.severity != FindingSeverity::note) {
       index->findings().add(FindingSeverity::wrong, FindingKind::index_missing, 0,
                             "the segment lacks this index");
     }
   }
-  if (done) done = co_await check_open_segment(reading, *opened);
+  if (done) {
+    target_.summary.log_bytes += *bytes;
+    done = co_await read_log(reading, *opened, *bytes);
+  }
   for (const auto& [index, there] : indexes) {
     // A device that failed is not asked again, but the files are closed.
     if (checked_.stopped || !done) index->doubt();
@@ -95,13 +102,6 @@ Task<StorageResult<void>> PartitionCheck::check_segment(Offset base, Files files
             ", the latest of the segment is " + std::to_string(reading.largest.value()));
   }
   co_return done;
-}
-
-Task<StorageResult<void>> PartitionCheck::check_open_segment(Reading& reading, FileHandle file) {
-  const auto bytes = co_await context_.files.file_size(file);
-  if (!bytes) co_return storage_failure(bytes.error(), reading.findings.file());
-  target_.summary.log_bytes += *bytes;
-  co_return co_await read_log(reading, file, *bytes);
 }
 
 Task<StorageResult<void>> PartitionCheck::read_log(Reading& reading, FileHandle file,

@@ -81,6 +81,7 @@ class DirectoryCheck {
   using Offsets = std::map<TopicPartition, Offset>;
 
   Task<StorageResult<void>> list();
+  [[nodiscard]] StorageResult<void> refuse_other(const std::vector<DirectoryEntry>& entries) const;
   void note_directory(const std::string& name);
   Task<StorageResult<Offsets>> load(std::string_view name);
   Task<StorageResult<void>> check_metadata();
@@ -124,8 +125,13 @@ Task<StorageResult<void>> DirectoryCheck::run() {
 }
 
 Task<StorageResult<void>> DirectoryCheck::list() {
+  const auto status = co_await context_.files.status(directory_);
+  if (!status) co_return storage_failure(status.error(), directory_);
+  if (status->kind != EntryKind::directory)
+    co_return storage_failure(StorageFault::invalid, directory_ + " is no directory");
   auto listed = co_await context_.files.list(directory_);
   if (!listed) co_return storage_failure(listed.error(), directory_);
+  if (auto refused = refuse_other(*listed); !refused) co_return refused;
   std::sort(listed->begin(), listed->end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
   for (const DirectoryEntry& entry : *listed) {
@@ -138,6 +144,26 @@ Task<StorageResult<void>> DirectoryCheck::list() {
     }
   }
   co_return StorageResult<void>();
+}
+
+// One that has lost its meta.properties is told by what else only a log directory has.
+StorageResult<void> DirectoryCheck::refuse_other(const std::vector<DirectoryEntry>& entries) const {
+  bool has_segments = false;
+  for (const DirectoryEntry& entry : entries) {
+    const bool is_own_file =
+        entry.name == meta_properties_name || entry.name == recovery_point_checkpoint_name ||
+        entry.name == log_start_checkpoint_name || entry.name == replication_checkpoint_name;
+    if (is_own_file) return {};
+    if (entry.kind == EntryKind::directory && parse_partition_directory_name(entry.name)) return {};
+    if (parse_segment_file_name(entry.name)) has_segments = true;
+  }
+  return storage_failure(
+      StorageFault::invalid,
+      directory_ + (has_segments ? " is the directory of a partition; the log directory "
+                                   "is the one that it lies in"
+                                 : " is no log directory: it has neither " +
+                                       std::string(meta_properties_name) +
+                                       " nor directories of partitions"));
 }
 
 void DirectoryCheck::note_directory(const std::string& name) {

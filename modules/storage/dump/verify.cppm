@@ -115,7 +115,7 @@ class VerifyObserver {
 // the indexes against the log, snapshots, leader epochs and checkpoints. Where the last stop was
 // not orderly, what recovery is going to make again counts as a note. Reads only; holds one batch,
 // blocks of the indexes, the small files of a partition, and what is known of its producers. An
-// error only where the device fails: damage is a finding.
+// error only where the device fails, or where it is no log directory: damage is a finding.
 [[nodiscard]] Task<StorageResult<VerifySummary>> verify_log_directory(DumpContext& context,
                                                                       std::string directory,
                                                                       const VerifyOptions& options,

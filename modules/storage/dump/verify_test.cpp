@@ -234,6 +234,15 @@ TEST_F(Verify, a_missing_index_is_found) {
   expect_only(wrong, FindingKind::index_missing, path_of(SegmentFileKind::offset_index, 0));
 }
 
+TEST_F(Verify, a_partition_that_never_had_a_record_lacks_nothing) {
+  machine.run([](FileSystem& files) -> Task<void> {
+    EXPECT_TRUE(co_await files.make_directory(in_root("unused-0")));
+  }(machine.process->files));
+  write(in_root("unused-0/" + segment_file_name(Offset(0), SegmentFileKind::log)), "");
+  EXPECT_EQ(verify().partitions, 2u);
+  EXPECT_EQ(found.text(), "");
+}
+
 TEST_F(Verify, aborted_transactions_without_entry_are_found) {
   const std::string path = path_of(SegmentFileKind::transaction_index, 1);
   const std::string bytes = contents(path);
@@ -375,6 +384,45 @@ TEST_F(Verify, a_device_that_fails_is_an_error) {
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().fault, StorageFault::offline);
   EXPECT_EQ(machine.process->files.open_files(), 0u);
+}
+
+TEST_F(Verify, refuses_a_directory_that_is_no_log_directory) {
+  DumpContext context = dump_context();
+  const VerifyOptions options;
+  const auto refusal = [&](std::string directory) {
+    const auto checked =
+        machine.wait(verify_log_directory(context, std::move(directory), options, found));
+    EXPECT_FALSE(checked);
+    return checked ? StorageError{} : checked.error();
+  };
+  EXPECT_EQ(refusal(std::string(test_directory)).message,
+            "/data/orders-0 is the directory of a partition; the log directory is the one that it "
+            "lies in");
+  machine.run([](FileSystem& files) -> Task<void> {
+    EXPECT_TRUE(co_await files.make_directory("/empty"));
+    EXPECT_TRUE(co_await files.make_directory("/empty/photos"));
+  }(machine.process->files));
+  EXPECT_EQ(refusal("/empty").message,
+            "/empty is no log directory: it has neither meta.properties nor directories of "
+            "partitions");
+  EXPECT_EQ(refusal("/empty").fault, StorageFault::invalid);
+  EXPECT_EQ(refusal("/nowhere").fault, StorageFault::not_found);
+  EXPECT_EQ(refusal(in_root(meta_properties_name)).message,
+            "/data/meta.properties is no directory");
+  EXPECT_EQ(found.text(), "") << "nothing of it is called damaged";
+}
+
+TEST_F(Verify, a_log_directory_without_partitions_is_empty_and_good) {
+  machine.run([](FileSystem& files) -> Task<void> {
+    EXPECT_TRUE(co_await files.make_directory("/fresh"));
+  }(machine.process->files));
+  write("/fresh/" + std::string(meta_properties_name), contents(in_root(meta_properties_name)));
+  DumpContext context = dump_context();
+  const VerifyOptions options;
+  const auto checked = machine.wait(verify_log_directory(context, "/fresh", options, found));
+  ASSERT_TRUE(checked) << checked.error().message;
+  EXPECT_EQ(checked->partitions, 0u);
+  EXPECT_EQ(found.text(), "");
 }
 
 TEST_F(Verify, prints_what_it_found) {

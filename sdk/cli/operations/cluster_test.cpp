@@ -5,6 +5,9 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <string>
@@ -23,6 +26,7 @@ namespace millrace::cli {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 struct Said {
   int code = 0;
@@ -47,7 +51,8 @@ class ClusterCommands : public testing::Test {
     check(started.has_value(), "the mock listens");
     cluster_ = *std::move(started);
     std::vector<Command> commands = cluster_commands();
-    for (auto& more : {topic_commands(), group_commands(), config_commands()})
+    for (auto& more : {topic_commands(), group_commands(), config_commands(), debug_commands(),
+                       profile_commands()})
       commands.insert(commands.end(), more.begin(), more.end());
     program_ = std::make_unique<Program>(std::move(commands), [](Completes, const Arguments&) {
       return std::vector<std::string>();
@@ -172,6 +177,48 @@ TEST_F(ClusterCommands, have_an_outcome_for_each_topic) {
   EXPECT_EQ(said.code, 1);
   EXPECT_EQ(said.output, "deleted orders\n");
   EXPECT_EQ(said.errors, "error: no topic orderz; did you mean orders?\n");
+}
+
+TEST_F(ClusterCommands, show_nothing_of_secret_settings) {
+  create("orders", 1, 1);
+  // This broker does not say of any setting that it is sensitive.
+  for (const char* name : {"ssl.keystore.certificate.chain", "ssl.truststore.certificates",
+                           "listener.name.outer.ssl.key.pem", "sasl.jaas.config"}) {
+    const Said set = run(joined("config set broker 1 ", name, "=planted-word"));
+    EXPECT_EQ(set.output, joined("broker 1: ", name, " = (secret)\n")) << set.errors;
+    const Said got = run(joined("config get broker 1 ", name));
+    EXPECT_THAT(got.output, HasSubstr("(secret)")) << got.errors;
+    EXPECT_THAT(got.output, Not(HasSubstr("planted")));
+  }
+  ASSERT_EQ(run("config set broker 1 message.max.bytes=12345").code, 0);
+  for (const char* format : {"table", "json", "tsv"}) {
+    const Said listed = run(joined("config list broker 1 --all -o ", format));
+    EXPECT_THAT(listed.output, HasSubstr("12345"));
+    EXPECT_THAT(listed.output, HasSubstr("ssl.truststore.certificates"));
+    EXPECT_THAT(listed.output, Not(HasSubstr("planted"))) << format;
+  }
+  const std::string path = testing::TempDir() + "millrace-secrets.tar";
+  for (const char* more : {"", " -X sasl.password=planted-word"}) {
+    const Said bundled = run(joined("debug bundle ", path, more));
+    std::ifstream file(path, std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_THAT(bytes, HasSubstr("about.json"));
+    EXPECT_THAT(bytes, Not(HasSubstr("planted")));
+    EXPECT_THAT(bundled.output + bundled.errors, Not(HasSubstr("planted")));
+    if (std::string_view(more).empty()) {
+      EXPECT_THAT(bytes, HasSubstr("configs/broker-1.json"));
+      EXPECT_THAT(bytes, HasSubstr("12345"));
+    }
+  }
+  std::filesystem::remove(path);
+}
+
+TEST_F(ClusterCommands, say_once_what_a_refusal_is_about) {
+  create("orders", 2, 1);
+  EXPECT_THAT(run("config set topic orders cleanup.policy=bogus").errors,
+              testing::StartsWith("error: settings of topic orders: "));
+  EXPECT_THAT(run("topic alter orders -c cleanup.policy=bogus").errors,
+              testing::StartsWith("error: settings of topic orders: "));
 }
 
 TEST_F(ClusterCommands, say_what_the_brokers_refused) {

@@ -41,7 +41,8 @@ Failure config_failure(const v1::Error& error, const Arguments& arguments, Clien
             .message = joined("there is no broker ", name),
             .hint = "`millrace cluster brokers` shows those that are",
             .is_code_plain = true};
-  return failure_of(error, joined(arguments.operand(0), " ", name));
+  const bool is_of_all = arguments.operand(0) == "broker" && name == "default";
+  return failure_of(error, is_of_all ? "all brokers" : joined(arguments.operand(0), " ", name));
 }
 
 std::optional<std::vector<v1::ConfigEntry>> entries_of(ClientSession& session,
@@ -61,7 +62,8 @@ std::optional<std::vector<v1::ConfigEntry>> entries_of(ClientSession& session,
 }
 
 Cell value_cell(const v1::ConfigEntry& entry) {
-  if (entry.is_sensitive) return std::string("(secret)");
+  // Brokers do not know what is secret of settings that are not theirs.
+  if (entry.is_sensitive || is_secret_setting(entry.name)) return std::string("(secret)");
   return entry.value ? Cell(*entry.value) : Cell();
 }
 

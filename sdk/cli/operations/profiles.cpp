@@ -83,6 +83,7 @@ Answer add_profile(const Call& call) {
   }
   if (call.arguments.has("bootstrap"))
     settings->emplace_back("bootstrap.servers", call.arguments.text_or("bootstrap", ""));
+  if (auto wrong = wrong_settings(*settings)) return failed(*std::move(wrong));
   const bool is_new = !profiles->profiles.contains(name);
   profiles->profiles[name] = *std::move(settings);
   if (profiles->current.empty()) profiles->current = name;

@@ -44,7 +44,9 @@ std::optional<Pairs> changed_settings(ClientSession& session, const std::string&
   Pairs settings;
   for (const v1::ConfigEntry& entry : *outcome)
     if (entry.source == v1::ConfigSource::topic)
-      settings.emplace_back(entry.name, entry.value.value_or(""));
+      settings.emplace_back(entry.name, entry.is_sensitive || is_secret_setting(entry.name)
+                                            ? "(secret)"
+                                            : entry.value.value_or(""));
   std::ranges::sort(settings);
   return settings;
 }
@@ -168,7 +170,7 @@ Answer alter_topic(const Call& call) {
   Texts told;
   for (const auto& [name, value] : *set) {
     changes.changes.push_back({.name = name, .value = value});
-    told.push_back(joined(name, " = ", value));
+    told.push_back(joined(name, " = ", is_secret_setting(name) ? "(secret)" : value));
   }
   for (const std::string& name : call.arguments.all("unset")) {
     changes.changes.push_back({.name = name, .operation = v1::ConfigOperation::remove});

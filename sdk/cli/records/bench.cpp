@@ -45,7 +45,14 @@ std::string in_megabytes(double bytes) {
   return text;
 }
 
-void add_latency(Answer& answer, const Histogram& histogram) {
+// In JSON with the whole histogram; a line of TSV has no room for it.
+void add_latency(Answer& answer, const Histogram& histogram, Format format) {
+  if (format == Format::json) {
+    answer.rows_name = "latency_histogram";
+    answer.columns = {{"up_to_us"}, {"records"}};
+    for (const auto& [upper_bound, count] : histogram.doublings())
+      answer.rows.push_back({upper_bound, count});
+  }
   if (histogram.count() == 0) {
     for (const char* name : {"latency_mean_us", "latency_p50_us", "latency_p99_us",
                              "latency_p999_us", "latency_max_us"})
@@ -236,7 +243,7 @@ Answer bench_produce(const Call& call) {
   const std::int64_t good = delivered.good;
   answer.fields = {{"topic", topic}, {"failed", delivered.bad.load()}};
   add_rate(answer, good, good * static_cast<std::int64_t>(value.size()), seconds);
-  add_latency(answer, delivered.histogram);
+  add_latency(answer, delivered.histogram, call.format);
   return answer;
 }
 
@@ -350,7 +357,7 @@ Answer bench_latency(const Call& call) {
          .message = joined("only ", histogram.count(), " of ", records, " records came back")});
   answer.fields = {{"topic", topic}, {"records", histogram.count()}};
   answer.sentences = {joined(counted(histogram.count(), "record"), " sent and received")};
-  add_latency(answer, histogram);
+  add_latency(answer, histogram, call.format);
   return answer;
 }
 

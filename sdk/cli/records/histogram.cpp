@@ -1,11 +1,11 @@
 module;
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
 #include <string>
+#include <vector>
 
 module millrace.cli.records;
 
@@ -19,7 +19,7 @@ std::size_t Histogram::bucket_of(std::int64_t microseconds) {
   if (value < steps) return static_cast<std::size_t>(value);
   const auto doubling = static_cast<std::size_t>(std::bit_width(value)) - 5;  // of 16..31: 0
   const std::size_t step = (value >> doubling) - steps;
-  return std::min((doubling + 1) * steps + step, steps * doublings - 1);
+  return std::min((doubling + 1) * steps + step, steps * doublings_max - 1);
 }
 
 std::int64_t Histogram::upper_bound_of(std::size_t bucket) {
@@ -52,19 +52,26 @@ std::int64_t Histogram::quantile(double part) const {
   return max_;
 }
 
+std::vector<Histogram::Doubling> Histogram::doublings() const {
+  std::vector<Doubling> found;
+  for (std::size_t doubling = 0; doubling < doublings_max; ++doubling) {
+    const auto begin = buckets_.begin() + static_cast<std::ptrdiff_t>(doubling * steps);
+    const std::int64_t count = std::accumulate(begin, begin + steps, std::int64_t{0});
+    if (count > 0) found.push_back({upper_bound_of(doubling * steps + steps - 1), count});
+  }
+  if (!found.empty()) found.back().upper_bound = max_;
+  return found;
+}
+
 std::string Histogram::bars() const {
   constexpr std::int64_t width = 40;
-  std::array<std::int64_t, doublings> sums{};
-  for (std::size_t doubling = 0; doubling < doublings; ++doubling)
-    for (std::size_t step = 0; step < steps; ++step)
-      sums[doubling] += buckets_[doubling * steps + step];
-  const std::int64_t most = std::max<std::int64_t>(1, *std::ranges::max_element(sums));
+  const std::vector<Doubling> found = doublings();
+  std::int64_t most = 1;
+  for (const Doubling& doubling : found) most = std::max(most, doubling.count);
   std::string text;
-  for (std::size_t doubling = 0; doubling < doublings; ++doubling) {
-    if (sums[doubling] == 0) continue;
-    const std::int64_t upper = upper_bound_of(doubling * steps + steps - 1);
-    const auto bar = static_cast<std::size_t>((sums[doubling] * width + most - 1) / most);
-    text += joined("  up to ", upper, " us: ", sums[doubling], " ", std::string(bar, '#'), "\n");
+  for (const auto& [upper_bound, count] : found) {
+    const auto bar = static_cast<std::size_t>((count * width + most - 1) / most);
+    text += joined("  up to ", upper_bound, " us: ", count, " ", std::string(bar, '#'), "\n");
   }
   return text;
 }

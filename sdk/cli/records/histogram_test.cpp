@@ -36,6 +36,27 @@ TEST(Histogram, takes_any_time) {
   EXPECT_EQ(histogram.quantile(0.5), 0);
 }
 
+TEST(Histogram, has_its_doublings_up_to_the_longest) {
+  Histogram histogram;
+  EXPECT_TRUE(histogram.doublings().empty());
+  EXPECT_EQ(histogram.bars(), "");
+  for (const std::int64_t time : {3, 15, 16, 100, 100, 100, 120}) histogram.add(time);
+  std::string told;
+  for (const auto& [upper_bound, count] : histogram.doublings())
+    told += std::to_string(upper_bound) + ":" + std::to_string(count) + " ";
+  EXPECT_EQ(told, "15:2 31:1 120:4 ");
+  EXPECT_TRUE(histogram.bars().ends_with("  up to 120 us: 4 " + std::string(40, '#') + "\n"))
+      << histogram.bars();
+}
+
+TEST(Histogram, ends_with_what_is_longer_than_all_doublings) {
+  Histogram histogram;
+  histogram.add(1);
+  histogram.add(INT64_MAX);
+  ASSERT_EQ(histogram.doublings().size(), 2u);
+  EXPECT_EQ(histogram.doublings().back().upper_bound, INT64_MAX);
+}
+
 TEST(LineReader, gives_lines_and_what_is_left) {
   int ends[2] = {};
   ASSERT_EQ(::pipe(ends), 0);

@@ -53,6 +53,12 @@ std::optional<Settings> profile_settings(const Arguments& arguments, Failures& f
   return std::nullopt;
 }
 
+// What matters of it is in the failures.
+v1::ClientOptions quiet() {
+  return {.log_level = v1::LogLevel::error,
+          .log = [](v1::LogLevel, std::string_view, std::string_view) {}};
+}
+
 }  // namespace
 
 std::optional<ClientSession> ClientSession::open(const Call& call, Failures& failures,
@@ -83,9 +89,7 @@ std::optional<ClientSession> ClientSession::open(const Call& call, Failures& fai
 
 v1::ClientOptions ClientSession::options() const {
   if (is_verbose_) return {.log_level = v1::LogLevel::info};
-  // What matters of it is in the failures.
-  return {.log_level = v1::LogLevel::error,
-          .log = [](v1::LogLevel, std::string_view, std::string_view) {}};
+  return quiet();
 }
 
 v1::AdminOptions ClientSession::admin_options(bool validate_only) const {
@@ -256,6 +260,14 @@ std::optional<Settings> pairs_of(std::string_view option, const std::vector<std:
     pairs.push_back(*std::move(pair));
   }
   return pairs;
+}
+
+std::optional<Failure> wrong_settings(const Settings& settings) {
+  v1::Config config{{"bootstrap.servers", bootstrap_default}};
+  for (const auto& [name, value] : settings) config.set(name, value);
+  const auto opened = v1::Admin::open(config, quiet());
+  if (opened) return std::nullopt;
+  return failure_of(opened.error());
 }
 
 std::vector<std::string> look_up(Completes what, const Arguments& given) {

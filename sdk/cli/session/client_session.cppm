@@ -82,6 +82,9 @@ class ClientSession {
                                                const std::vector<std::string>& texts,
                                                Failures& failures);
 
+// What a client says of settings that every kind of client takes; reaches nobody.
+[[nodiscard]] std::optional<Failure> wrong_settings(const Settings& settings);
+
 // For completion: what the cluster has, within a second; nothing where it cannot be asked.
 [[nodiscard]] std::vector<std::string> look_up(Completes what, const Arguments& arguments);
 

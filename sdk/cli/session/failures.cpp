@@ -30,6 +30,18 @@ std::string sentence_of(const v1::Error& error) {
   return std::string(text);
 }
 
+// Whether the sentence says itself what it is about: "topic orders: ...", "settings of topic
+// orders: ...", "topic 'orders' has ...".
+bool is_told_by(std::string_view sentence, std::string_view about) {
+  constexpr std::string_view of_settings = "settings of ";
+  if (sentence.starts_with(of_settings)) sentence.remove_prefix(of_settings.size());
+  std::string plain(sentence);
+  std::erase(plain, '\'');
+  if (!plain.starts_with(about)) return false;
+  plain.erase(0, about.size());
+  return plain.empty() || plain.starts_with(':') || plain.starts_with(' ');
+}
+
 Failure coded(v1::ErrorCode code, std::string message, std::string hint = {}) {
   return {
       .code = std::string(name_of(code)), .message = std::move(message), .hint = std::move(hint)};
@@ -47,11 +59,15 @@ Failure missing(v1::ErrorCode code, std::string_view what, const std::string& na
 }  // namespace
 
 Failure failure_of(const v1::Error& error, std::string_view about) {
-  const std::string sentence = sentence_of(error);
-  // Some sentences of the client say themselves what they are about.
-  std::string message(sentence.starts_with(joined(about, ":")) ? "" : about);
-  if (!message.empty() && !sentence.empty()) message += ": ";
-  message += sentence;
+  std::string message = sentence_of(error);
+  const std::string subject = about.empty() ? std::string() : joined(about, ": ");
+  if (message.empty()) {
+    message = about;
+  } else if (!is_told_by(message, about)) {
+    message.insert(0, subject);
+  } else if (message.starts_with(subject) && is_told_by(message.substr(subject.size()), about)) {
+    message.erase(0, subject.size());  // the broker says it after the client
+  }
   if (message.empty()) message = "the cluster refused";
   std::string hint;
   const bool is_reached = error.code() == v1::ErrorCode::unsupported_version;

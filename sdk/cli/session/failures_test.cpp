@@ -23,6 +23,16 @@ TEST(Failures, tell_the_sentence_first_and_the_code_at_the_end) {
                                      "INVALID_PARTITIONS: topic orders: There are too few."),
                                "topic orders")),
             "topic orders: There are too few (INVALID_PARTITIONS)");
+  EXPECT_EQ(line_of(failure_of(error(v1::ErrorCode::invalid_config,
+                                     "INVALID_CONFIG (broker 1): settings of topic orders: No."),
+                               "topic orders")),
+            "settings of topic orders: No (INVALID_CONFIG)");
+  EXPECT_EQ(line_of(failure_of(error(v1::ErrorCode::invalid_partitions,
+                                     "INVALID_PARTITIONS: topic orders: topic 'orders' has 6."),
+                               "topic orders")),
+            "topic 'orders' has 6 (INVALID_PARTITIONS)");
+  EXPECT_EQ(line_of(failure_of(error(v1::ErrorCode::invalid_partitions, "topics have 6"), "topic")),
+            "topic: topics have 6 (INVALID_PARTITIONS)");
   EXPECT_EQ(line_of(failure_of(error(v1::ErrorCode::invalid_config, "INVALID_CONFIG"))),
             "the cluster refused (INVALID_CONFIG)");
 }

@@ -163,10 +163,22 @@ bool is_secret_setting(std::string_view name) {
   std::ranges::transform(lower, lower.begin(), [](unsigned char letter) {
     return static_cast<char>(std::tolower(letter));
   });
-  constexpr std::array parts = {std::string_view("password"),   std::string_view("secret"),
-                                std::string_view("jaas"),       std::string_view("token"),
-                                std::string_view("credential"), std::string_view("keystore.key"),
-                                std::string_view("private.key")};
+  // `ssl.keystore.certificate.chain` and `ssl.truststore.certificates` are of the type password in
+  // Kafka; ".pem" is what librdkafka has: `ssl.key.pem`.
+  constexpr std::array parts = {std::string_view("password"),
+                                std::string_view("passphrase"),
+                                std::string_view("secret"),
+                                std::string_view("jaas"),
+                                std::string_view("token"),
+                                std::string_view("credential"),
+                                std::string_view("keystore.key"),
+                                std::string_view("private.key"),
+                                std::string_view("privatekey"),
+                                std::string_view("certificate.chain"),
+                                std::string_view("store.certificates"),
+                                std::string_view(".pem"),
+                                std::string_view("api.key"),
+                                std::string_view("access.key")};
   return std::ranges::any_of(
       parts, [&](std::string_view part) { return lower.find(part) != std::string::npos; });
 }

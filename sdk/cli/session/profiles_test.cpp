@@ -57,9 +57,19 @@ TEST(Profiles, know_what_is_shared_and_what_is_secret) {
   EXPECT_TRUE(is_shared_setting("bootstrap.servers"));
   EXPECT_FALSE(is_shared_setting("acks"));
   EXPECT_FALSE(is_shared_setting("group.id"));
-  EXPECT_TRUE(is_secret_setting("ssl.key.password"));
-  EXPECT_TRUE(is_secret_setting("sasl.jaas.config"));
-  EXPECT_FALSE(is_secret_setting("bootstrap.servers"));
+}
+
+TEST(Profiles, show_no_key_no_certificate_and_no_password) {
+  for (const char* name :
+       {"ssl.key.password", "sasl.jaas.config", "ssl.keystore.key", "SSL.Keystore.Password",
+        "ssl.keystore.certificate.chain", "ssl.truststore.certificates", "ssl.key.pem",
+        "ssl.certificate.pem", "ssl.ca.pem", "sasl.oauthbearer.client.credentials.client.secret",
+        "listener.name.outer.ssl.keystore.certificate.chain", "delegation.token.secret.key"})
+    EXPECT_TRUE(is_secret_setting(name)) << name;
+  for (const char* name :
+       {"bootstrap.servers", "sasl.mechanism", "sasl.username", "ssl.protocol", "ssl.keystore.type",
+        "ssl.truststore.type", "cleanup.policy", "segment.bytes"})
+    EXPECT_FALSE(is_secret_setting(name)) << name;
 }
 
 TEST(Profiles, hold_what_every_kind_of_client_knows) {

@@ -128,7 +128,8 @@ template <class Key, class Value, class Route, class Ask>
       if (item->outcome) continue;
       ClientError error = item->last ? std::move(*item->last)
                                      : client_error(Failure::timed_out, "no broker was asked");
-      error.message += formatted(" ({} tries in {:.1f} s)", tries, passed.count());
+      error.message +=
+          formatted(" ({} {} in {:.1f} s)", tries, tries == 1 ? "try" : "tries", passed.count());
       item->outcome.emplace(failure(std::move(error)));
     }
   }

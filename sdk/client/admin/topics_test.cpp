@@ -116,6 +116,10 @@ TEST(AdminCalls, try_again_what_may_pass_and_say_how_often_they_tried) {
   EXPECT_EQ(late[0].second.error().code, ErrorCode::request_timed_out);
   EXPECT_NE(late[0].second.error().message.find(" tries in "), std::string::npos)
       << late[0].second.error().message;
+  const auto once = machine.run(machine.admin->create_topics({{.name = "b"}}, {.timeout = 50ms}));
+  ASSERT_FALSE(once[0].second);
+  EXPECT_NE(once[0].second.error().message.find("(1 try in "), std::string::npos)
+      << once[0].second.error().message;
 }
 
 TEST(AdminCalls, go_on_when_brokers_die_and_connections_break) {

@@ -232,8 +232,10 @@ void SettingsReader::leftover(const std::string& name, const std::string& value,
     }
   }
   const auto near = config::nearest(name, names);
-  problem(near ? formatted("a {} has no setting {}; did you mean {}?", client_, name, *near)
-               : formatted("a {} has no setting {}", client_, name));
+  const std::string_view article = client_.starts_with('a') ? "an" : "a";
+  problem(
+      near ? formatted("{} {} has no setting {}; did you mean {}?", article, client_, name, *near)
+           : formatted("{} {} has no setting {}", article, client_, name));
 }
 
 }  // namespace millrace::client

@@ -209,6 +209,8 @@ TEST(Settings, of_admins_name_brokers_or_controllers) {
   EXPECT_TRUE(contains(problems_of(admin_settings({{"bootstrap.controllers", "c"}})),
                        "bootstrap.controllers: "));
   EXPECT_TRUE(contains(producer_problems({{"bootstrap.controllers", "c:1"}}), "has no setting"));
+  EXPECT_TRUE(contains(problems_of(admin_settings(with({{"something.else.altogether", "5"}}))),
+                       "an admin client has no setting something.else.altogether"));
 }
 
 }  // namespace
