@@ -190,6 +190,10 @@ void Coordinator::on(RequestId id, FetchRequest& request) {
 
 void Coordinator::on(RequestId id, OffsetDeleteRequest& request) {
   OffsetDeleteReply reply;
+  if (request.group.empty()) {
+    reply.error = ErrorCode::invalid_group_id;
+    return answer(id, std::move(reply));
+  }
   Group* const group = find(request.group);
   if (group == nullptr) {
     reply.error = ErrorCode::group_id_not_found;

@@ -225,6 +225,21 @@ TEST(OffsetDelete, needs_a_group_and_of_other_kinds_an_empty_one) {
   EXPECT_EQ(bench.reply<OffsetDeleteReply>(bench.ask(deletion("orders"))).error, ErrorCode::none);
 }
 
+// Offsets may be kept in the group without a name, but not be deleted there.
+TEST(OffsetDelete, is_refused_of_the_group_without_a_name) {
+  Bench bench;
+  OffsetDeleteRequest nameless = deletion("orders");
+  nameless.group.clear();
+  EXPECT_EQ(bench.reply<OffsetDeleteReply>(bench.ask(nameless)).error, ErrorCode::invalid_group_id);
+  CommitRequest request = commit_of(1);
+  request.group.clear();
+  EXPECT_EQ(bench.reply<CommitReply>(bench.ask(request)).topics[0].partitions[0].error,
+            ErrorCode::none);
+  const OffsetDeleteReply refused = bench.reply<OffsetDeleteReply>(bench.ask(nameless));
+  EXPECT_EQ(refused.error, ErrorCode::invalid_group_id);
+  EXPECT_TRUE(refused.topics.empty());
+}
+
 TEST(Fetching, of_a_group_that_was_deleted_and_is_made_anew_waits_for_the_deletion) {
   Bench bench;
   CommitRequest commit;

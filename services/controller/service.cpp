@@ -22,6 +22,8 @@ using metadata::ErrorCode;
 
 // The longest that a call waits for news, whatever it asks for.
 constexpr Duration follow_wait_max = std::chrono::seconds{30};
+// Of DeleteTopics: earlier ones do not know the error code that says why.
+constexpr std::int16_t first_version_with_deletion_disabled = 3;
 constexpr std::string_view not_leading = "this controller does not lead";
 
 rpc::NodeId rpc_id(raft::NodeId node) {
@@ -164,8 +166,10 @@ Task<rpc::ForwardReply> Service::forward(rpc::Forward request) {
     body = describe_quorum(request.version, request.body, state);
   } else if (request.api == protocol::ApiKey::delete_topics &&
              !server_->get<"delete.topic.enable">()) {
-    co_return refused<rpc::ForwardReply>(ErrorCode::topic_deletion_disabled,
-                                         "delete.topic.enable is false");
+    const bool knows_the_code = request.version >= first_version_with_deletion_disabled;
+    co_return refused<rpc::ForwardReply>(
+        knows_the_code ? ErrorCode::topic_deletion_disabled : ErrorCode::invalid_request,
+        "delete.topic.enable is false");
   } else {
     auto wanted = read_request(request.api, request.version, request.body);
     if (!wanted) {

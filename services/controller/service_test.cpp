@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 // This one imports modules: it comes after all that includes standard headers.
@@ -127,6 +130,44 @@ TEST_F(ServiceTest, forwarded_requests_are_answered_in_their_version) {
   EXPECT_EQ(call(forward).error, ErrorCode::invalid_request);
   forward.api = protocol::ApiKey::fetch;
   EXPECT_EQ(call(forward).error, ErrorCode::unsupported_version);
+}
+
+std::shared_ptr<const config::ServerConfig> server_without_deletions() {
+  std::vector<config::Layer> layers;
+  layers.push_back({config::SourceKind::file, "test", {{"delete.topic.enable", "false"}}});
+  auto made = config::make_server_config(std::move(layers), {}, nullptr);
+  check(made.has_value(), "a test's configuration is valid");
+  return std::make_shared<const config::ServerConfig>(std::move(made)->config);
+}
+
+TEST_F(ServiceTest, topics_are_not_deleted_where_that_is_not_enabled) {
+  start_broker();
+  ASSERT_TRUE(machine.create("orders").ok());
+  const auto deletion = [](std::int16_t version) {
+    const protocol::String name("orders");
+    protocol::DeleteTopicsRequest message;
+    message.topic_names = protocol::Array(std::span<const protocol::String>(&name, 1));
+    rpc::Forward forward;
+    forward.api = protocol::ApiKey::delete_topics;
+    forward.version = version;
+    const auto size = protocol::measure(message, version);
+    check(size.has_value(), "the message exists in this version");
+    forward.body.resize(size->inline_bytes);
+    protocol::Writer writer(forward.body, {});
+    protocol::write(message, version, writer);
+    return forward;
+  };
+  Service forbidding(*machine.quorum, machine.executor, server_without_deletions(), machine.log);
+  for (std::int16_t version = 1; version <= 5; ++version) {
+    const rpc::ForwardReply reply = machine.run(forbidding.on(deletion(version)));
+    EXPECT_EQ(reply.error,
+              version < 3 ? ErrorCode::invalid_request : ErrorCode::topic_deletion_disabled)
+        << "version " << version;
+    EXPECT_EQ(reply.message, "delete.topic.enable is false");
+  }
+  EXPECT_TRUE(machine.quorum->image()->topic("orders"));
+  EXPECT_EQ(call(deletion(5)).error, ErrorCode::none);
+  EXPECT_FALSE(machine.quorum->image()->topic("orders"));
 }
 
 TEST_F(ServiceTest, producer_ids_and_the_quorum_are_told) {

@@ -26,6 +26,19 @@ import millrace.storage.log;
 import :fetch;
 
 namespace millrace::broker {
+namespace {
+
+// A request that names more is looked through for partitions that it names again and again: each
+// takes some hundred bytes for as long as the request waits.
+constexpr std::size_t partitions_as_named_max = 1'000;
+
+std::size_t partitions_named(const protocol::FetchRequest& request) {
+  std::size_t partitions = 0;
+  for (const auto& topic : request.topics) partitions += topic.partitions.size();
+  return partitions;
+}
+
+}  // namespace
 
 // What a response rests on. Parts of other shards go home to end.
 class FetchHold final : public ResponseHold {
@@ -76,9 +89,15 @@ ErrorCode Fetch::begin(const protocol::FetchRequest& request) {
   const ErrorCode error = begin_session(request);
   if (error != ErrorCode::none) return error;
   if (session_) {
-    for (const FetchSession::Entry& entry : session_->entries()) {
-      ask_for(entry.key.topic, entry.key.topic_id, entry.key.partition, entry.wanted);
-    }
+    ask_for_all_of(*session_);
+    return ErrorCode::none;
+  }
+  if (partitions_named(request) > partitions_as_named_max) {
+    protocol::FetchRequest named;
+    named.topics = request.topics;
+    FetchSession distinct(context_.version >= first_version_with_topic_ids);
+    distinct.update(named);
+    ask_for_all_of(distinct);
     return ErrorCode::none;
   }
   for (const auto& topic : request.topics) {
@@ -100,9 +119,7 @@ ErrorCode Fetch::begin_session(const protocol::FetchRequest& request) {
   if (epoch == first_session_epoch || epoch == final_session_epoch) {
     if (named != no_session) cache.remove(named);
     if (epoch == final_session_epoch) return ErrorCode::none;
-    std::size_t partitions = 0;
-    for (const auto& topic : request.topics) partitions += topic.partitions.size();
-    session_ = cache.create(uses_topic_ids, partitions, now, session_id_);
+    session_ = cache.create(uses_topic_ids, partitions_named(request), now, session_id_);
     if (!session_) return ErrorCode::none;
   } else {
     FetchSessionCache::Found found = cache.take(named, epoch, uses_topic_ids, now);
@@ -121,6 +138,12 @@ ErrorCode Fetch::begin_session(const protocol::FetchRequest& request) {
     incremental_ = false;
   }
   return ErrorCode::none;
+}
+
+void Fetch::ask_for_all_of(FetchSession& session) {
+  for (const FetchSession::Entry& entry : session.entries()) {
+    ask_for(entry.key.topic, entry.key.topic_id, entry.key.partition, entry.wanted);
+  }
 }
 
 void Fetch::refuse(std::string_view topic, const Uuid& topic_id, PartitionIndex partition,

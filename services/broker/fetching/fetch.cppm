@@ -61,6 +61,7 @@ class Fetch {
   friend class FetchRequests;
 
   [[nodiscard]] ErrorCode begin_session(const protocol::FetchRequest& request);
+  void ask_for_all_of(FetchSession& session);
   void ask_for(std::string_view topic, const Uuid& topic_id, PartitionIndex partition,
                const WantedPartition& wanted);
   void refuse(std::string_view topic, const Uuid& topic_id, PartitionIndex partition,

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,6 +36,7 @@ import millrace.security;
 import millrace.storage.files;
 import millrace.storage.log;
 import millrace.storage.manager;
+import millrace.storage.producers;
 import millrace.telemetry;
 
 namespace millrace::broker {
@@ -80,8 +82,12 @@ struct Told {
   std::int32_t partition = 0;
   ErrorCode error = ErrorCode::none;
   std::int64_t high_watermark = -1;
+  std::int64_t last_stable = -1;
   std::int64_t log_start = -1;
   std::vector<std::string> values;
+  std::size_t markers = 0;  // control batches, which are no values
+  // Producer and first offset of each; nothing where the list is null.
+  std::optional<std::vector<std::pair<std::int64_t, std::int64_t>>> aborted;
   std::int32_t leader = -1;
   std::int64_t diverging_end = -1;
 };
@@ -200,14 +206,37 @@ class FetchMachine {
   }
   Task<void> append_all(Partition& to, std::vector<std::string> values) {
     for (const std::string& value : values) {
-      std::vector<std::byte> batch = batch_of(value);
-      storage::LeaderAppend append;
-      append.batch = batch;
-      append.epoch = to.leader_epoch();
-      const auto appended = co_await to.log().append(append);
-      EXPECT_TRUE(appended.has_value());
-      to.appended();
+      co_await append_batch(to, batch_of(value));
     }
+  }
+  static Task<void> append_batch(Partition& to, std::vector<std::byte> batch,
+                                 storage::AppendOrigin origin = storage::AppendOrigin::client) {
+    storage::LeaderAppend append;
+    append.batch = batch;
+    append.epoch = to.leader_epoch();
+    append.origin = origin;
+    const auto appended = co_await to.log().append(append);
+    EXPECT_TRUE(appended.has_value());
+    to.appended();
+  }
+
+  static std::vector<std::byte> batch_of(std::string_view value,
+                                         const protocol::BatchOptions& options = {},
+                                         ByteView key = {}) {
+    BufferPool pool;
+    protocol::BatchStorage records(pool);
+    protocol::BatchStorage compressed(pool);
+    protocol::Compressor compressor;
+    protocol::BatchBuilder builder(records, compressed, compressor);
+    builder.start(options);
+    protocol::RecordInput record;
+    record.key = key;
+    record.value = std::as_bytes(std::span(value.data(), value.size()));
+    record.timestamp = Timestamp(1'000);
+    EXPECT_TRUE(builder.append(record).has_value());
+    const auto bytes = builder.finish();
+    EXPECT_TRUE(bytes.has_value());
+    return {bytes->begin(), bytes->end()};
   }
 
   // --- Clients ---
@@ -266,22 +295,6 @@ class FetchMachine {
     image = next;
     const Applied applied = wait(host->apply(image, delta));
     EXPECT_EQ(applied.failed, 0U);
-  }
-
-  static std::vector<std::byte> batch_of(std::string_view value) {
-    BufferPool pool;
-    protocol::BatchStorage records(pool);
-    protocol::BatchStorage compressed(pool);
-    protocol::Compressor compressor;
-    protocol::BatchBuilder builder(records, compressed, compressor);
-    builder.start({});
-    protocol::RecordInput record;
-    record.value = std::as_bytes(std::span(value.data(), value.size()));
-    record.timestamp = Timestamp(1'000);
-    EXPECT_TRUE(builder.append(record).has_value());
-    const auto bytes = builder.finish();
-    EXPECT_TRUE(bytes.has_value());
-    return {bytes->begin(), bytes->end()};
   }
 
   Request request_of(const FetchAsk& asked, std::uint32_t shard) {
@@ -378,12 +391,23 @@ class FetchMachine {
     told.partition = partition.partition_index;
     told.error = static_cast<ErrorCode>(partition.error_code);
     told.high_watermark = partition.high_watermark;
+    told.last_stable = partition.last_stable_offset;
+    if (!partition.aborted_transactions.is_null()) {
+      told.aborted.emplace();
+      for (const auto& aborted : partition.aborted_transactions) {
+        told.aborted->emplace_back(aborted.producer_id, aborted.first_offset);
+      }
+    }
     told.log_start = partition.log_start_offset;
     told.leader = partition.current_leader.leader_id;
     told.diverging_end = partition.diverging_epoch.end_offset;
     protocol::Decompressor decompressor;
     protocol::BatchSplitter splitter(partition.records.bytes());
     for (protocol::BatchView batch; splitter.next(batch);) {
+      if (batch.header().attributes.is_control()) {
+        ++told.markers;
+        continue;
+      }
       protocol::RecordReader reader(decompressor);
       EXPECT_TRUE(reader.open(batch).has_value());
       for (protocol::RecordView record; reader.next(record);) {

@@ -321,6 +321,24 @@ TEST_P(Fetching, closes_a_connection_that_names_what_no_topic_can_be_called) {
   EXPECT_TRUE(machine.fetch(asked).closed);
 }
 
+// Each would be waited for, and take memory for as long.
+TEST_P(Fetching, partitions_that_are_named_thousands_of_times_are_waited_for_once) {
+  machine.append("orders", 1, {"a"});
+  FetchAsk asked{.forgotten = {{.partition = 2}}};
+  for (int i = 0; i < 2'000; ++i) asked.wanted.push_back({.partition = 2 - i % 3});
+  for (const std::int16_t version : {version_by_name, version_by_id}) {
+    asked.version = version;
+    const FetchTold told = machine.fetch(asked);
+    ASSERT_EQ(told.partitions.size(), 3U) << "version " << version;
+    for (std::int32_t i = 0; i < 3; ++i) {
+      const Told& partition = told.partitions[static_cast<std::size_t>(i)];
+      EXPECT_EQ(partition.partition, 2 - i);
+      EXPECT_EQ(partition.error, ErrorCode::none);
+      EXPECT_EQ(partition.values, i == 1 ? Values{"a"} : Values{}) << "version " << version;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, Fetching, testing::Range<std::uint64_t>(0, 20));
 
 }  // namespace

@@ -1,5 +1,4 @@
 module;
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -33,16 +32,23 @@ void FetchSessionCache::erase(Order::iterator cached) {
   order_.erase(cached);
 }
 
+// Young ones stay, however small: who begins a session has had no time to use it.
+FetchSessionCache::Order::iterator FetchSessionCache::smallest_old(MonotonicTime now) {
+  auto smallest = order_.end();
+  for (auto cached = order_.begin(); cached != order_.end(); ++cached) {
+    if (now - cached->made < session_eviction_after) continue;
+    if (smallest == order_.end() || cached->partitions < smallest->partitions) smallest = cached;
+  }
+  return smallest;
+}
+
 bool FetchSessionCache::make_room(std::size_t partitions, MonotonicTime now) {
   while (!has_room(partitions)) {
     if (order_.empty()) return false;
     auto victim = order_.begin();
     if (now - victim->used < session_eviction_after) {
-      victim = std::min_element(order_.begin(), order_.end(), [](const auto& a, const auto& b) {
-        return a.partitions < b.partitions;
-      });
-      const bool old = now - victim->made >= session_eviction_after;
-      if (!old || victim->partitions >= partitions) return false;
+      victim = smallest_old(now);
+      if (victim == order_.end() || victim->partitions >= partitions) return false;
     }
     ++evictions_;
     erase(victim);

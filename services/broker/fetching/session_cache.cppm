@@ -66,6 +66,8 @@ class FetchSessionCache {
   using Order = std::list<Cached>;
 
   [[nodiscard]] bool make_room(std::size_t partitions, MonotonicTime now);
+  // end() of order_ if none is old.
+  [[nodiscard]] Order::iterator smallest_old(MonotonicTime now);
   [[nodiscard]] bool has_room(std::size_t partitions) const;
   void erase(Order::iterator cached);
   [[nodiscard]] SessionId new_id();

@@ -117,6 +117,20 @@ TEST_F(SessionCache, an_old_small_one_makes_room_for_a_larger_one) {
   EXPECT_EQ(use(small, 2, now), ErrorCode::fetch_session_id_not_found);
 }
 
+TEST_F(SessionCache, a_young_one_that_is_smaller_does_not_keep_an_old_one_in_its_place) {
+  const SessionId large = make(5);
+  const SessionId middle = make(4);
+  const MonotonicTime now = start + session_eviction_after;
+  const SessionId young = make(1, now - seconds(1));
+  for (const SessionId id : {large, middle}) EXPECT_EQ(use(id, 1, now), ErrorCode::none);
+  EXPECT_EQ(make(4, now), no_session) << "only a larger one takes the place of one in use";
+  EXPECT_NE(make(6, now), no_session);
+  EXPECT_EQ(use(middle, 2, now), ErrorCode::fetch_session_id_not_found);
+  EXPECT_EQ(use(young, 1, now), ErrorCode::none);
+  EXPECT_EQ(use(large, 2, now), ErrorCode::none);
+  EXPECT_EQ(cache_.figures().sessions, 3U);
+}
+
 TEST_F(SessionCache, partitions_of_all_sessions_have_a_limit) {
   EXPECT_EQ(make(session_partitions_max + 1), no_session);
   const SessionId large = make(session_partitions_max - 10);
