@@ -23,6 +23,7 @@ struct PartitionSaid {
   std::int32_t leader = 1;
   std::int32_t epoch = 0;
   ErrorCode error = ErrorCode::none;
+  std::optional<std::int32_t> index = std::nullopt;  // none: by its place
 };
 struct TopicSaid {
   std::vector<PartitionSaid> partitions;
@@ -104,7 +105,8 @@ class MetadataMachine : public BrokersMachine {
       for (const PartitionSaid& partition : topic.partitions) {
         protocol::MetadataResponse::MetadataResponsePartition one;
         one.error_code = static_cast<std::int16_t>(partition.error);
-        one.partition_index = index++;
+        one.partition_index = partition.index.value_or(index);
+        ++index;
         one.leader_id = partition.leader;
         one.leader_epoch = partition.epoch;
         list.push_back(one);

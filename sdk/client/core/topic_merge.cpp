@@ -1,5 +1,6 @@
 module;
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,6 +18,10 @@ import :topic_merge;
 
 namespace millrace::client {
 namespace {
+
+// A broker tells of all partitions of a topic, so that indexes stay below their number but for a
+// few. One far beyond is not believed: what producers keep grows with the greatest.
+constexpr std::size_t partitions_left_out_max = 10'000;
 
 std::vector<BrokerId> broker_ids(const protocol::Array<std::int32_t>& numbers) {
   std::vector<BrokerId> ids;
@@ -53,8 +58,11 @@ std::shared_ptr<const TopicView> merged_topic(
   topic->is_internal = answer.is_internal;
   if (topic->error != ErrorCode::none) return topic;
   if (known != nullptr && !is_same_topic(*known, topic->id)) known = nullptr;
+  const std::size_t believed = answer.partitions.size() + partitions_left_out_max;
   for (const auto& partition : answer.partitions) {
-    if (partition.partition_index >= 0) topic->partitions.push_back(partition_of(partition));
+    const std::int32_t index = partition.partition_index;
+    if (index < 0 || static_cast<std::size_t>(index) >= believed) continue;
+    topic->partitions.push_back(partition_of(partition));
   }
   std::ranges::stable_sort(topic->partitions, {}, &PartitionView::index);
   const auto twice = std::ranges::unique(topic->partitions, {}, &PartitionView::index);
