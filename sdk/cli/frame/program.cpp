@@ -28,8 +28,12 @@ bool write(std::FILE* file, const std::string& text) {
 
 // `format` may be wrong still: complaints about the line itself are JSON where that was asked for.
 Format wanted_format(const Command* command, const std::vector<std::string>& words) {
-  if (command == nullptr || find_option(*command, "output") == nullptr) return Format::table;
-  const std::string name = parse_partly(*command, words).arguments.text_or("output", "table");
+  // Who misspells a command and wants JSON gets the failure as JSON, too.
+  Command unknown;
+  unknown.options = with_cluster_options({});
+  const Command& described = command == nullptr ? unknown : *command;
+  if (find_option(described, "output") == nullptr) return Format::table;
+  const std::string name = parse_partly(described, words).arguments.text_or("output", "table");
   return format_of(name).value_or(Format::table);
 }
 

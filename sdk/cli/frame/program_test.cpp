@@ -66,6 +66,19 @@ TEST(Program, knows_which_command_was_meant) {
             "error: a command stands before -b; `millrace --help` shows those that are\n");
 }
 
+TEST(Program, says_in_json_that_there_is_no_such_command) {
+  const std::vector<std::vector<std::string>> lines = {
+      {"locla", "-o", "json"},
+      {"topic", "craete", "orders", "-b", "localhost:9092", "-o", "json"},
+      {"topic", "--output=json"}};
+  for (const auto& words : lines) {
+    const Outcome said = run(words);
+    EXPECT_EQ(said.code, 2);
+    EXPECT_EQ(said.errors, "");
+    EXPECT_THAT(said.output, HasSubstr(R"({"error":{"code":"USAGE","message":")"));
+  }
+}
+
 TEST(Program, helps) {
   EXPECT_THAT(run({"--help"}).output, HasSubstr("topic create"));
   EXPECT_THAT(run({"topic", "--help"}).output, HasSubstr("Create topics"));
