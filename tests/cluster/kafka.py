@@ -123,7 +123,7 @@ def zigzag(reader):
 class Connection:
     """One connection to a broker; every request waits for its answer."""
 
-    def __init__(self, host, port, timeout_seconds=30):
+    def __init__(self, host, port, timeout_seconds=120):
         self.socket = socket.create_connection((host, port), timeout_seconds)
         self.correlation_id = 0
 

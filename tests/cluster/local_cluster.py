@@ -14,7 +14,8 @@ from ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = pathlib.Path(os.environ.get("MILLRACE_PROGRAMS", ROOT / "build/release/bin"))
-PATIENCE_SECONDS = 60
+# How long to wait for what must happen: nothing is said about how fast it has to be.
+PATIENCE_SECONDS = 180
 
 
 def wait_until(holds, message):

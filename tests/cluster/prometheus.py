@@ -29,7 +29,7 @@ def port_of(cluster, process):
 def scrape(cluster, process):
     """The families of metrics that the process shows, by their names."""
     address = f"http://127.0.0.1:{port_of(cluster, process)}/metrics"
-    with urllib.request.urlopen(address, timeout=30) as answer:
+    with urllib.request.urlopen(address, timeout=120) as answer:
         kind = answer.headers["Content-Type"]
         if not kind.startswith("text/plain; version=0.0.4"):
             raise Wrong(f"Content-Type: {kind}")

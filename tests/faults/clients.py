@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cluster"))
 
 from local_cluster import wait_until  # noqa: E402  (its folder had to be named first)
 
-PATIENCE_S = 60
+PATIENCE_S = 180
 PARTITIONS = 4
 TOPIC = "faults"
 COMPACTED = "faults-compacted"
@@ -30,7 +30,7 @@ class Producing(threading.Thread):
                 "acks": "all",
                 "enable.idempotence": True,
                 "linger.ms": 2,
-                "message.timeout.ms": 120000,
+                "message.timeout.ms": 1000 * PATIENCE_S,
                 "reconnect.backoff.max.ms": 200,
                 "retry.backoff.ms": 50,
             }
@@ -59,7 +59,7 @@ class Producing(threading.Thread):
             self._producer.poll(0)
             if self._number % 50 == 0:
                 time.sleep(0.01)
-        self._producer.flush(130)
+        self._producer.flush(PATIENCE_S + 10)
 
     def _delivered(self, error, message):
         if error is not None:
@@ -71,7 +71,7 @@ class Producing(threading.Thread):
 
     def finish(self):
         self._end.set()
-        self.join(150)
+        self.join(PATIENCE_S + 30)
         if self.is_alive():
             raise RuntimeError("the producer does not end")
         return self._number
@@ -154,7 +154,7 @@ def make_topics(bootstrap):
     ]
     for name, future in client.create_topics(topics).items():
         try:
-            future.result(30)
+            future.result(PATIENCE_S)
         except confluent_kafka.KafkaException as error:
             if error.args[0].code() != confluent_kafka.KafkaError.TOPIC_ALREADY_EXISTS:
                 raise RuntimeError(f"topic {name} cannot be made: {error}") from error
@@ -179,7 +179,7 @@ def read_all(bootstrap):
     consumer.assign(wanted)
     found = {(each.topic, each.partition): {} for each in wanted}
     at_end = set()
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while len(at_end) < len(wanted) and time.monotonic() < deadline:
         message = consumer.poll(1.0)
         if message is None:
@@ -194,7 +194,7 @@ def read_all(bootstrap):
         log[message.offset()] = message.value().decode()
     consumer.close()
     if len(at_end) < len(wanted):
-        raise RuntimeError("the log could not be read to its end within 120 s")
+        raise RuntimeError(f"the log could not be read to its end within {PATIENCE_S} s")
     return found
 
 
@@ -203,7 +203,7 @@ def read_commits(bootstrap, keys):
         return {}
     consumer = confluent_kafka.Consumer({"bootstrap.servers": bootstrap, "group.id": GROUP})
     wanted = [confluent_kafka.TopicPartition(topic, partition) for _, topic, partition in keys]
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             read = consumer.committed(wanted, timeout=10)

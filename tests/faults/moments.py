@@ -91,8 +91,8 @@ class Round:
         if not wait_for_records(self._history, count + RECORDS_MIN, seconds_left):
             got = self._history.count() - count
             raise RuntimeError(
-                f"only {got} records were acknowledged within 10 s after kill -9 of the "
-                f"{self.process} during {self.moment}"
+                f"only {got} records were acknowledged within {AFTER_WAIT_S} s after kill -9 of "
+                f"the {self.process} during {self.moment}"
             )
         if finish is not None:
             finish()
@@ -100,7 +100,8 @@ class Round:
     def _wait_until_it_works(self):
         before = self._history.count()
         if not wait_for_records(self._history, before + RECORDS_MIN, PATIENCE_S):
-            raise RuntimeError("no 500 records were acknowledged before the kill within 60 s")
+            raise RuntimeError(f"no {RECORDS_MIN} records were acknowledged before the kill within "
+                               f"{PATIENCE_S} s")
 
     def _pause(self, seconds_max):
         """Shorter after each miss: what is missed is mostly over too soon."""

@@ -13,14 +13,14 @@ sys.path.insert(0, str(ROOT / "tests/cluster"))
 from fault_proxy import BREAKS, FLIPS, FaultProxy, behind  # noqa: E402  (its folder comes first)
 from local_cluster import PROGRAMS, wait_until  # noqa: E402
 
-PATIENCE_SECONDS = 300
+PATIENCE_SECONDS = 400
 FAULTS_OF_A_KIND, FAULTS_MIXED, TOPICS = 2, 15, 30
 # These hold answers up, and break nothing; as many as come about.
 DELAYS, DELAYS_MAX = ("slow", "hold"), 10_000
 # Answers that are not waited for long, and are asked for again for long.
 QUICK = ("-X", "request.timeout.ms=1000", "-X", "retry.backoff.ms=10",
          "-X", "reconnect.backoff.ms=10", "-X", "reconnect.backoff.max.ms=100",
-         "--timeout", "60")
+         "--timeout", "180")
 
 
 class AdminFaultsTest(unittest.TestCase):

@@ -83,7 +83,7 @@ std::optional<Arguments> arguments_from(const std::vector<std::string>& words) {
 
 // Reads until so many records have come; gives how long it took.
 Task<bool> read(ConsumerClient& client, Executor& executor, Arguments arguments) {
-  const auto end = [&] { return executor.clock().now() + std::chrono::seconds(30); };
+  const auto end = [&] { return executor.clock().now() + std::chrono::minutes(3); };
   const auto topic = co_await client.topic(arguments.topic, end());
   if (!topic) {
     say("error " + to_string(topic.error()));
@@ -140,7 +140,7 @@ Task<bool> consume(ConsumerClient& client, Executor& executor, Arguments argumen
     }
     if (!lines.empty()) say(lines.substr(0, lines.size() - 1));
   }
-  co_await client.close(executor.clock().now() + std::chrono::seconds(10));
+  co_await client.close(executor.clock().now() + std::chrono::minutes(1));
   say("closed");
   co_return true;
 }
@@ -165,7 +165,7 @@ int run(const Arguments& arguments) {
     const bool done = arguments.mode == "read"
                           ? co_await read(client, thread.executor(), arguments)
                           : co_await consume(client, thread.executor(), arguments);
-    co_await client.close(clock.now() + std::chrono::seconds(10));
+    co_await client.close(clock.now() + std::chrono::minutes(1));
     co_return done;
   });
   thread.stop();

@@ -82,9 +82,9 @@ class FaultsTest(unittest.TestCase):
     def stored(self):
         """The numbers of each partition by their offsets, in the order of offsets."""
         read = subprocess.run(
-            ["kcat", "-C", "-b", self.bootstrap, "-t", "orders", "-e", "-q", "-o", "beginning",
-             "-X", "check.crcs=true", "-f", "%p %o %s\n"],
-            capture_output=True, text=True, check=True, timeout=120)
+            ["kcat", "-C", "-m", "180", "-b", self.bootstrap, "-t", "orders", "-e", "-q",
+             "-o", "beginning", "-X", "check.crcs=true", "-f", "%p %o %s\n"],
+            capture_output=True, text=True, check=True, timeout=240)
         found = {}
         for line in read.stdout.splitlines():
             partition, offset, number = map(int, line.split())
@@ -126,7 +126,8 @@ class FaultsTest(unittest.TestCase):
         self.expect_all_once_in_order()
 
     def test_records_with_a_flipped_bit_are_refused_and_told(self):
-        self.start("retries=0")
+        # Where nothing is tried again, an answer that comes late would be another failure.
+        self.start("retries=0", "request.timeout.ms=100000")
         self.strike(["flipped records"], FAULTS_OF_A_KIND)
         self.end()
         self.assertTrue(self.producer.failed, self.explanation())

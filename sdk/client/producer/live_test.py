@@ -45,7 +45,7 @@ class Producer:
     def end(self):
         """Gives how many records it sent, and the most memory that it took for them."""
         self.process.stdin.close()
-        status = self.process.wait(120)
+        status = self.process.wait(240)
         self.reader.join(60)
         if status != 0:
             raise AssertionError(f"the producer ended with {status}: {self.last_line}")
@@ -64,8 +64,9 @@ class LiveTest(unittest.TestCase):
     def stored(self):
         """The numbers of each partition by their offsets, in the order of offsets."""
         read = subprocess.run(
-            ["kcat", "-C", "-b", self.bootstrap, "-t", "orders", "-e", "-q", "-o", "beginning",
-             "-f", "%p %o %s\n"], capture_output=True, text=True, check=True, timeout=120)
+            ["kcat", "-C", "-m", "180", "-b", self.bootstrap, "-t", "orders", "-e", "-q",
+             "-o", "beginning", "-f", "%p %o %s\n"],
+            capture_output=True, text=True, check=True, timeout=240)
         found = {}
         for line in read.stdout.splitlines():
             partition, offset, number = map(int, line.split())

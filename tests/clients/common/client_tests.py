@@ -18,13 +18,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "debian"))
 
 from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402  (their folder comes first)
-from support import BOOTSTRAP, CODECS, PATIENCE_S, fresh, wait_until  # noqa: E402
+from support import (BOOTSTRAP, CODECS, PATIENCE_S, SESSION_MS, SHORT_SESSION_MS,  # noqa: E402
+                     fresh, wait_until)
 
 PARTITIONS = 6
 
 
 def create(topic, partitions):
-    client = AdminClient({"bootstrap.servers": BOOTSTRAP})
+    client = AdminClient({"bootstrap.servers": BOOTSTRAP, "socket.timeout.ms": SESSION_MS})
     client.create_topics([NewTopic(topic, partitions, 1)])[topic].result(PATIENCE_S)
     wait_until(lambda: topic in client.list_topics(timeout=PATIENCE_S).topics, "the topic")
     return topic
@@ -38,13 +39,13 @@ def run(program, *words):
 class Member:
     """A process with one consumer of a group, and what it said."""
 
-    def __init__(self, program, group, topic, strategy, instance=""):
+    def __init__(self, program, group, topic, strategy, instance="", session_ms=SESSION_MS):
         self.assignments = []
         self.read = []
         self.has_stopped = False
         self.errors = collections.deque(maxlen=40)
         self.process = subprocess.Popen(
-            [*program, "member", BOOTSTRAP, group, topic, strategy, instance],
+            [*program, "member", BOOTSTRAP, group, topic, strategy, instance, str(session_ms)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         self.listeners = [threading.Thread(target=listen, daemon=True)
                           for listen in (self._listen, self._listen_to_errors)]
@@ -109,8 +110,8 @@ class ClientTests(unittest.TestCase):
             if not member.process.stdout.closed:
                 member.kill()
 
-    def member(self, *words):
-        self.members.append(Member(self.program, *words))
+    def member(self, *words, **options):
+        self.members.append(Member(self.program, *words, **options))
         return self.members[-1]
 
     def wait(self, condition, what, *members):
@@ -152,7 +153,7 @@ class ClientTests(unittest.TestCase):
         topic, group = create(fresh("shared"), PARTITIONS), fresh("group")
         early = self.produce(topic, "none", 300)
         first = self.member(group, topic, strategy)
-        second = self.member(group, topic, strategy)
+        second = self.member(group, topic, strategy, session_ms=SHORT_SESSION_MS)
         self.wait_shared(first, second)
         third = self.member(group, topic, strategy)
         self.wait_shared(first, second, third)

@@ -18,13 +18,23 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import registries
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "cluster"))
+import ports  # noqa: E402  (its folder had to be named first)
 
 CLIENTS = pathlib.Path(__file__).resolve().parents[1]
 PLACE = CLIENTS.parents[1] / "build" / "clients"
 INSTALL_SECONDS_MAX = 540
 UNREACHABLE = 75  # an exit status; .ci/run knows it
+
+# The first compiler alone: short programs spend their time in compiling otherwise. What the machine
+# itself has to say would come among what programs print.
+JAVA_FLAGS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xlog:disable",
+              "-Xlog:all=error:stderr",
+              f"-Dlog4j2.configurationFile={CLIENTS / 'java' / 'log4j2.properties'}")
 
 Client = collections.namedtuple("Client", "install registry_answers")
 
@@ -59,14 +69,29 @@ def java_classpath():
     with installing("java", [folder / "pom.xml", *sorted(folder.rglob("*.java"))]) as due:
         if due:
             run("mvn", "-q", "-B", "-f", folder, "compile", "dependency:build-classpath")
-    return f"{place / 'classes'}:{(place / 'classpath').read_text(encoding='utf-8').strip()}"
+            run("jar", "--create", "--file", place / "programs.jar", "-C", place / "classes", ".")
+            archive_classes(place)
+    return classpath_in(place)
+
+
+def classpath_in(place):
+    return f"{place / 'programs.jar'}:{(place / 'classpath').read_text(encoding='utf-8').strip()}"
+
+
+def archive_classes(place):
+    """With it Java programs start in half the time. One that cannot use it starts as ever."""
+    archive = place / "classes.jsa"
+    archive.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        run("java", "-Xmx512m", *JAVA_FLAGS, f"-XX:ArchiveClassesAtExit={archive}", "-cp",
+            classpath_in(place), "millrace.clients.Main", "rehearsal", folder, ports.free_port(),
+            ports.free_port())
 
 
 def java(main_class, memory_mb=256):
     """The command that runs a class of ours or of Apache Kafka."""
-    # The first compiler alone: short programs spend their time in compiling otherwise.
-    return ["java", f"-Xmx{memory_mb}m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
-            f"-Dlog4j2.configurationFile={CLIENTS / 'java' / 'log4j2.properties'}",
+    return ["java", f"-Xmx{memory_mb}m", *JAVA_FLAGS,
+            f"-XX:SharedArchiveFile={PLACE / 'java' / 'classes.jsa'}",
             "-cp", java_classpath(), main_class]
 
 

@@ -6,11 +6,11 @@ import unittest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
 
-from support import BOOTSTRAP, CODECS, PATIENCE_S, fresh, records, wait_until
+from support import BOOTSTRAP, CODECS, PATIENCE_S, SESSION_MS, fresh, records, wait_until
 
 
 def admin():
-    return AdminClient({"bootstrap.servers": BOOTSTRAP})
+    return AdminClient({"bootstrap.servers": BOOTSTRAP, "socket.timeout.ms": SESSION_MS})
 
 
 def create(topic, partitions=1, config=None):
@@ -48,7 +48,7 @@ class Member:
         self.read = []
         self.consumer = Consumer({
             "bootstrap.servers": BOOTSTRAP, "group.id": group, "auto.offset.reset": "earliest",
-            "session.timeout.ms": 6000, "heartbeat.interval.ms": 500,
+            "session.timeout.ms": SESSION_MS, "heartbeat.interval.ms": 500,
             **{name.replace("_", "."): value for name, value in options.items()}})
         self.is_cooperative = options.get("partition_assignment_strategy") == "cooperative-sticky"
         self.consumer.subscribe(topics, on_assign=self._assign, on_revoke=self._revoke)
@@ -179,8 +179,7 @@ class Groups(unittest.TestCase):
     def test_a_static_member_that_comes_back_causes_no_rebalance(self):
         topic, group = fresh("confluent-static"), fresh("group")
         create(topic, 4)
-        options = {"session_timeout_ms": 30000}
-        members = [Member(group, [topic], group_instance_id=f"instance-{i}", **options)
+        members = [Member(group, [topic], group_instance_id=f"instance-{i}")
                    for i in range(2)]
         try:
             wait_until(lambda: is_shared_out(members, topic, 4), "partitions to be shared",
@@ -188,7 +187,7 @@ class Groups(unittest.TestCase):
             before, revoked = set(members[1].assigned), members[0].revocations
             # A static member says no goodbye.
             members[1].close()
-            members[1] = Member(group, [topic], group_instance_id="instance-1", **options)
+            members[1] = Member(group, [topic], group_instance_id="instance-1")
             wait_until(lambda: members[1].assigned == before, "the same partitions again",
                        lambda: poll_all(members))
             self.assertEqual(members[0].revocations, revoked)

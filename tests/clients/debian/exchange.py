@@ -11,7 +11,7 @@ import uuid
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
-PATIENCE_S = 60
+PATIENCE_S = 180
 
 
 def bytes_of(word):

@@ -8,8 +8,11 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions, NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
-from support import BOOTSTRAP, PATIENCE_S, fresh, records, wait_until
+from support import BOOTSTRAP, PATIENCE_S, SESSION_MS, fresh, records, wait_until
 
+# Requests of consumers must be allowed more time than their sessions.
+PATIENT = {"bootstrap_servers": BOOTSTRAP, "api_version_auto_timeout_ms": SESSION_MS,
+           "request_timeout_ms": 2 * SESSION_MS}
 CODECS = {"none": None, "gzip": "gzip", "snappy": "snappy", "lz4": "lz4", "zstd": "zstd"}
 
 
@@ -18,7 +21,7 @@ def can_compress(codec):
 
 
 def produce(topic, wanted, **options):
-    producer = KafkaProducer(bootstrap_servers=BOOTSTRAP, **options)
+    producer = KafkaProducer(**PATIENT, **options)
     try:
         sent = [producer.send(topic, key=key, value=value) for key, value in wanted]
         return [future.get(PATIENCE_S).offset for future in sent]
@@ -27,8 +30,7 @@ def produce(topic, wanted, **options):
 
 
 def consumer_of(topic, group=None, **options):
-    return KafkaConsumer(topic, bootstrap_servers=BOOTSTRAP, group_id=group,
-                         auto_offset_reset="earliest", **options)
+    return KafkaConsumer(topic, group_id=group, auto_offset_reset="earliest", **PATIENT, **options)
 
 
 def read(consumer, count):
@@ -50,7 +52,7 @@ class Member:
         self.read = []
         self.failure = None
         self._stop = threading.Event()
-        self._consumer = consumer_of(topic, group, session_timeout_ms=6000,
+        self._consumer = consumer_of(topic, group, session_timeout_ms=SESSION_MS,
                                      heartbeat_interval_ms=500)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -74,7 +76,7 @@ class Member:
 
 class Administering(unittest.TestCase):
     def setUp(self):
-        self.admin = KafkaAdminClient(bootstrap_servers=BOOTSTRAP)
+        self.admin = KafkaAdminClient(**PATIENT)
         self.addCleanup(self.admin.close)
 
     def create(self, topic, partitions=1, **options):

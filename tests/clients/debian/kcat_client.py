@@ -26,10 +26,9 @@ def die_with_the_caller():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def member(bootstrap, group, topic, strategy, instance):
+def member(bootstrap, group, topic, strategy, instance, session_ms):
     settings = {"partition.assignment.strategy": strategy, "auto.offset.reset": "earliest",
-                "heartbeat.interval.ms": "500",
-                "session.timeout.ms": "30000" if instance else "6000"}
+                "heartbeat.interval.ms": "500", "session.timeout.ms": session_ms}
     if instance:
         settings["group.instance.id"] = instance
     options = [word for name, value in settings.items() for word in ("-X", f"{name}={value}")]

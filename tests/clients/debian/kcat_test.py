@@ -6,10 +6,13 @@ import unittest
 
 from support import BOOTSTRAP, CODECS, PATIENCE_S, fresh, wait_until
 
+# By itself it waits for 5 s to hear of the cluster.
+KCAT = ("kcat", "-b", BOOTSTRAP, "-m", str(PATIENCE_S))
+
 
 def kcat(*arguments, given=None):
     """Runs kcat to its end; gives what it printed."""
-    done = subprocess.run(["kcat", "-b", BOOTSTRAP, *arguments], input=given, timeout=PATIENCE_S,
+    done = subprocess.run([*KCAT, *arguments], input=given, timeout=2 * PATIENCE_S,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
     if done.returncode != 0:
         raise AssertionError(f"kcat {' '.join(arguments)}: {done.stderr.decode()}")

@@ -10,7 +10,11 @@ import uuid
 BOOTSTRAP = os.environ.get("MILLRACE_BOOTSTRAP", "127.0.0.1:9092")
 
 # How long to wait for what must happen. Nothing is said about how fast it has to be.
-PATIENCE_S = 60
+PATIENCE_S = 180
+
+# The session of a member that lives outlasts a machine that stands still. One that a test kills has
+# a short one, and bears to be taken for dead before.
+SESSION_MS, SHORT_SESSION_MS = 1000 * PATIENCE_S, 6000
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 

@@ -33,6 +33,7 @@ func administer(bootstrap, topic, group string) {
 	client := connect(bootstrap, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	defer client.Close()
 	admin := kadm.NewClient(client)
+	admin.SetTimeoutMillis(int32(patience.Milliseconds()))
 	administerTopics(ctx, admin, topic)
 	administerConfigs(ctx, admin, topic)
 	administerRecords(ctx, admin, client, topic)

@@ -20,7 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 var codecs = map[string]kgo.CompressionCodec{
 	"none":   kgo.NoCompression(),
@@ -44,8 +44,9 @@ func must(err error) {
 }
 
 func connect(bootstrap string, options ...kgo.Opt) *kgo.Client {
-	seeds := kgo.SeedBrokers(strings.Split(bootstrap, ",")...)
-	client, err := kgo.NewClient(append(options, seeds)...)
+	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(strings.Split(bootstrap, ",")...),
+		kgo.DialTimeout(patience), kgo.RequestTimeoutOverhead(patience),
+		kgo.RetryTimeout(patience))...)
 	must(err)
 	return client
 }
@@ -88,7 +89,7 @@ func (o *owned) change(topics map[string][]int32, has bool) {
 	fmt.Println("assigned " + strings.Join(words, ","))
 }
 
-func member(bootstrap, group, topic, strategy, instance string) {
+func member(bootstrap, group, topic, strategy, instance string, session time.Duration) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	mine := &owned{partitions: map[int32]bool{}}
@@ -98,7 +99,7 @@ func member(bootstrap, group, topic, strategy, instance string) {
 	options := []kgo.Opt{
 		kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.Balancers(strategies[strategy]),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit(),
-		kgo.HeartbeatInterval(500 * time.Millisecond), kgo.SessionTimeout(6 * time.Second),
+		kgo.HeartbeatInterval(500 * time.Millisecond), kgo.SessionTimeout(session),
 		kgo.MetadataMaxAge(time.Second), kgo.MetadataMinAge(500 * time.Millisecond),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, topics map[string][]int32) {
 			mine.change(topics, true)
@@ -106,7 +107,7 @@ func member(bootstrap, group, topic, strategy, instance string) {
 		kgo.OnPartitionsRevoked(lose), kgo.OnPartitionsLost(lose),
 	}
 	if instance != "" {
-		options = append(options, kgo.InstanceID(instance), kgo.SessionTimeout(30*time.Second))
+		options = append(options, kgo.InstanceID(instance))
 	}
 	client := connect(bootstrap, options...)
 	for ctx.Err() == nil {
@@ -139,7 +140,8 @@ func main() {
 		must(err)
 		produce(words[0], words[1], words[2], count)
 	case "member":
-		member(words[0], words[1], words[2], words[3], words[4])
+		session := time.Duration(number(words[5])) * time.Millisecond
+		member(words[0], words[1], words[2], words[3], words[4], session)
 	case "admin":
 		administer(words[0], words[1], words[2])
 	case "write":

@@ -1,5 +1,7 @@
 """One node of Apache Kafka on a copy of one of our log directories, with metadata of its own."""
 
+import json
+import os
 import pathlib
 import shutil
 import socket
@@ -13,7 +15,9 @@ sys.path += [str(HERE.parent / "common"), str(HERE.parents[1] / "cluster")]
 import local_cluster  # noqa: E402  (their folders had to be named first)
 import packages  # noqa: E402
 
-START_SECONDS_MAX = 120
+START_SECONDS_MAX = 300
+# No broker is taken for dead because the machine is busy. Whoever kills one sets another.
+BROKER_SESSION_MS = 120_000
 
 
 def properties(file):
@@ -68,9 +72,14 @@ listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:
 log.dirs={self.logs}
 metadata.log.dir={self.metadata}
 auto.create.topics.enable=false
+group.initial.rebalance.delay.ms=0
+offsets.topic.num.partitions=4
 offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=4
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
+initial.broker.registration.timeout.ms={1000 * START_SECONDS_MAX}
+broker.session.timeout.ms={BROKER_SESSION_MS}
 {self.more_settings}
 """, encoding="utf-8")
         self._run("kafka.tools.StorageTool", "format", "-t", self.known["cluster.id"],
@@ -99,6 +108,28 @@ transaction.state.log.min.isr=1
 
     def said(self):
         return self.output.read_text(encoding="utf-8", errors="replace")[-6000:]
+
+    def _ask(self, *words):
+        """Of our own command line: it starts at once."""
+        return subprocess.run(
+            [local_cluster.PROGRAMS / "millrace", *map(str, words), "-b", self.bootstrap, "-o",
+             "json", "--timeout", str(START_SECONDS_MAX)],
+            text=True, capture_output=True, check=False, stdin=subprocess.DEVNULL,
+            env={**os.environ, "XDG_CONFIG_HOME": str(self.folder)})
+
+    def create_topic(self, topic, partitions):
+        done = self._ask("topic", "create", topic, "-p", partitions)
+        if done.returncode != 0:
+            raise AssertionError(f"no topic {topic}: {done.stdout}{done.stderr}")
+
+    def has_read_all(self, group, topic, partitions):
+        """It has committed the end of each of so many partitions."""
+        done = self._ask("group", "describe", group)
+        if done.returncode != 0:
+            return False
+        lags = [row["lag"] for row in json.loads(done.stdout)["partitions"]
+                if row["topic"] == topic]
+        return lags == [0] * partitions
 
     def kill(self):
         """kill -9; returns when it is gone."""

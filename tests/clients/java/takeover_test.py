@@ -21,7 +21,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition  # noqa: E402
 from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
-PATIENCE_S = 60
+PATIENCE_S = 180
 COMMITTED = 140
 MEMBERS_GROUP, STATIC_MEMBER, SHARED_TOPIC = "a-group-with-members", "a-static-member", "shared"
 
@@ -116,7 +116,7 @@ class Takeover(unittest.TestCase):
         shutil.copytree(cls.logs, cls.while_running)
         if cls.cluster.stop() != 0:
             raise AssertionError(cls.cluster.explanation())
-        cls.classpath = packages.java_classpath()
+        cls.tool = packages.java(dump_log_segments.TOOL)
 
     def test_kafkas_tool_has_no_complaint_about_the_log(self):
         files = dump_log_segments.files_of(self.logs)
@@ -124,10 +124,10 @@ class Takeover(unittest.TestCase):
             self.assertTrue(any(path.suffix == kind and path.stat().st_size > 0
                                 for path in files), f"no {kind} was written")
         self.assertGreater(len(list((self.logs / "large-0").glob("*.log"))), 2)
-        self.assertEqual(dump_log_segments.check_directory(self.classpath, self.logs), [])
+        self.assertEqual(dump_log_segments.check_directory(self.tool, self.logs), [])
 
     def test_kafkas_tool_has_no_complaint_about_the_log_of_a_broker_that_runs(self):
-        self.assertEqual(dump_log_segments.check_directory(self.classpath, self.while_running), [])
+        self.assertEqual(dump_log_segments.check_directory(self.tool, self.while_running), [])
 
     def test_kafkas_tool_prints_committed_offsets(self):
         self.check_committed_offsets(self.logs)
@@ -171,7 +171,7 @@ class Takeover(unittest.TestCase):
         files = [path for path in logs.glob("__consumer_offsets-*/*.log")
                  if path.stat().st_size > 0]
         self.assertTrue(files)
-        printed, _, complaints = dump_log_segments.run_tool(self.classpath, files,
+        printed, _, complaints = dump_log_segments.run_tool(self.tool, files,
                                                             "--offsets-decoder")
         self.assertEqual(complaints, [])
         for line in (line for lines in printed.values() for line in lines):

@@ -13,6 +13,9 @@ sys.path += [str(HERE.parent / "common"), str(HERE.parent / "debian")]
 import packages  # noqa: E402  (their folders had to be named first)
 from support import BOOTSTRAP, PATIENCE_S, fresh  # noqa: E402
 
+# Some tools give up after 5 s by themselves.
+PATIENCE_MS = str(1000 * PATIENCE_S)
+
 
 class Tools(unittest.TestCase):
     def tool(self, name, *words, given="", to=("--bootstrap-server", BOOTSTRAP)):
@@ -29,7 +32,8 @@ class Tools(unittest.TestCase):
         return topic
 
     def produce(self, topic, lines, *words):
-        self.tool("ConsoleProducer", "--topic", topic, *words, given="\n".join(lines) + "\n")
+        self.tool("ConsoleProducer", "--topic", topic, "--request-timeout-ms", "60000", *words,
+                  given="\n".join(lines) + "\n")
 
     def test_administer_topics(self):
         topic = self.create(3)
@@ -50,19 +54,20 @@ class Tools(unittest.TestCase):
         wanted = [f"line {i}" for i in range(100)]
         for i, codec in enumerate(("none", "gzip", "snappy", "lz4", "zstd")):
             self.produce(topic, wanted[20 * i:20 * i + 20], "--compression-codec", codec)
-        consume = ("--topic", topic, "--group", group, "--from-beginning", "--timeout-ms", "60000")
+        consume = ("--topic", topic, "--group", group, "--from-beginning", "--timeout-ms",
+                   PATIENCE_MS)
         read = self.tool("consumer.ConsoleConsumer", *consume, "--max-messages", "40").splitlines()
         read += self.tool("consumer.ConsoleConsumer", *consume, "--max-messages", "60").splitlines()
         self.assertEqual(read, wanted)
-        groups = "consumer.group.ConsumerGroupCommand"
-        self.assertIn(group, self.tool(groups, "--list").splitlines())
-        described = self.tool(groups, "--describe", "--group", group)
+        groups = ("consumer.group.ConsumerGroupCommand", "--timeout", PATIENCE_MS)
+        self.assertIn(group, self.tool(*groups, "--list").splitlines())
+        described = self.tool(*groups, "--describe", "--group", group)
         self.assertRegex(described, rf"{group}\s+{topic}\s+0\s+100\s+100\s+0\s")
-        self.tool(groups, "--reset-offsets", "--group", group, "--topic", topic, "--to-offset",
+        self.tool(*groups, "--reset-offsets", "--group", group, "--topic", topic, "--to-offset",
                   "70", "--execute")
-        described = self.tool(groups, "--describe", "--group", group)
+        described = self.tool(*groups, "--describe", "--group", group)
         self.assertRegex(described, rf"{group}\s+{topic}\s+0\s+70\s+100\s+30\s")
-        self.tool(groups, "--delete", "--group", group)
+        self.tool(*groups, "--delete", "--group", group)
         self.assertNotIn(group, self.tool("GroupsCommand", "--list"))
 
     def test_look_at_offsets_and_delete_records(self):
@@ -89,7 +94,10 @@ class Tools(unittest.TestCase):
         self.assertRegex(status, r"HighWatermark: +\d+")
         identity = self.tool("ClusterTool", "--bootstrap-server", BOOTSTRAP, to=("cluster-id",))
         self.assertRegex(identity, r"Cluster ID: \S{22}")
-        versions = self.tool("BrokerApiVersionsCommand")
+        with tempfile.NamedTemporaryFile("w", suffix=".properties") as file:
+            file.write(f"request.timeout.ms={PATIENCE_MS}\n")
+            file.flush()
+            versions = self.tool("BrokerApiVersionsCommand", "--command-config", file.name)
         self.assertIn("Produce(0)", versions)
         features = self.tool("FeatureCommand", "describe")
         self.assertRegex(features, r"metadata\.version\s.*FinalizedVersionLevel: 4\.3-IV0\s")
@@ -100,7 +108,7 @@ class Tools(unittest.TestCase):
                              "--record-size", "100", "--throughput", "-1")
         self.assertIn("20000 records sent", produced)
         consumed = self.tool("ConsumerPerformance", "--topic", topic, "--num-records", "20000",
-                             "--timeout", "60000")
+                             "--timeout", PATIENCE_MS)
         self.assertIn("20000", consumed.splitlines()[-1])
 
 

@@ -8,7 +8,10 @@ const {
 const lz4 = require('lz4-napi')
 const { ZstdCodec } = require('zstd-codec')
 
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 180_000
+const REBALANCE_MS = 60_000
+const RETRY = { initialRetryTime: 200, maxRetryTime: 2000, retries: PATIENCE_MS / 2000 }
+const WITH_PATIENCE = { timeout: PATIENCE_MS }
 
 const types = {
   none: CompressionTypes.None,
@@ -44,6 +47,9 @@ CompressionCodecs[CompressionTypes.ZSTD] = zstdPlugin
 const connection = bootstrap => new Kafka({
   brokers: bootstrap.split(','),
   clientId: 'tests',
+  connectionTimeout: PATIENCE_MS,
+  requestTimeout: PATIENCE_MS,
+  retry: RETRY,
   logLevel: logLevel.ERROR,
   logCreator: () => ({ log }) => console.error(log.message, log.error ?? ''),
 })
@@ -56,16 +62,18 @@ async function produce (bootstrap, topic, codec, count) {
   for (let first = 0; first < messages.length; first += 100) {
     await producer.send({
       topic, compression: types[codec], messages: messages.slice(first, first + 100),
+      ...WITH_PATIENCE,
     })
   }
   await producer.disconnect()
 }
 
-async function member (bootstrap, groupId, topic, strategy, instance) {
+async function member (bootstrap, groupId, topic, strategy, instance, session) {
   assert.strictEqual(strategy, 'roundrobin')
   assert.strictEqual(instance, '', 'kafkajs knows no static members')
   const consumer = connection(bootstrap).consumer({
-    groupId, sessionTimeout: 6000, heartbeatInterval: 500, rebalanceTimeout: 10_000,
+    groupId, sessionTimeout: Number(session), heartbeatInterval: 500,
+    rebalanceTimeout: REBALANCE_MS, retry: RETRY,
     metadataMaxAge: 1000, maxWaitTimeInMs: 300,
   })
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
@@ -102,13 +110,16 @@ async function until (holds) {
 }
 
 async function administerTopics (admin, topic) {
-  const wanted = { topics: [{ topic, numPartitions: 2, replicationFactor: 1 }] }
+  const topics = [{ topic, numPartitions: 2, replicationFactor: 1 }]
+  const wanted = { topics, ...WITH_PATIENCE }
   assert.strictEqual(await admin.createTopics(wanted), true)
   assert.strictEqual(await admin.createTopics(wanted), false)
   const partitions = async () =>
     (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0].partitions.length
   await until(async () => await partitions() === 2)
-  await admin.createPartitions({ topicPartitions: [{ topic, count: 3 }] })
+  await admin.createPartitions({
+    topicPartitions: [{ topic, count: 3 }], ...WITH_PATIENCE,
+  })
   await until(async () => await partitions() === 3)
   console.log('ok topics')
 }
@@ -129,7 +140,7 @@ async function administerRecords (admin, bootstrap, topic) {
   const producer = connection(bootstrap).producer()
   await producer.connect()
   const messages = [...Array(50)].map(() => ({ value: 'value', partition: 0 }))
-  await producer.send({ topic, messages })
+  await producer.send({ topic, messages, ...WITH_PATIENCE })
   await producer.disconnect()
   await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '20' }] })
   const offsets = (await admin.fetchTopicOffsets(topic)).find(each => each.partition === 0)
@@ -160,7 +171,7 @@ async function administer (bootstrap, topic, groupId) {
   const cluster = await admin.describeCluster()
   assert(cluster.brokers.some(broker => broker.nodeId === cluster.controller))
   console.log('ok cluster')
-  await admin.deleteTopics({ topics: [topic] })
+  await admin.deleteTopics({ topics: [topic], ...WITH_PATIENCE })
   await until(async () => !(await admin.listTopics()).includes(topic))
   console.log('ok deletion')
   await admin.disconnect()

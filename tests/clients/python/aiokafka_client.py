@@ -11,15 +11,18 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import TopicAlreadyExistsError
+from aiokafka.errors import CommitFailedError, IllegalStateError, TopicAlreadyExistsError
 
+PATIENCE_S = 180
+REBALANCE_MS = 60_000
 STRATEGIES = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor,
               "sticky": StickyPartitionAssignor}
 
 
 async def produce(bootstrap, topic, codec, count):
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True,
-                                compression_type=None if codec == "none" else codec, linger_ms=5)
+                                compression_type=None if codec == "none" else codec, linger_ms=5,
+                                request_timeout_ms=1000 * PATIENCE_S)
     await producer.start()
     try:
         sent = [await producer.send(topic, key=b"key-%d" % (i % 17), value=f"{codec}-{i}".encode())
@@ -38,13 +41,14 @@ class Listener(ConsumerRebalanceListener):
         print("assigned " + ",".join(map(str, places)), flush=True)
 
 
-async def member(bootstrap, group, topic, strategy, instance):
+async def member(bootstrap, group, topic, strategy, instance, session_ms):
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, group_id=group, group_instance_id=instance or None,
         auto_offset_reset="earliest", enable_auto_commit=False, heartbeat_interval_ms=500,
-        metadata_max_age_ms=1000, session_timeout_ms=30000 if instance else 6000,
+        metadata_max_age_ms=1000, session_timeout_ms=int(session_ms),
+        rebalance_timeout_ms=REBALANCE_MS, request_timeout_ms=1000 * PATIENCE_S,
         partition_assignment_strategy=[STRATEGIES[strategy]])
     consumer.subscribe([topic], listener=Listener())
     await consumer.start()
@@ -56,18 +60,21 @@ async def member(bootstrap, group, topic, strategy, instance):
                     print(f"record {place.partition} {record.offset} {record.value.decode()}")
             sys.stdout.flush()
             if batches:
-                await consumer.commit()
+                try:
+                    await consumer.commit()
+                except (CommitFailedError, IllegalStateError):
+                    pass  # the partitions have gone to somebody, who reads the records again
     finally:
         await consumer.stop()
     print("stopped", flush=True)
 
 
 async def until(holds):
-    for _ in range(600):
-        if await holds():
-            return
+    end = asyncio.get_running_loop().time() + PATIENCE_S
+    while not await holds():
+        if asyncio.get_running_loop().time() > end:
+            raise AssertionError("waited in vain")
         await asyncio.sleep(0.1)
-    raise AssertionError("waited in vain")
 
 
 async def administer_topics(admin, topic):
@@ -105,7 +112,8 @@ async def administer_configs(admin, topic):
 
 async def administer_records(admin, bootstrap, topic):
     place = TopicPartition(topic, 0)
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap,
+                                request_timeout_ms=1000 * PATIENCE_S)
     await producer.start()
     for i in range(50):
         await producer.send_and_wait(topic, b"value", partition=0)
@@ -118,7 +126,7 @@ async def administer_records(admin, bootstrap, topic):
 async def administer_groups(admin, bootstrap, topic, group):
     place = TopicPartition(topic, 0)
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group,
-                                enable_auto_commit=False)
+                                enable_auto_commit=False, request_timeout_ms=1000 * PATIENCE_S)
     await consumer.start()
     consumer.assign([place])
     await consumer.commit({place: 30})
@@ -133,7 +141,7 @@ async def administer_groups(admin, bootstrap, topic, group):
 
 
 async def administer(bootstrap, topic, group):
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=1000 * PATIENCE_S)
     await admin.start()
     try:
         await administer_topics(admin, topic)

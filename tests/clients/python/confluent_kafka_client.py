@@ -9,7 +9,10 @@ from confluent_kafka import (Consumer, ConsumerGroupTopicPartitions, KafkaError,
 from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource,
                                    NewPartitions, NewTopic, OffsetSpec)
 
-PATIENCE_S = 60
+PATIENCE_S = 180
+# What a commit meets when the partitions have gone to somebody else, who reads the records again.
+GONE = (KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION,
+        KafkaError.UNKNOWN_MEMBER_ID, KafkaError._NO_OFFSET)
 
 
 def produce(bootstrap, topic, codec, count):
@@ -42,12 +45,12 @@ class Owned:
         self.show()
 
 
-def member(bootstrap, group, topic, strategy, instance):
+def member(bootstrap, group, topic, strategy, instance, session_ms):
     stopping = []
     signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
     settings = {"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False,
                 "auto.offset.reset": "earliest", "heartbeat.interval.ms": 500,
-                "session.timeout.ms": 30000 if instance else 6000,
+                "session.timeout.ms": int(session_ms),
                 "partition.assignment.strategy": strategy}
     if instance:
         settings["group.instance.id"] = instance
@@ -66,8 +69,7 @@ def member(bootstrap, group, topic, strategy, instance):
             try:
                 consumer.commit(asynchronous=False)
             except KafkaException as error:
-                # A rebalance may end a commit; the next owner reads those records again.
-                if error.args[0].code() != KafkaError.REBALANCE_IN_PROGRESS:
+                if error.args[0].code() not in GONE:
                     raise
     consumer.close()
     print("stopped", flush=True)
@@ -149,7 +151,8 @@ def administer_groups(client, topic, group):
 
 
 def administer(bootstrap, topic, group):
-    client = AdminClient({"bootstrap.servers": bootstrap})
+    client = AdminClient({"bootstrap.servers": bootstrap,
+                          "socket.timeout.ms": 1000 * PATIENCE_S})
     administer_topics(client, topic)
     administer_configs(client, topic)
     administer_records(client, bootstrap, topic)

@@ -11,20 +11,22 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from kafka.errors import TopicAlreadyExistsError
+from kafka.errors import CommitFailedError, RebalanceInProgressError, TopicAlreadyExistsError
 
-PATIENCE_S = 60
+PATIENCE_S = 180
+PATIENT = {"request_timeout_ms": 1000 * PATIENCE_S, "bootstrap_timeout_ms": 1000 * PATIENCE_S}
 STRATEGIES = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor,
               "sticky": StickyPartitionAssignor, "cooperative-sticky": CooperativeStickyAssignor}
 
 
 def produce(bootstrap, topic, codec, count):
     producer = KafkaProducer(bootstrap_servers=bootstrap, linger_ms=5,
-                             compression_type=None if codec == "none" else codec)
+                             compression_type=None if codec == "none" else codec,
+                             delivery_timeout_ms=2000 * PATIENCE_S, **PATIENT)
     sent = [producer.send(topic, key=b"key-%d" % (i % 17), value=f"{codec}-{i}".encode())
             for i in range(int(count))]
     for future in sent:
-        future.get(PATIENCE_S)
+        future.get(2 * PATIENCE_S)
     producer.close()
 
 
@@ -44,14 +46,14 @@ class Listener(ConsumerRebalanceListener):
         self.show()
 
 
-def member(bootstrap, group, topic, strategy, instance):
+def member(bootstrap, group, topic, strategy, instance, session_ms):
     stopping = []
     signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
     consumer = KafkaConsumer(
         bootstrap_servers=bootstrap, group_id=group, group_instance_id=instance or None,
         auto_offset_reset="earliest", enable_auto_commit=False, heartbeat_interval_ms=500,
-        metadata_max_age_ms=1000, session_timeout_ms=30000 if instance else 6000,
-        partition_assignment_strategy=[STRATEGIES[strategy]])
+        metadata_max_age_ms=1000, session_timeout_ms=int(session_ms),
+        partition_assignment_strategy=[STRATEGIES[strategy]], **PATIENT)
     consumer.subscribe([topic], listener=Listener())
     while not stopping:
         batches = consumer.poll(200)
@@ -60,7 +62,10 @@ def member(bootstrap, group, topic, strategy, instance):
                 print(f"record {place.partition} {record.offset} {record.value.decode()}")
         sys.stdout.flush()
         if batches:
-            consumer.commit()
+            try:
+                consumer.commit()
+            except (CommitFailedError, RebalanceInProgressError):
+                pass  # the partitions have gone to somebody, who reads the records again
     consumer.close()
     print("stopped", flush=True)
 
@@ -99,9 +104,10 @@ def administer_configs(admin, topic):
 
 
 def administer_records(admin, bootstrap, topic):
-    producer = KafkaProducer(bootstrap_servers=bootstrap)
+    producer = KafkaProducer(bootstrap_servers=bootstrap, delivery_timeout_ms=2000 * PATIENCE_S,
+                             **PATIENT)
     for _ in range(50):
-        producer.send(topic, b"value", partition=0).get(PATIENCE_S)
+        producer.send(topic, b"value", partition=0).get(2 * PATIENCE_S)
     producer.close()
     place = TopicPartition(topic, 0)
     deleted = admin.delete_records({place: 20})
@@ -122,7 +128,7 @@ def administer_groups(admin, topic, group):
 
 
 def administer(bootstrap, topic, group):
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap, **PATIENT)
     administer_topics(admin, topic)
     administer_configs(admin, topic)
     administer_records(admin, bootstrap, topic)

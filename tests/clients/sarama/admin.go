@@ -10,8 +10,6 @@ import (
 	"github.com/IBM/sarama"
 )
 
-const patience = time.Minute
-
 func check(holds bool, what string, found any) {
 	if !holds {
 		log.Fatalf("%s: found %v", what, found)

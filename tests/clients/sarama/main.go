@@ -16,6 +16,8 @@ import (
 	"github.com/IBM/sarama"
 )
 
+const patience = 3 * time.Minute
+
 var codecs = map[string]sarama.CompressionCodec{
 	"none":   sarama.CompressionNone,
 	"gzip":   sarama.CompressionGZIP,
@@ -39,6 +41,20 @@ func must(err error) {
 func settings() *sarama.Config {
 	config := sarama.NewConfig()
 	config.Version = sarama.MaxVersion
+	config.Admin.Timeout = patience
+	config.Net.DialTimeout = patience
+	config.Net.ReadTimeout = patience
+	config.Net.WriteTimeout = patience
+	config.Producer.Timeout = patience
+	// What is tried again is tried for that long.
+	config.Admin.Retry.Max = int(patience / config.Admin.Retry.Backoff)
+	config.Metadata.Retry.Max = int(patience / config.Metadata.Retry.Backoff)
+	config.Producer.Retry.Max = int(patience / config.Producer.Retry.Backoff)
+	config.Consumer.Retry.Backoff = 250 * time.Millisecond
+	config.Consumer.Offsets.Retry.Max = int(patience / config.Consumer.Retry.Backoff)
+	config.Consumer.Group.Rebalance.Retry.Backoff = 250 * time.Millisecond
+	config.Consumer.Group.Rebalance.Retry.Max =
+		int(patience / config.Consumer.Group.Rebalance.Retry.Backoff)
 	return config
 }
 
@@ -93,18 +109,17 @@ func (member) ConsumeClaim(
 	return nil
 }
 
-func join(bootstrap, group, topic, strategy, instance string) {
+func join(bootstrap, group, topic, strategy, instance string, session time.Duration) {
 	config := settings()
 	config.Consumer.Offsets.Initial = sarama.OffsetOldest
 	config.Consumer.Offsets.AutoCommit.Interval = 200 * time.Millisecond
-	config.Consumer.Group.Session.Timeout = 6 * time.Second
+	config.Consumer.Group.Session.Timeout = session
 	config.Consumer.Group.Heartbeat.Interval = 500 * time.Millisecond
 	config.Consumer.Group.Rebalance.GroupStrategies =
 		[]sarama.BalanceStrategy{strategies[strategy]()}
 	config.Metadata.RefreshFrequency = time.Second
 	if instance != "" {
 		config.Consumer.Group.InstanceId = instance
-		config.Consumer.Group.Session.Timeout = 30 * time.Second
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -128,7 +143,9 @@ func main() {
 		must(err)
 		produce(words[0], words[1], words[2], count)
 	case "member":
-		join(words[0], words[1], words[2], words[3], words[4])
+		session, err := time.ParseDuration(words[5] + "ms")
+		must(err)
+		join(words[0], words[1], words[2], words[3], words[4], session)
 	case "admin":
 		administer(words[0], words[1], words[2])
 	default:

@@ -19,7 +19,7 @@ import kafka_node  # noqa: E402  (its folder had to be named first)
 from kafka_node import local_cluster, packages  # noqa: E402
 
 PROGRAM = pathlib.Path(os.environ["MILLRACE_PROGRAMS"]) / "millrace"
-PATIENCE_S = 120
+PATIENCE_S = 300
 
 
 class FirstNode(kafka_node.EmptyKafkaNode):
@@ -75,7 +75,9 @@ class CliOnKafka(unittest.TestCase):
 
     def millrace(self, *arguments, status=0, text=None):
         """What it prints; on the error output where the status is another one."""
-        done = subprocess.run([PROGRAM, *map(str, arguments)], input=text, text=True,
+        # What asks no cluster knows no time for it.
+        timeout = () if arguments[0] == "log" else ("--timeout", PATIENCE_S // 2)
+        done = subprocess.run([PROGRAM, *map(str, (*arguments, *timeout))], input=text, text=True,
                               capture_output=True, timeout=PATIENCE_S, check=False,
                               env=self.environment,
                               stdin=None if text is not None else subprocess.DEVNULL)
@@ -301,6 +303,11 @@ class CliOnKafka(unittest.TestCase):
     # --- cluster ---
 
     def test_the_cluster_is_described(self):
+        # A topic of another test may not be on both yet.
+        local_cluster.wait_until(
+            lambda: subprocess.run([PROGRAM, "cluster", "health"], capture_output=True,
+                                   timeout=PATIENCE_S, check=False, env=self.environment,
+                                   stdin=subprocess.DEVNULL).returncode == 0, "not healthy")
         health = self.ask("cluster", "health")
         self.assertEqual(
             [health[field] for field in ("healthy", "brokers", "controllers", "controller_leader",

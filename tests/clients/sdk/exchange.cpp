@@ -24,7 +24,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto patience = 60s;
+constexpr auto patience = 180s;
 constexpr std::string_view digits = "0123456789abcdef";
 constexpr std::string_view no_headers = ".";
 constexpr std::string_view null = "-";

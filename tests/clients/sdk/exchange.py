@@ -20,7 +20,7 @@ sys.path.append(str(HERE.parent / "common"))
 import packages  # noqa: E402  (its folder had to be named first)
 
 PROGRAMS = pathlib.Path(os.environ["MILLRACE_PROGRAMS"])
-PATIENCE_S = 300
+PATIENCE_S = 400
 PARTITIONS = 5
 KEYS = 10_000
 KEY_PARTITIONS = 13
@@ -127,9 +127,9 @@ class Exchange(unittest.TestCase):
 
     def create(self, topic, partitions, *settings):
         # Without retention: the records say that they are years old.
-        configs = [word for each in ("retention.ms=-1", *settings) for word in ("--config", each)]
-        run(packages.java("org.apache.kafka.tools.TopicCommand"), "--bootstrap-server",
-            self.bootstrap, "--create", "--topic", topic, "--partitions", partitions, *configs)
+        configs = [word for each in ("retention.ms=-1", *settings) for word in ("-c", each)]
+        run([PROGRAMS / "millrace"], "topic", "create", topic, "-p", partitions, *configs,
+            "-b", self.bootstrap, "--timeout", PATIENCE_S)
 
     def write_all(self, writer):
         """With each codec, to a topic of its own: the topics."""

@@ -15,7 +15,7 @@ sys.path.append(str(HERE.parent / "java"))
 import kafka_node  # noqa: E402  (its folder had to be named first)
 
 PROGRAMS = pathlib.Path(os.environ["MILLRACE_PROGRAMS"])
-PATIENCE_S = 300
+PATIENCE_S = 600
 
 
 class NodeWithAuthoriser(kafka_node.EmptyKafkaNode):

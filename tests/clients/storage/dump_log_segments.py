@@ -40,11 +40,11 @@ def files_of(directory):
     return sorted(path for path in pathlib.Path(directory).rglob("*") if path.suffix in known)
 
 
-def run_tool(classpath, files, *options):
-    """Returns the tool's lines by file, its gaps between offsets, and complaints about no file."""
-    command = ["java", "-Xmx256m", "-cp", classpath, TOOL, *options, "--files",
-               ",".join(str(path) for path in files)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+def run_tool(tool, files, *options):
+    """Returns the tool's lines by file, its gaps between offsets, and complaints about no file.
+    tool: the words that run it."""
+    command = [*tool, *options, "--files", ",".join(str(path) for path in files)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     lines = {}
     gaps = []
     complaints = []
@@ -92,14 +92,14 @@ def check_entries(path, size, lines):
         yield f"{path}: {count} entries were read from {size} bytes"
 
 
-def check_directory(classpath, directory, gaps=False):
+def check_directory(tool, directory, gaps=False):
     """Returns all complaints about the files at or below the directory."""
     files = files_of(directory)
     if not any(path.suffix == ".log" for path in files):
         return [f"{directory}: no log files"]
     # The tool cuts a part of an entry off the file that it is given.
     sizes = {path: path.stat().st_size for path in files}
-    printed, found_gaps, complaints = run_tool(classpath, files, "--deep-iteration")
+    printed, found_gaps, complaints = run_tool(tool, files, "--deep-iteration")
     if not gaps:
         complaints += found_gaps
     for path in files:
@@ -113,9 +113,9 @@ def check_directory(classpath, directory, gaps=False):
                if path.suffix in (".index", ".timeindex") and path.stat().st_size > 0]
     if not indexes:
         return complaints
-    sane, _, more = run_tool(classpath, indexes, "--index-sanity-check")
+    sane, _, more = run_tool(tool, indexes, "--index-sanity-check")
     complaints += more
-    verified, _, more = run_tool(classpath, indexes, "--verify-index-only")
+    verified, _, more = run_tool(tool, indexes, "--verify-index-only")
     complaints += more
     for path in indexes:
         if f"{path} passed sanity check." not in sane.get(str(path), []):
@@ -131,12 +131,12 @@ SHOWN = {".log": ("baseOffset: ", "| offset: "), ".txnindex": ("version: ",),
          ".snapshot": ("producerId: ",)}
 
 
-def shown(classpath, directory, compacted=False):
+def shown(tool, directory, compacted=False):
     """What the tool shows of a partition: batches with their records, then aborted transactions,
     then the producers of the last snapshot. Of a compacted one only the records."""
     files = files_of(directory)
     snapshots = [path for path in files if path.suffix == ".snapshot"]
-    printed, _, _ = run_tool(classpath, files, "--print-data-log")
+    printed, _, _ = run_tool(tool, files, "--print-data-log")
     lines = []
     for suffix, starts in SHOWN.items():
         for path in files:
@@ -155,7 +155,8 @@ def main(arguments):
     if len(places) != 2:
         print(__doc__, file=sys.stderr)
         return 2
-    complaints = check_directory(pathlib.Path(places[0]).read_text().strip(), places[1], gaps)
+    classpath = pathlib.Path(places[0]).read_text().strip()
+    complaints = check_directory(["java", "-cp", classpath, TOOL], places[1], gaps)
     for complaint in complaints:
         print(complaint)
     print(f"{len(complaints)} complaints about {len(files_of(places[1]))} files")

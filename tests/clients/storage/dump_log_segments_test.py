@@ -23,7 +23,7 @@ import packages  # noqa: E402
 class DumpLogSegments(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.classpath = packages.java_classpath()
+        cls.tool = packages.java(dump_log_segments.TOOL)
         cls.folder = tempfile.TemporaryDirectory()
         cls.ours = pathlib.Path(cls.folder.name) / "ours"
         cls.ours.mkdir()
@@ -43,7 +43,7 @@ class DumpLogSegments(unittest.TestCase):
         cls.folder.cleanup()
 
     def complaints(self, directory, gaps=False):
-        return dump_log_segments.check_directory(self.classpath, directory, gaps)
+        return dump_log_segments.check_directory(self.tool, directory, gaps)
 
     def test_has_no_complaint_about_what_we_write(self):
         for name, (compacted, _) in self.expected.items():
@@ -59,7 +59,7 @@ class DumpLogSegments(unittest.TestCase):
             with self.subTest(name):
                 self.assertGreater(len(expected), 30)
                 self.assertEqual(
-                    dump_log_segments.shown(self.classpath, self.ours / name, compacted), expected)
+                    dump_log_segments.shown(self.tool, self.ours / name, compacted), expected)
 
     def test_finds_gaps_in_what_was_compacted(self):
         complaints = self.complaints(self.ours / "compacted-0")
@@ -110,11 +110,11 @@ class DumpLogSegments(unittest.TestCase):
             copy = pathlib.Path(folder) / "cut-0"
             shutil.copytree(self.ours / "cut-0", copy)
             last = max(path for path in copy.iterdir() if path.suffix == ".log")
-            printed, _, _ = dump_log_segments.run_tool(self.classpath, [last])
+            printed, _, _ = dump_log_segments.run_tool(self.tool, [last])
             sizes = [int(batch[1]) for batch in map(dump_log_segments.BATCH.match,
                                                     printed[str(last)]) if batch]
             os.truncate(last, last.stat().st_size - sizes[-1])
-            shown = dump_log_segments.shown(self.classpath, copy)
+            shown = dump_log_segments.shown(self.tool, copy)
             self.assertNotEqual(shown, self.expected["cut-0"][1])
             self.assertEqual(shown, self.expected["cut-0"][1][:len(shown)])
 
@@ -126,7 +126,7 @@ class DumpLogSegments(unittest.TestCase):
             contents = bytearray(index.read_bytes())
             contents[9] ^= 1
             index.write_bytes(contents)
-            shown = dump_log_segments.shown(self.classpath, copy)
+            shown = dump_log_segments.shown(self.tool, copy)
             self.assertNotEqual(shown, self.expected["transactions-0"][1])
 
     def test_finds_a_flipped_bit_in_a_record(self):

@@ -24,7 +24,6 @@ import org.apache.kafka.common.errors.TopicExistsException;
 /** BOOTSTRAP TOPIC GROUP: each administrative call on a topic and a group of its own. */
 final class Administer {
   private static final int RECORDS = 100;
-  private static final int PATIENCE_SECONDS = 60;
 
   private final Admin admin;
   private final String bootstrap;
@@ -41,7 +40,7 @@ final class Administer {
   }
 
   static void run(String bootstrap, String topic, String group) throws Exception {
-    try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
+    try (Admin admin = Admin.create(Patience.settings(bootstrap))) {
       var here = new Administer(admin, bootstrap, topic, group);
       here.topics();
       System.out.println("ok topics");
@@ -68,7 +67,8 @@ final class Administer {
   }
 
   private static void until(String what, Callable<Boolean> holds) throws Exception {
-    for (int i = 0; i < PATIENCE_SECONDS * 10; i++) {
+    long end = System.nanoTime() + Patience.LIMIT.toNanos();
+    while (System.nanoTime() < end) {
       try {
         if (holds.call()) {
           return;

@@ -22,7 +22,7 @@ final class Dump {
   private Dump() {}
 
   static void run(String bootstrap) throws Exception {
-    Map<String, Object> settings = Map.of("bootstrap.servers", bootstrap);
+    Map<String, Object> settings = Patience.settings(bootstrap);
     List<TopicPartition> places = new ArrayList<>();
     try (Admin admin = Admin.create(settings)) {
       var topics = admin.listTopics(new ListTopicsOptions().listInternal(true)).names().get();

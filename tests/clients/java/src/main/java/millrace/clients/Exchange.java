@@ -4,7 +4,6 @@ import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
@@ -27,7 +26,6 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /** Writes and reads records byte for byte. README.md of tests/clients/sdk shows the lines. */
 final class Exchange {
-  private static final Duration PATIENCE = Duration.ofSeconds(60);
   private static final HexFormat HEX = HexFormat.of();
 
   private Exchange() {}
@@ -85,8 +83,7 @@ final class Exchange {
   }
 
   private static void write(String bootstrap, String topic, String codec) throws Exception {
-    Map<String, Object> settings =
-        Map.of("bootstrap.servers", bootstrap, "compression.type", codec);
+    Map<String, Object> settings = Patience.ofProducer(bootstrap, codec);
     List<Future<RecordMetadata>> sent = new ArrayList<>();
     try (var producer =
         new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer())) {
@@ -126,14 +123,14 @@ final class Exchange {
         all.add(new TopicPartition(topic, i));
       }
     }
-    Map<String, Object> settings = Map.of("bootstrap.servers", bootstrap);
+    Map<String, Object> settings = Patience.settings(bootstrap);
     PrintStream output = new PrintStream(System.out, false, StandardCharsets.US_ASCII);
     try (var consumer =
         new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
       consumer.assign(all);
       consumer.seekToBeginning(all);
       for (int read = 0; read < count * topics.size(); ) {
-        var records = consumer.poll(PATIENCE);
+        var records = consumer.poll(Patience.LIMIT);
         if (records.isEmpty()) {
           throw new IllegalStateException("nothing comes after " + read + " records");
         }

@@ -2,24 +2,25 @@ package millrace.clients;
 
 import java.time.Duration;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.RangeAssignor;
 import org.apache.kafka.clients.consumer.RoundRobinAssignor;
 import org.apache.kafka.clients.consumer.StickyAssignor;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RebalanceInProgressException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
 /**
- * BOOTSTRAP GROUP TOPIC STRATEGY INSTANCE: a member of a group until SIGTERM. With the strategy
- * "consumer" the broker assigns.
+ * BOOTSTRAP GROUP TOPIC STRATEGY INSTANCE SESSION_MS: a member of a group until SIGTERM. With the
+ * strategy "consumer" the broker assigns, and says how long a session is.
  */
 final class Member implements ConsumerRebalanceListener {
   private static final Map<String, Class<?>> STRATEGIES =
@@ -37,10 +38,12 @@ final class Member implements ConsumerRebalanceListener {
         new KafkaConsumer<>(settings, new StringDeserializer(), new StringDeserializer());
   }
 
-  static void run(String bootstrap, String group, String topic, String strategy, String instance) {
-    Map<String, Object> settings = new HashMap<>();
-    settings.put("bootstrap.servers", bootstrap);
-    settings.put("group.id", group);
+  static void run(String[] words) {
+    String topic = words[2];
+    String strategy = words[3];
+    String instance = words[4];
+    Map<String, Object> settings = Patience.settings(words[0]);
+    settings.put("group.id", words[1]);
     settings.put("auto.offset.reset", "earliest");
     settings.put("enable.auto.commit", false);
     settings.put("metadata.max.age.ms", 1000);
@@ -48,7 +51,7 @@ final class Member implements ConsumerRebalanceListener {
       settings.put("group.protocol", "consumer");
     } else {
       settings.put("heartbeat.interval.ms", 500);
-      settings.put("session.timeout.ms", instance.isEmpty() ? 6000 : 30000);
+      settings.put("session.timeout.ms", Integer.parseInt(words[5]));
       settings.put("partition.assignment.strategy", List.of(STRATEGIES.get(strategy)));
     }
     if (!instance.isEmpty()) {
@@ -79,12 +82,23 @@ final class Member implements ConsumerRebalanceListener {
               "record %d %d %s%n", record.partition(), record.offset(), record.value());
         }
         if (!records.isEmpty()) {
-          consumer.commitSync();
+          commit();
         }
       }
     } catch (WakeupException e) {
+      // Perhaps instead of a commit.
+      commit();
       consumer.close();
       System.out.println("stopped");
+    }
+  }
+
+  private void commit() {
+    try {
+      consumer.commitSync();
+    } catch (CommitFailedException | RebalanceInProgressException e) {
+      // The partitions have gone to somebody, who reads the records again.
+      System.err.println(e.getMessage());
     }
   }
 

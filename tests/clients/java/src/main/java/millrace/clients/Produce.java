@@ -14,8 +14,8 @@ final class Produce {
   private Produce() {}
 
   static void run(String bootstrap, String topic, String codec, int count) throws Exception {
-    Map<String, Object> settings =
-        Map.of("bootstrap.servers", bootstrap, "compression.type", codec, "linger.ms", 5);
+    Map<String, Object> settings = Patience.ofProducer(bootstrap, codec);
+    settings.put("linger.ms", 5);
     List<Future<RecordMetadata>> sent = new ArrayList<>();
     try (var producer =
         new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer())) {
