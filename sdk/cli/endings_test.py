@@ -60,7 +60,8 @@ class EndingsTest(OnACluster):
 
     def test_a_profile_that_no_client_takes_is_not_kept(self):
         for settings, said in (
-                (["-b", "kafka-1"], "bootstrap.servers: \"kafka-1\": an address must end in a port"),
+                (["-b", "kafka-1"],
+                 "bootstrap.servers: \"kafka-1\": an address must end in a port"),
                 (["bootstrap.servers=kafka-1:9092,:9092"], "must have a host and a port above 0"),
                 (["request.timeout.ms=soon"], "request.timeout.ms"),
                 (["ssl.nonsense=1"], "an admin client has no setting ssl.nonsense")):
