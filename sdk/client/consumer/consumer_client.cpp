@@ -124,6 +124,7 @@ ClientResult<void> ConsumerClient::subscribe(std::vector<std::string> topics,
   for (const std::string& topic : topics_) metadata_.want(topic);
   driver_->member().subscribe(topics_, now());
   driver_->wake();
+  note_refused_topics();
   return {};
 }
 
@@ -170,6 +171,7 @@ std::vector<std::string> ConsumerClient::matching_topics() const {
 
 void ConsumerClient::cluster_changed() {
   if (is_closed_) return;
+  note_refused_topics();
   if (subscription_ == Subscription::pattern) {
     topics_ = matching_topics();
     driver_->member().subscribe(topics_, now());
@@ -225,6 +227,7 @@ Task<void> ConsumerClient::unsubscribe(MonotonicTime deadline) {
   if (by_group) leave = driver_->member().leave("the consumer unsubscribes");
   positions_.clear();
   topics_.clear();
+  topic_problem_.reset();
   metadata_.want_all(false);
   listener_ = nullptr;
   subscription_ = Subscription::none;
@@ -317,6 +320,7 @@ Task<ClientResult<Offset>> ConsumerClient::position(TopicPartition partition,
     if (!found) co_return failure(found.error());
     if (Positions::has_place(**found)) co_return (*found)->position;
     if ((*found)->lost) co_return failure(*(*found)->lost);
+    if (auto refused = refusal_of(partition.topic)) co_return failure(*std::move(refused));
     if ((*found)->need == PositionNeed::policy && position_problem_) {
       co_return failure(*position_problem_);
     }

@@ -152,6 +152,10 @@ class ConsumerClient {
   [[nodiscard]] ClientResult<void> begin_subscription(Subscription kind,
                                                       RebalanceListener* listener);
   [[nodiscard]] std::vector<std::string> matching_topics() const;
+  // What brokers say of the topic where waiting does not help; none: nothing of that kind.
+  [[nodiscard]] std::optional<ClientError> refusal_of(const std::string& topic) const;
+  // A topic that is subscribed to and refused is in no assignment: only this tells of it.
+  void note_refused_topics();
   void cluster_changed();
   // What is read goes on being asked for.
   void want_topics();
@@ -241,6 +245,7 @@ class ConsumerClient {
   std::size_t taken_last_ = 0;  // by a poll that gave something
   MonotonicTime commit_due_{};
   std::optional<ClientError> position_problem_;
+  std::optional<ClientError> topic_problem_;
   WaitList positions_found_;
   TaskGroup tasks_;
 };

@@ -36,6 +36,24 @@ void ConsumerClient::note_needs() {
   proof_needed_.set();
 }
 
+std::optional<ClientError> ConsumerClient::refusal_of(const std::string& topic) const {
+  const auto view = metadata_.view();
+  const TopicView* known = view->find(topic);
+  if (known == nullptr || known->error == ErrorCode::none || traits_of(known->error).retriable) {
+    return std::nullopt;
+  }
+  return broker_error(known->error, no_broker, "topic " + topic);
+}
+
+void ConsumerClient::note_refused_topics() {
+  topic_problem_.reset();
+  if (subscription_ != Subscription::topics) return;
+  for (const std::string& topic : topics_) {
+    topic_problem_ = refusal_of(topic);
+    if (topic_problem_) return fetcher_.arrivals().wake_all();
+  }
+}
+
 Task<void> ConsumerClient::find_positions(PositionNeed need, AsyncSignal& noted, Find find) {
   Backoff backoff(settings_.common.retry_range(), Random(random_.next()));
   while (!is_closed_) {
@@ -68,14 +86,15 @@ Task<ClientResult<void>> ConsumerClient::find_committed() {
     names.push_back(name);
   }
   if (names.empty()) co_return ClientResult<void>();
-  const auto found =
-      co_await coordinator_->committed(std::move(names), now() + settings_.default_api_timeout);
+  const auto found = co_await coordinator_->committed_of_some(
+      std::move(names), now() + settings_.default_api_timeout);
   if (!found) co_return failure(found.error());
   for (const auto& [name, request] : asked) {
     PartitionProgress* partition = positions_.find(name);
     if (partition == nullptr || partition->request != request) continue;
-    const auto committed = found->find(name);
-    if (committed != found->end()) {
+    if (found->refused.contains(name)) continue;
+    const auto committed = found->offsets.find(name);
+    if (committed != found->offsets.end()) {
       positions_.seek(*partition, committed->second.offset, committed->second.leader_epoch);
     } else if (const auto reset_to = reset_timestamp(settings_, executor_.clock())) {
       positions_.seek(*partition, PositionNeed::reset, *reset_to);
@@ -83,6 +102,8 @@ Task<ClientResult<void>> ConsumerClient::find_committed() {
       positions_.seek(*partition, PositionNeed::policy, latest_timestamp);
     }
   }
+  // The others go on meanwhile.
+  if (!found->refused.empty()) co_return failure(found->refused.begin()->second);
   co_return ClientResult<void>();
 }
 

@@ -76,6 +76,42 @@ TEST(Finding, tells_of_a_topic_that_brokers_refuse_and_reads_the_others) {
   EXPECT_EQ(one.errors[0].code, mock::ErrorCode::invalid_topic_exception);
 }
 
+TEST(Finding, tells_of_a_topic_that_its_group_may_not_see_until_it_may) {
+  ConsumerMachine machine;
+  machine.create("orders", 1);
+  machine.append("orders", 0, 10);
+  machine.cluster->inject({.api = mock::ApiKey::metadata,
+                           .error = mock::ErrorCode::topic_authorization_failed,
+                           .times = mock::always});
+  Application& one = machine.subscribe();
+  machine.run(one.poll_until([&] { return one.errors.size() == 3; }, 10s));
+  ASSERT_EQ(one.errors.size(), 3u);
+  for (const ClientError& error : one.errors) {
+    EXPECT_EQ(error.code, mock::ErrorCode::topic_authorization_failed);
+    EXPECT_NE(error.message.find("orders"), std::string::npos) << error.message;
+    EXPECT_FALSE(error.fatal);
+  }
+  machine.cluster->clear_faults();
+  machine.poll(one, 10);
+}
+
+TEST(Finding, position_does_not_wait_for_a_topic_that_brokers_refuse) {
+  ConsumerMachine machine;
+  machine.create("orders", 1);
+  machine.cluster->inject({.api = mock::ApiKey::metadata,
+                           .error = mock::ErrorCode::topic_authorization_failed,
+                           .times = mock::always});
+  Application& one = machine.start();
+  ASSERT_TRUE(one.client.assign({place("orders", 0)}).has_value());
+  const auto refused = machine.await(one.client.position(place("orders", 0), no_deadline));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, mock::ErrorCode::topic_authorization_failed);
+  machine.cluster->clear_faults();
+  machine.run(one.poll_until([&] { return false; }, 5s));
+  const auto known = machine.await(one.client.position(place("orders", 0), no_deadline));
+  ASSERT_TRUE(known.has_value());
+}
+
 TEST(Finding, close_waits_for_no_further_try) {
   ConsumerMachine machine;
   machine.create("orders", 1);

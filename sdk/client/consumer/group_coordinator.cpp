@@ -237,7 +237,15 @@ Task<ClientResult<void>> GroupCoordinator::commit_once(BrokerId broker,
 
 Task<ClientResult<CommittedOffsets>> GroupCoordinator::committed(std::vector<TopicPartition> of,
                                                                  MonotonicTime deadline) {
-  if (of.empty()) co_return CommittedOffsets{};
+  auto found = co_await committed_of_some(std::move(of), deadline);
+  if (!found) co_return failure(std::move(found.error()));
+  if (!found->refused.empty()) co_return failure(std::move(found->refused.begin()->second));
+  co_return std::move(found->offsets);
+}
+
+Task<ClientResult<GroupCoordinator::Found>> GroupCoordinator::committed_of_some(
+    std::vector<TopicPartition> of, MonotonicTime deadline) {
+  if (of.empty()) co_return Found{};
   Backoff backoff(settings_.common.retry_range(), Random(3));
   for (;;) {
     const auto broker = co_await find(deadline);
@@ -254,7 +262,7 @@ Task<ClientResult<CommittedOffsets>> GroupCoordinator::committed(std::vector<Top
   }
 }
 
-Task<ClientResult<CommittedOffsets>> GroupCoordinator::fetch_once(
+Task<ClientResult<GroupCoordinator::Found>> GroupCoordinator::fetch_once(
     BrokerId broker, const std::vector<TopicPartition>& of, MonotonicTime deadline) {
   std::map<std::string_view, std::vector<std::int32_t>> topics;
   for (const TopicPartition& name : of) topics[name.topic].push_back(name.partition.value());
@@ -282,21 +290,30 @@ Task<ClientResult<CommittedOffsets>> GroupCoordinator::fetch_once(
   options.lane = Lane::coordination;
   auto reply = co_await brokers_.call(broker, request, options);
   if (!reply) co_return failure(std::move(reply.error()));
-  CommittedOffsets found;
-  const auto refused = [&](std::int16_t code) {
-    return broker_error(
-        protocol::error_code_from(code), broker,
-        formatted("the committed offsets of group {} cannot be read", settings_.group_id));
+  Found found;
+  const auto refused = [&](std::int16_t code, const std::string& what) {
+    return broker_error(protocol::error_code_from(code), broker,
+                        formatted("group {}: {} cannot be read", settings_.group_id, what));
   };
   for (const auto& answered : reply->message.groups) {
-    if (answered.error_code != 0) co_return failure(refused(answered.error_code));
+    if (answered.error_code != 0) {
+      co_return failure(refused(answered.error_code, "the committed offsets"));
+    }
     for (const auto& topic : answered.topics) {
       for (const auto& data : topic.partitions) {
-        if (data.error_code != 0) co_return failure(refused(data.error_code));
+        TopicPartition name{std::string(topic.name), PartitionIndex(data.partition_index)};
+        if (data.error_code != 0) {
+          ClientError error =
+              refused(data.error_code, "the committed offset of " + to_string(name));
+          if (error.code != ErrorCode::topic_authorization_failed)
+            co_return failure(std::move(error));
+          found.refused.emplace(std::move(name), std::move(error));
+          continue;
+        }
         if (data.committed_offset < 0) continue;
-        found[{std::string(topic.name), PartitionIndex(data.partition_index)}] = {
-            Offset(data.committed_offset), LeaderEpoch(data.committed_leader_epoch),
-            std::string(data.metadata)};
+        found.offsets[std::move(name)] = {Offset(data.committed_offset),
+                                          LeaderEpoch(data.committed_leader_epoch),
+                                          std::string(data.metadata)};
       }
     }
   }

@@ -64,9 +64,16 @@ class GroupCoordinator {
                                                 MonotonicTime deadline);
   // They are taken away, and others may commit them: commits that are under way do not any more.
   void release(const std::vector<TopicPartition>& partitions);
-  // Those that have none are left out.
+  // Those that have none are left out; it fails where one of them is refused.
   [[nodiscard]] Task<ClientResult<CommittedOffsets>> committed(std::vector<TopicPartition> of,
                                                                MonotonicTime deadline);
+  // What was committed, and of partitions that are refused why.
+  struct Found {
+    CommittedOffsets offsets;
+    std::map<TopicPartition, ClientError> refused;
+  };
+  [[nodiscard]] Task<ClientResult<Found>> committed_of_some(std::vector<TopicPartition> of,
+                                                            MonotonicTime deadline);
   // Nothing is tried again: who waits for that fails with Failure::closed.
   void stop() {
     is_stopped_ = true;
@@ -87,8 +94,9 @@ class GroupCoordinator {
                                                      const CommittedOffsets& offsets,
                                                      const Membership& membership,
                                                      MonotonicTime deadline);
-  [[nodiscard]] Task<ClientResult<CommittedOffsets>> fetch_once(
-      BrokerId broker, const std::vector<TopicPartition>& of, MonotonicTime deadline);
+  [[nodiscard]] Task<ClientResult<Found>> fetch_once(BrokerId broker,
+                                                     const std::vector<TopicPartition>& of,
+                                                     MonotonicTime deadline);
   void note(const ClientError& error);
 
   Executor& executor_;

@@ -107,6 +107,11 @@ std::optional<ClientError> ConsumerClient::problem() {
                         formatted("{} has no committed offset, and auto.offset.reset is none: seek",
                                   to_string(name)));
   }
+  if (topic_problem_) {
+    // It may be allowed by and by.
+    metadata_.invalidate();
+    return std::exchange(topic_problem_, std::nullopt);
+  }
   return std::exchange(position_problem_, std::nullopt);
 }
 

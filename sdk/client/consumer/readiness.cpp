@@ -54,7 +54,9 @@ bool ConsumerClient::is_commit_due() const {
 }
 
 bool ConsumerClient::is_ready() const {
-  if (is_closed_ || is_woken_ || position_problem_ || is_commit_due()) return true;
+  if (is_closed_ || is_woken_ || position_problem_ || topic_problem_ || is_commit_due()) {
+    return true;
+  }
   if (fetcher_.has_something()) return true;
   if (driver_ && subscription_ != Subscription::none && subscription_ != Subscription::partitions) {
     const GroupMember& member = driver_->member();

@@ -114,7 +114,11 @@ Task<ClientResult<std::shared_ptr<const TopicView>>> Metadata::topic(std::string
     const bool is_known = found != view->topics().end();
     const ErrorCode code = is_known ? found->second->error : ErrorCode::unknown_topic_or_partition;
     if (code == ErrorCode::none) co_return found->second;
-    if (is_final(code)) co_return failure(broker_error(code, no_broker, "topic " + name));
+    if (is_final(code)) {
+      // Rights are given while clients run: whoever asks the next time is told what is true then.
+      if (code == ErrorCode::topic_authorization_failed) state.invalidate();
+      co_return failure(broker_error(code, no_broker, "topic " + name));
+    }
     if (!state.is_asked(name)) state.invalidate();
     if (!co_await state.ended.wait(deadline)) {
       co_return failure(

@@ -215,6 +215,22 @@ TEST(Metadata, does_not_wait_for_what_waiting_cannot_help) {
   EXPECT_LT(machine.now() - begun, 1s);
 }
 
+TEST(Metadata, asks_again_for_what_was_refused_when_somebody_needs_it_again) {
+  MetadataMachine machine;
+  machine.topics["secret"] = {.partitions = {}, .error = ErrorCode::topic_authorization_failed};
+  Metadata& metadata = machine.start_metadata();
+  EXPECT_FALSE(machine.run(metadata.topic("secret", machine.now() + 1min)).has_value());
+  machine.topics["secret"] = one_partition(1, 0);
+  EXPECT_EQ(machine.run(metadata.topic("secret", machine.now())).error().code,
+            ErrorCode::topic_authorization_failed)
+      << "nobody waits for that";
+  machine.executor.advance(3s);
+  EXPECT_TRUE(machine.run(metadata.topic("secret", machine.now())).has_value());
+  const std::size_t asked = machine.asked();
+  machine.executor.advance(1min);
+  EXPECT_EQ(machine.asked(), asked) << "nothing asks again without a reason";
+}
+
 TEST(Metadata, asks_again_when_what_it_knows_is_old) {
   MetadataMachine machine;
   machine.settings.metadata_max_age = 60s;

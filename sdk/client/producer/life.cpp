@@ -151,6 +151,13 @@ Task<void> Sender::get_producer_id() {
     }
     id_error_ = error.message;
     if (error.failure == Failure::closed) break;
+    if (reply && error.code == ErrorCode::cluster_authorization_failed) {
+      // The right may be given by and by: the next record asks again.
+      error.message += ": it needs the right to write to some topic";
+      fail_all(error);
+      progress_.wake_all();
+      break;
+    }
     if (error.failure == Failure::unsupported_version || (reply && !error.retriable)) {
       fail_for_good(error);
       break;
