@@ -1,4 +1,5 @@
 module;
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 
@@ -9,6 +10,12 @@ import millrace.config;
 import millrace.groups;
 
 namespace millrace::coordinator {
+namespace {
+
+// Longer than any process lives; what is longer does not fit into a duration.
+constexpr groups::Milliseconds interval_max = std::chrono::hours(24 * 365 * 100);
+
+}  // namespace
 
 Result<groups::Options> group_options(const config::ServerConfig& config) {
   groups::Options options;
@@ -19,7 +26,8 @@ Result<groups::Options> group_options(const config::ServerConfig& config) {
   options.offset_metadata_length_max =
       static_cast<std::size_t>(config.get<"offset.metadata.max.bytes">().value());
   options.offsets_retention = config.get<"offsets.retention.minutes">();
-  options.expiry_interval = config.get<"offsets.retention.check.interval.ms">();
+  options.expiry_interval = std::min<groups::Milliseconds>(
+      config.get<"offsets.retention.check.interval.ms">(), interval_max);
   if (auto valid = groups::validate(options); !valid) return failure(valid.error());
   return options;
 }

@@ -1,14 +1,18 @@
 """What a broker makes of its file at its start."""
 
 import pathlib
+import struct
 import subprocess
 import tempfile
 import unittest
 
-from local_cluster import PATIENCE_SECONDS, PROGRAMS
+import kafka
+from local_cluster import PATIENCE_SECONDS, PROGRAMS, LocalCluster, wait_until
 from ports import free_port
 
 FAILURE = 1
+DELETE_TOPICS = 20
+INVALID_REQUEST, TOPIC_DELETION_DISABLED = 42, 73
 
 
 class SettingsAtStartTest(unittest.TestCase):
@@ -40,6 +44,45 @@ class SettingsAtStartTest(unittest.TestCase):
         self.assertIn("num.io.threads has no effect", said)
         self.assertNotIn("replica.fetch.min.bytes has", said, "it is so anyway")
         self.assertNotIn("transaction.max.timeout.ms has", said, "the coordinator says it")
+
+    def cluster(self, *settings):
+        cluster = LocalCluster(*(word for setting in settings for word in ("--set", setting)))
+        self.addCleanup(cluster.close)
+        cluster.start()
+        connection = kafka.Connection(*cluster.bootstrap[0])
+        self.addCleanup(connection.socket.close)
+        self.assertEqual(connection.create_topic("kept"), 0, cluster.explanation())
+        return cluster, connection
+
+    def test_topics_are_not_deleted_where_that_is_not_enabled(self):
+        cluster, connection = self.cluster("delete.topic.enable=false")
+        body = struct.pack(">i", 1) + kafka.text("kept") + struct.pack(">i", 30_000)
+        # Clients of earlier versions do not know the code that says why.
+        for version, code in ((2, INVALID_REQUEST), (3, TOPIC_DELETION_DISABLED)):
+            answer = connection.ask(DELETE_TOPICS, version, body)
+            self.assertEqual(answer.take("ii")[1], 1, cluster.explanation())
+            self.assertEqual((answer.text(), answer.take("h")), ("kept", code), f"v{version}")
+        wait_until(lambda: connection.produce("kept", 0, [b"still there"])[0] == 0,
+                   "the topic is gone\n" + cluster.explanation())
+
+    @staticmethod
+    def fetch_session(connection):
+        """The session that a first fetch begins; 0 if there is none."""
+        body = struct.pack(">iiiibii", -1, 0, 0, 1 << 20, 0, 0, 0)
+        partition = struct.pack(">iqqi", 0, 0, 0, 1 << 20)
+        body += struct.pack(">i", 1) + kafka.text("kept") + struct.pack(">i", 1) + partition
+        return connection.ask(kafka.FETCH, 7, body + struct.pack(">i", 0)).take("ihi")
+
+    def test_no_more_fetch_sessions_are_remembered_than_there_are_slots(self):
+        for slots in (0, 2):
+            with self.subTest(slots=slots):
+                cluster, connection = self.cluster(
+                    f"max.incremental.fetch.session.cache.slots={slots}", "millrace.shards=1")
+                answers = [self.fetch_session(connection) for _ in range(4)]
+                self.assertEqual({error for _, error, _ in answers}, {0}, cluster.explanation())
+                sessions = [session for _, _, session in answers]
+                self.assertEqual([session != 0 for session in sessions],
+                                 [number < slots for number in range(4)], sessions)
 
 
 if __name__ == "__main__":

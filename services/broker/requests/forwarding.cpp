@@ -54,6 +54,8 @@ constexpr String sentence_of(ErrorCode error) {
       return "the principal may not do this to the cluster";
     case ErrorCode::not_controller:
       return "no controller took the request, and nothing was done: try again";
+    case ErrorCode::topic_deletion_disabled:
+      return "the controller deletes no topics: delete.topic.enable is false";
     case ErrorCode::request_timed_out:
       return "the controller did not answer in time; what was asked for may still happen";
     default:
