@@ -61,6 +61,7 @@ void fill(AskedOffsets& asked, const std::vector<TopicPartition>& of, const Want
 Task<ClientResult<void>> OffsetLookup::ask(BrokerId broker, std::vector<TopicPartition> of,
                                            WantedOffsets& wanted, FoundOffsets& found,
                                            MonotonicTime deadline) {
+  std::ranges::sort(of);
   AskedOffsets asked;
   fill(asked, of, wanted, metadata_, settings_.isolation_level);
   CallOptions options;
@@ -76,7 +77,8 @@ Task<ClientResult<void>> OffsetLookup::ask(BrokerId broker, std::vector<TopicPar
   for (const auto& topic : reply->message.topics) {
     for (const auto& data : topic.partitions) {
       const TopicPartition name{std::string(topic.name), PartitionIndex(data.partition_index)};
-      if (!wanted.contains(name)) continue;
+      // What others were asked for is still theirs to tell.
+      if (!std::ranges::binary_search(of, name) || !wanted.contains(name)) continue;
       const ErrorCode error = protocol::error_code_from(data.error_code);
       if (error == ErrorCode::none) {
         found[name] = {Offset(data.offset), Timestamp(data.timestamp),
