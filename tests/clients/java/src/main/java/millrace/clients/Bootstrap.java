@@ -12,6 +12,7 @@ import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.metadata.ConfigRecord;
 import org.apache.kafka.common.metadata.PartitionRecord;
+import org.apache.kafka.common.metadata.ProducerIdsRecord;
 import org.apache.kafka.common.metadata.TopicRecord;
 import org.apache.kafka.metadata.bootstrap.BootstrapDirectory;
 import org.apache.kafka.metadata.bootstrap.BootstrapMetadata;
@@ -22,6 +23,9 @@ import org.apache.kafka.server.common.ApiMessageAndVersion;
  * of what a formatted node of Apache Kafka begins its metadata with.
  */
 final class Bootstrap {
+  /** Above all that the logs know: a batch of a producer whose id comes again may pass for one. */
+  private static final long NEXT_PRODUCER_ID = 1_000_000;
+
   private Bootstrap() {}
 
   private static Properties properties(Path file) throws Exception {
@@ -89,6 +93,8 @@ final class Bootstrap {
                 new ApiMessageAndVersion(
                     new TopicRecord().setName(name).setTopicId(topic), (short) 0)));
     records.addAll(partitions);
+    var producers = new ProducerIdsRecord().setBrokerId(id).setNextProducerId(NEXT_PRODUCER_ID);
+    records.add(new ApiMessageAndVersion(producers, (short) 0));
     if (topics.containsKey("__consumer_offsets")) {
       var compact =
           new ConfigRecord()
