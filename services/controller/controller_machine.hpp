@@ -45,6 +45,7 @@ class ControllerMachine {
   std::unique_ptr<Service> service;
   std::optional<Error> failure;
   std::optional<Duration> snapshot_interval;
+  std::uint64_t reserve_bytes = 0;
 
   template <class T>
   T run(Task<T> task) {
@@ -131,7 +132,7 @@ class ControllerMachine {
     options.self = raft::NodeId(1);
     options.metadata = metadata::options_from(server);
     options.random = [this] { return random_.next(); };
-    options.store = {.segment_bytes = 4096, .reserve_bytes = 0};
+    options.store = {.segment_bytes = 4096, .reserve_bytes = reserve_bytes};
     options.snapshot_after_bytes = snapshot_after_bytes_;
     options.snapshot_interval = snapshot_interval;
     options.metrics = &metrics_;

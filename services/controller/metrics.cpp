@@ -23,6 +23,10 @@ Result<ControllerMetrics> ControllerMetrics::create(telemetry::Registry& registr
   auto partitions = gauge("millrace_controller_partitions", "Partitions of all topics.");
   auto log_end = gauge("millrace_controller_log_applied",
                        "Index of the last entry of the metadata log that counts here.");
+  auto reserve_missing = gauge("millrace_controller_log_reserve_missing",
+                               "1 while nothing is kept for when the disk is full.");
+  auto waits_for_space = gauge("millrace_controller_log_waits_for_space",
+                               "1 while nothing can be written because the disk is full.");
   auto sync_time = registry.add<telemetry::DurationHistogram>(
       {.name = "millrace_controller_log_write_seconds",
        .help = "How long it took to make entries of the metadata log durable."},
@@ -31,14 +35,17 @@ Result<ControllerMetrics> ControllerMetrics::create(telemetry::Registry& registr
       registry.add<telemetry::Counter>({.name = "millrace_controller_snapshots_total",
                                         .help = "Snapshots of the metadata that were written."},
                                        shard);
-  for (const auto* made : {&leads, &brokers, &fenced, &topics, &partitions, &log_end}) {
+  for (const auto* made : {&leads, &brokers, &fenced, &topics, &partitions, &log_end,
+                           &reserve_missing, &waits_for_space}) {
     if (!*made) return failure(made->error());
   }
   if (!sync_time) return failure(sync_time.error());
   if (!snapshots) return failure(snapshots.error());
-  return ControllerMetrics{*std::move(leads),     *std::move(brokers),    *std::move(fenced),
-                           *std::move(topics),    *std::move(partitions), *std::move(log_end),
-                           *std::move(sync_time), *std::move(snapshots)};
+  return ControllerMetrics{*std::move(leads),           *std::move(brokers),
+                           *std::move(fenced),          *std::move(topics),
+                           *std::move(partitions),      *std::move(log_end),
+                           *std::move(reserve_missing), *std::move(waits_for_space),
+                           *std::move(sync_time),       *std::move(snapshots)};
 }
 
 void ControllerMetrics::show(const metadata::Image& image) {

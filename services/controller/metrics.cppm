@@ -17,6 +17,8 @@ struct ControllerMetrics {
   telemetry::Gauge topics;
   telemetry::Gauge partitions;
   telemetry::Gauge log_end;
+  telemetry::Gauge reserve_missing;
+  telemetry::Gauge waits_for_space;
   telemetry::DurationHistogram sync_time;
   telemetry::Counter snapshots;
 

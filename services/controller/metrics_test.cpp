@@ -15,7 +15,7 @@ TEST(ControllerMetrics, are_those_of_the_documentation) {
   telemetry::Registry registry(1);
   const auto metrics = ControllerMetrics::create(registry, telemetry::ShardIndex(0));
   ASSERT_TRUE(metrics);
-  EXPECT_EQ(telemetry::documented_rows(registry, "millrace_controller_"), 8U);
+  EXPECT_EQ(telemetry::documented_rows(registry, "millrace_controller_"), 10U);
 }
 
 TEST(ControllerMetrics, tell_what_the_cluster_has) {

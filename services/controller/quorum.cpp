@@ -26,6 +26,8 @@ constexpr std::size_t batch_entries_max = 256;
 constexpr std::size_t batch_bytes_max = 4 * mebibyte;
 // Between two tries to write to a disk that is full.
 constexpr Duration shortage_pause = std::chrono::seconds{1};
+// Between two lines that say that it still is.
+constexpr Duration shortage_line_pause = std::chrono::seconds{30};
 
 // What follows directly: both are made durable at once, in their order.
 void merge(std::optional<raft::Write>& write, raft::Write more) {
@@ -37,6 +39,14 @@ void merge(std::optional<raft::Write>& write, raft::Write more) {
   write->number = more.number;
   if (more.hard_state) write->hard_state = more.hard_state;
   std::ranges::move(more.entries, std::back_inserter(write->entries));
+}
+
+// Brokers ask for the other changes, and would take a refusal for the end of what they do.
+bool is_change_by_client(const metadata::Request& request) {
+  return std::holds_alternative<metadata::CreateTopics>(request) ||
+         std::holds_alternative<metadata::DeleteTopics>(request) ||
+         std::holds_alternative<metadata::CreatePartitions>(request) ||
+         std::holds_alternative<metadata::AlterConfigs>(request);
 }
 
 }  // namespace
@@ -76,6 +86,7 @@ Quorum::Quorum(Executor& executor, FileSystem& files, QuorumOptions options, Log
 Quorum::~Quorum() = default;
 
 void Quorum::start() {
+  watch_reserve();
   group_.start(run());
 }
 
@@ -109,6 +120,11 @@ Task<metadata::Reply> Quorum::ask(metadata::Request request) {
   if (is_ending_ || has_failed_) {
     co_return metadata::refusal(
         request.index(), {metadata::ErrorCode::not_controller, "this controller is about to end"});
+  }
+  if (complained_ && is_change_by_client(request)) {
+    co_return metadata::refusal(
+        request.index(), {metadata::ErrorCode::kafka_storage_error,
+                          "the disk of the controller's metadata log is full; nothing was done"});
   }
   const metadata::RequestId id(++next_request_);
   Pending pending(executor_);
@@ -157,7 +173,8 @@ Task<void> Quorum::run() {
 
 MonotonicTime Quorum::next_deadline() const {
   const MonotonicTime raft = raft_deadline_ - ahead_;
-  return std::min({raft, machine_deadline_.value_or(raft), snapshot_due_.value_or(raft)});
+  return std::min({raft, machine_deadline_.value_or(raft), snapshot_due_.value_or(raft),
+                   reserve_due_.value_or(raft)});
 }
 
 bool Quorum::has_work() const {
@@ -167,6 +184,11 @@ bool Quorum::has_work() const {
 Task<void> Quorum::turn() {
   if (machine_deadline_ && now() >= *machine_deadline_) dispatch(machine_.tick(now()));
   if (is_snapshot_overdue()) snapshot_if_due();
+  if (reserve_due_ && now() >= *reserve_due_) {
+    reserve_due_.reset();
+    is_restoring_ = true;
+    group_.start(restore_reserve());
+  }
   if (!events_.empty()) {
     raft::Event event = std::move(events_.front());
     events_.pop_front();
@@ -226,18 +248,30 @@ Task<std::optional<raft::Persisted>> Quorum::persist(const raft::Write& write) {
   while (true) {
     const MonotonicTime began = now();
     auto persisted = co_await store_->persist(write);
+    watch_reserve();
     if (persisted) {
       options_.metrics->sync_time.record(now() - began);
+      options_.metrics->waits_for_space.set(0);
+      if (complained_) log_.info("the metadata log has space again");
+      complained_.reset();
       co_return *persisted;
     }
     if (!storage::is_shortage(persisted.error().fault)) {
       fail({ErrorKind::io, persisted.error().message});
       co_return std::nullopt;
     }
-    log_.error("the metadata log waits for space: {}", persisted.error().message);
+    wait_for_space(persisted.error());
     if (is_ending_) co_return std::nullopt;
     co_await sleep_until(executor_, now() + shortage_pause);
   }
+}
+
+void Quorum::wait_for_space(const storage::StorageError& error) {
+  options_.metrics->waits_for_space.set(1);
+  if (complained_ && now() - *complained_ < shortage_line_pause) return;
+  complained_ = now();
+  log_.error("the metadata log waits for space, and nothing of the cluster can change: {}",
+             error.message);
 }
 
 // What is not removed now is removed after the next snapshot, if the device is well.

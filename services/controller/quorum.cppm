@@ -110,6 +110,7 @@ class Quorum {
   [[nodiscard]] Task<void> propose_some();
   [[nodiscard]] Task<void> carry_out(raft::Effects effects);
   [[nodiscard]] Task<std::optional<raft::Persisted>> persist(const raft::Write& write);
+  void wait_for_space(const storage::StorageError& error);
   void note_compaction(const storage::StorageError& error);
   void apply(const raft::Effects& effects);
   void apply(const raft::Entry& entry);
@@ -123,12 +124,14 @@ class Quorum {
   [[nodiscard]] MonotonicTime next_deadline() const;
   [[nodiscard]] bool has_work() const;
 
-  // --- quorum_files.cpp: opening, snapshots ---
+  // --- quorum_files.cpp: opening, snapshots, the reserve ---
   [[nodiscard]] Task<Result<void>> recover();
   [[nodiscard]] Task<Result<void>> restore(const raft::SnapshotMeta& meta);
   [[nodiscard]] Task<void> save_snapshot();
   void snapshot_if_due();
   [[nodiscard]] bool is_snapshot_overdue() const;
+  void watch_reserve();
+  [[nodiscard]] Task<void> restore_reserve();
 
   Executor& executor_;
   FileSystem& files_;
@@ -160,6 +163,10 @@ class Quorum {
   std::uint64_t bytes_since_snapshot_ = 0;
   std::optional<MonotonicTime> snapshot_due_;  // while a change is in no snapshot
   bool is_saving_ = false;
+
+  std::optional<MonotonicTime> complained_;   // since when nothing can be written; said last then
+  std::optional<MonotonicTime> reserve_due_;  // while there is none: when to try to make it
+  bool is_restoring_ = false;
 };
 
 }  // namespace millrace::controller

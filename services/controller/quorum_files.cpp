@@ -18,6 +18,8 @@ namespace millrace::controller {
 namespace {
 
 constexpr std::size_t snapshot_read_bytes = mebibyte;
+// Between two tries to make the reserve again.
+constexpr Duration reserve_pause = std::chrono::seconds{10};
 
 // One voter sends no heartbeats; these times only say how often it looks at its timers.
 raft::Options raft_options(std::uint64_t seed) {
@@ -152,11 +154,40 @@ Task<void> Quorum::save_snapshot() {
     }
   }
   is_saving_ = false;
+  watch_reserve();
   if (!error) co_return;
   if (storage::is_shortage(error->fault)) {
     log_.error("a snapshot of the metadata was not written: {}", error->message);
   } else {
     fail(error_of(*error));
+  }
+}
+
+// Called after whatever may have needed the reserve.
+void Quorum::watch_reserve() {
+  const bool is_missing = options_.store.reserve_bytes > 0 && !store_->reserve_held();
+  options_.metrics->reserve_missing.set(is_missing ? 1 : 0);
+  if (!is_missing || reserve_due_ || is_restoring_) return;
+  reserve_due_ = now() + reserve_pause;
+  log_.warning(
+      "the metadata log has nothing left for when the disk is full: its reserve of {} bytes "
+      "is made again once {} has twice that free",
+      options_.store.reserve_bytes, options_.directory);
+}
+
+// The log writes nothing else meanwhile: that once, after a disk was full, and only while there is
+// room, a change takes as long as 16 MiB need.
+Task<void> Quorum::restore_reserve() {
+  const auto restored = co_await store_->restore_reserve();
+  is_restoring_ = false;
+  if (restored) {
+    log_.info("the metadata log has its reserve again");
+    watch_reserve();
+  } else if (storage::is_shortage(restored.error().fault)) {
+    reserve_due_ = now() + reserve_pause;
+    work_.notify();
+  } else {
+    fail(error_of(restored.error()));
   }
 }
 

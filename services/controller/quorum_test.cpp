@@ -208,6 +208,80 @@ TEST(Quorum, a_log_that_cannot_be_made_durable_ends_it_and_answers_nothing) {
             metadata::ErrorCode::not_controller);
 }
 
+TEST(Quorum, the_reserve_that_a_full_disk_needed_is_made_again) {
+  ControllerMachine machine(9);
+  machine.reserve_bytes = 64 * kibibyte;
+  machine.start();
+  machine.start_broker(1);
+  EXPECT_FALSE(machine.logged("reserve"));
+  machine.disk.faults().plan({.kind = IoKind::write, .fault = IoFault::no_space});
+  EXPECT_TRUE(machine.create("orders").ok());
+  EXPECT_EQ(machine.count_logged("nothing left for when the disk is full"), 1u);
+  // There is no room for it at first.
+  machine.disk.set_capacity(100 * kibibyte);
+  machine.executor.advance(std::chrono::minutes{1});
+  EXPECT_FALSE(machine.logged("has its reserve again"));
+  machine.disk.set_capacity(mebibyte);
+  machine.executor.advance(std::chrono::seconds{15});
+  EXPECT_EQ(machine.count_logged("has its reserve again"), 1u);
+  EXPECT_EQ(machine.disk.contents("/metadata/reserve")->size(), machine.reserve_bytes);
+  EXPECT_EQ(machine.count_logged("nothing left for when the disk is full"), 1u);
+  EXPECT_FALSE(machine.failure);
+}
+
+TEST(Quorum, while_the_disk_is_full_clients_are_told_and_what_was_asked_before_goes_on_later) {
+  ControllerMachine machine(10);
+  machine.start();
+  machine.start_broker(1);
+  EXPECT_TRUE(machine.create("before").ok());
+  machine.disk.faults().rates.no_space = 1;
+  TaskGroup group;
+  std::optional<metadata::Reply> waiting;
+  const auto ask = [&]() -> Task<void> {
+    waiting = co_await machine.quorum->ask(machine.creation("waits"));
+  };
+  group.start(ask());
+  machine.executor.advance(std::chrono::seconds{20});
+  EXPECT_FALSE(waiting);
+  EXPECT_EQ(machine.count_logged("waits for space"), 1u);
+  machine.executor.advance(std::chrono::seconds{20});
+  EXPECT_EQ(machine.count_logged("waits for space"), 2u);
+  EXPECT_FALSE(waiting);
+  const metadata::Outcome refused = machine.create("later");
+  EXPECT_EQ(refused.error, metadata::ErrorCode::kafka_storage_error);
+  EXPECT_NE(refused.message.find("nothing was done"), std::string::npos) << refused.message;
+
+  machine.disk.faults().rates.no_space = 0;
+  machine.executor.advance(std::chrono::seconds{2});
+  ASSERT_TRUE(waiting);
+  EXPECT_TRUE(std::get<metadata::CreateTopicsReply>(*waiting).topics.at(0).outcome.ok());
+  EXPECT_EQ(machine.count_logged("has space again"), 1u);
+  machine.start_broker(1);  // it was silent
+  EXPECT_TRUE(machine.create("later").ok());
+  EXPECT_FALSE(machine.failure);
+}
+
+TEST(Quorum, a_power_cut_while_the_disk_is_full_takes_nothing_that_was_answered) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    ControllerMachine machine(seed);
+    machine.start();
+    machine.start_broker(1);
+    EXPECT_TRUE(machine.create("answered").ok());
+    machine.disk.faults().rates.no_space = 1;
+    TaskGroup group;
+    const auto ask = [&]() -> Task<void> {
+      static_cast<void>(co_await machine.quorum->ask(machine.creation("waits")));
+    };
+    group.start(ask());
+    machine.executor.advance(std::chrono::seconds{10});
+    machine.power_cut(seed);
+    machine.disk.faults().rates.no_space = 0;
+    machine.start();
+    EXPECT_TRUE(machine.quorum->image()->topic("answered")) << "seed " << seed;
+    EXPECT_TRUE(machine.create("after").ok()) << "seed " << seed;
+  }
+}
+
 TEST(Quorum, the_directory_of_another_controller_is_refused) {
   ControllerMachine machine(7);
   machine.start();
