@@ -247,7 +247,8 @@ TEST(Quorum, while_the_disk_is_full_clients_are_told_and_what_was_asked_before_g
   machine.executor.advance(std::chrono::seconds{20});
   EXPECT_EQ(machine.count_logged("waits for space"), 2u);
   EXPECT_FALSE(waiting);
-  const metadata::Outcome refused = machine.create("later");
+  const metadata::Outcome refused =
+      machine.ask<metadata::CreateTopicsReply>(machine.creation("later")).outcome;
   EXPECT_EQ(refused.error, metadata::ErrorCode::kafka_storage_error);
   EXPECT_NE(refused.message.find("nothing was done"), std::string::npos) << refused.message;
 
