@@ -20,7 +20,7 @@ namespace millrace::client {
 namespace {
 
 // What the broker has been told counts a moment later on the broker that is asked.
-constexpr int tries_max = 200;
+constexpr int tries_max = 3'600;
 constexpr Duration pause = std::chrono::milliseconds{50};
 
 class Operations : public Expectations {
