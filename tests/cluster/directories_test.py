@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import subprocess
+import tempfile
 import unittest
 
 import kafka
@@ -13,7 +14,10 @@ from ports import free_port
 
 TOPIC, PARTITIONS = "spread", 6
 STORAGE_ERROR, LEADER_NOT_AVAILABLE = 56, 5
+TIMED_OUT, ALREADY_THERE = 7, 36
+MANY = 500  # partitions: what is written of them is not a page that was begun before
 SMALL_DISK_BYTES = 16 << 20
+METADATA_DISK_BYTES = 64 << 20  # the reserve is a quarter of it
 PIECE = b"x" * 100_000
 # Root may read everything, but not without these.
 RIGHTS = "-dac_override,-dac_read_search"
@@ -151,6 +155,56 @@ class DirectoriesTest(unittest.TestCase):
             for partition in first | second:
                 self.assert_produced(cluster, connection, partition, b"again")
             self.assert_kept(cluster, connection, first | second)
+        self.assertEqual(cluster.stop(), 0, cluster.explanation())
+
+    # --- The metadata ---
+
+    def fill_disk(self, cluster, place, name):
+        filler = self.inside(cluster, place) / name
+        with self.assertRaises(OSError), open(filler, "wb", buffering=0) as file:
+            while True:
+                file.write(PIECE)
+        with self.assertRaises(OSError), open(filler, "ab", buffering=0) as file:
+            while True:
+                file.write(b"x")
+        return filler
+
+    def metadata_value(self, cluster, name):
+        return prometheus.value(cluster, "controller-1", f"millrace_controller_log_{name}")
+
+    def test_a_full_disk_of_the_metadata_is_told_and_nothing_is_lost(self):
+        place = self.enterContext(tempfile.TemporaryDirectory(prefix="millrace-metadata-"))
+        self.addCleanup(subprocess.run, ["umount", place], stderr=subprocess.DEVNULL, check=False)
+        # Its records are old, and this may take longer than it takes to look for such.
+        cluster = self.cluster("--set", f"metadata.log.dir={place}", "--set", "log.retention.ms=-1")
+        cluster.under = (*MOUNTS, "sh", "-c", SMALL_DISK, "sh", str(METADATA_DISK_BYTES), place)
+        cluster.start()
+        kept = self.fill(cluster)
+        self.assertEqual(self.metadata_value(cluster, "reserve_missing"), 0)
+        with kafka.Connection(*cluster.bootstrap[0]) as connection:
+            fillers = [self.fill_disk(cluster, place, "filler")]
+            # Its reserve lets it go on.
+            self.assertEqual(connection.create_topic("by-the-reserve", MANY), 0,
+                             cluster.explanation())
+            wait_until(lambda: self.metadata_value(cluster, "reserve_missing") == 1,
+                       cluster.explanation())
+            fillers.append(self.fill_disk(cluster, place, "another"))
+            errors = [connection.create_topic(name, MANY, timeout_ms=2_000)
+                      for name in ("first", "second")]
+            self.assertEqual(errors, [TIMED_OUT, STORAGE_ERROR], cluster.explanation())
+            self.assertEqual(self.metadata_value(cluster, "waits_for_space"), 1)
+            for partition in range(PARTITIONS):
+                self.assert_produced(cluster, connection, partition, b"records go on")
+        cluster.kill("controller")
+        for filler in fillers:
+            filler.unlink()
+        with kafka.Connection(*cluster.bootstrap[0]) as connection:
+            wait_until(lambda: connection.create_topic("after") in (0, ALREADY_THERE),
+                       "no topic is made once there is room\n" + cluster.explanation())
+            wait_until(lambda: self.metadata_value(cluster, "reserve_missing") == 0,
+                       "the reserve is not made again\n" + cluster.explanation())
+            self.assert_kept(cluster, connection, set().union(*kept))
+            self.assertEqual(connection.create_topic("by-the-reserve"), ALREADY_THERE)
         self.assertEqual(cluster.stop(), 0, cluster.explanation())
 
     # --- In use ---

@@ -198,12 +198,12 @@ class Connection:
         answer.take("ii")  # the controller, the number of topics
         return answer.take("h")
 
-    def create_topic(self, name, partitions=1, configs=()):
+    def create_topic(self, name, partitions=1, configs=(), timeout_ms=30_000):
         """The error code of CreateTopics; configs are pairs."""
         topic = text(name) + struct.pack(">ihii", partitions, 1, 0, len(configs))
         topic += b"".join(text(setting) + text(value) for setting, value in configs)
         answer = self.ask(CREATE_TOPICS, 4,
-                          struct.pack(">i", 1) + topic + struct.pack(">i?", 30_000, False))
+                          struct.pack(">i", 1) + topic + struct.pack(">i?", timeout_ms, False))
         answer.take("ii")
         answer.text()
         return answer.take("h")
