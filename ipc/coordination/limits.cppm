@@ -26,6 +26,10 @@ inline constexpr std::size_t appends_under_way_max = 4'096;
 // Topics that a request is said to name.
 inline constexpr std::size_t known_topics_max = 100'000;
 inline constexpr std::size_t string_bytes_max = 64 * kibibyte;
+// Groups that one request is carried out for, and partitions that a fetch of one group may name. A
+// coordinator that is busy with one request for a second is down.
+inline constexpr std::size_t groups_asked_max = 50'000;
+inline constexpr std::size_t partitions_fetched_max = 1'000'000;
 
 // Messages of one side that are not sent yet.
 inline constexpr std::size_t queued_bytes_max = 64 * mebibyte;

@@ -110,11 +110,17 @@ void Coordinator::on(RequestId id, CommitRequest& request) {
     start_session(group, *member);
   }
   std::vector<Record> records;
+  // Each record names the group: a few bytes of a request may become thousands.
+  std::size_t bytes = 0;
   for (CommittedTopic& topic : request.topics) {
     TopicErrors errors{topic.name, topic.topic_id, {}};
     for (CommittedPartition& partition : topic.partitions) {
-      errors.partitions.push_back(
-          {partition.partition, commit(group, request, topic, partition, records)});
+      ErrorCode error = ErrorCode::invalid_commit_offset_size;
+      if (bytes < options_.commit_bytes_max) {
+        error = commit(group, request, topic, partition, records);
+        if (error == ErrorCode::none) bytes += records.back().framed_bytes();
+      }
+      errors.partitions.push_back({partition.partition, error});
     }
     reply.topics.push_back(std::move(errors));
   }
@@ -145,8 +151,9 @@ ErrorCode Coordinator::commit(Group& group, const CommitRequest& request,
   }
   const bool is_new = group.offsets.find(topic.name, partition.partition) == nullptr;
   const std::size_t added = group.offsets.size() - group.counted_offsets;
-  const bool full =
-      offsets_ + added >= options_.offsets_max || state_bytes_ >= options_.state_bytes_max;
+  // All that a group has must go at once when it is deleted.
+  const bool full = offsets_ + added >= options_.offsets_max || is_full() ||
+                    group.offsets.erasure_bytes(group.id().size()) >= options_.erasure_bytes_max;
   if (is_new && full) return ErrorCode::invalid_commit_offset_size;
   CommittedOffset offset;
   offset.offset = partition.offset;

@@ -157,6 +157,76 @@ TEST(OffsetFetch, of_what_was_never_committed_gives_no_offset_and_no_error) {
 }
 
 // Of three partitions with long metadata two fit.
+// So many partitions of the topic, from `first` on.
+CommitRequest wide_commit(const std::string& group, std::int32_t first, std::int32_t count) {
+  CommitRequest request;
+  request.group = group;
+  request.topics = {{"orders", {}, {}}};
+  for (std::int32_t i = first; i < first + count; ++i) {
+    request.topics[0].partitions.push_back({PartitionIndex(i), Offset(1), no_leader_epoch, ""});
+  }
+  return request;
+}
+
+std::size_t written(const Bench& bench) {
+  std::size_t bytes = 0;
+  for (const auto& records : bench.log()) {
+    for (const Record& record : records) bytes += record.framed_bytes();
+  }
+  return bytes;
+}
+
+// Each record names the group: a request of a megabyte made gigabytes of them.
+TEST(OffsetCommit, that_would_write_more_than_fits_is_refused_from_there_on) {
+  Bench bench({.commit_bytes_max = 10'000});
+  const std::string name(3'000, 'g');
+  const auto reply = bench.reply<CommitReply>(bench.ask(wide_commit(name, 0, 1'000)));
+  ASSERT_EQ(reply.topics.at(0).partitions.size(), 1'000u);
+  for (std::size_t i = 0; i < 1'000; ++i) {
+    EXPECT_EQ(reply.topics[0].partitions[i].error,
+              i < 4 ? ErrorCode::none : ErrorCode::invalid_commit_offset_size);
+  }
+  EXPECT_EQ(bench.coordinator().offsets(), 4u);
+  EXPECT_LT(written(bench), 14'000u);
+  const auto rest = bench.reply<CommitReply>(bench.ask(wide_commit(name, 4, 3)));
+  for (const auto& partition : rest.topics[0].partitions) {
+    EXPECT_EQ(partition.error, ErrorCode::none) << "in a commit of its own";
+  }
+}
+
+TEST(OffsetCommit, of_more_partitions_than_can_be_deleted_with_their_group_is_refused) {
+  Bench bench({.erasure_bytes_max = 10'000});
+  const std::string name(1'000, 'g');
+  const auto reply = bench.reply<CommitReply>(bench.ask(wide_commit(name, 0, 20)));
+  const auto errors = [&](ErrorCode error) {
+    return std::ranges::count(reply.topics.at(0).partitions, error, &PartitionError::error);
+  };
+  EXPECT_EQ(errors(ErrorCode::none), 10);
+  EXPECT_EQ(errors(ErrorCode::invalid_commit_offset_size), 10);
+  const auto again = bench.reply<CommitReply>(bench.ask(wide_commit(name, 0, 10)));
+  for (const auto& partition : again.topics[0].partitions) {
+    EXPECT_EQ(partition.error, ErrorCode::none) << "what it has goes on";
+  }
+  const std::size_t before = written(bench);
+  EXPECT_EQ(bench.reply<DeleteReply>(bench.ask(DeleteRequest{{name}})).groups.at(0).error,
+            ErrorCode::none);
+  EXPECT_LT(written(bench) - before, 12'000u);
+}
+
+// Fifty partitions of a broker together held fifty times as much as one may.
+TEST(OffsetCommit, what_others_hold_counts_against_the_limit) {
+  Bench bench;
+  EXPECT_EQ(committed(bench, commit_of(1)), ErrorCode::none);
+  bench.coordinator().others_hold(Options().state_bytes_max);
+  EXPECT_EQ(bench.reply<CommitReply>(bench.ask(wide_commit("new", 0, 1))).error,
+            ErrorCode::policy_violation);
+  EXPECT_EQ(committed(bench, wide_commit("g", 5, 1)), ErrorCode::invalid_commit_offset_size);
+  EXPECT_EQ(bench.joined(bench.join({.group = "newer"})).error, ErrorCode::policy_violation);
+  EXPECT_EQ(committed(bench, commit_of(2)), ErrorCode::none) << "who is there goes on";
+  bench.coordinator().others_hold(0);
+  EXPECT_EQ(bench.reply<CommitReply>(bench.ask(wide_commit("new", 0, 1))).error, ErrorCode::none);
+}
+
 TEST(OffsetFetch, of_more_than_an_answer_may_take_is_refused_as_a_whole) {
   Bench bench({.fetch_bytes_max = 9'000});
   CommitRequest commit = commit_of(1);
@@ -218,6 +288,9 @@ TEST(OffsetDelete, needs_a_group_and_of_other_kinds_an_empty_one) {
   Bench bench;
   EXPECT_EQ(bench.reply<OffsetDeleteReply>(bench.ask(deletion("orders"))).error,
             ErrorCode::group_id_not_found);
+  EXPECT_EQ(bench.reply<OffsetDeleteReply>(bench.ask(OffsetDeleteRequest{"g", {}})).error,
+            ErrorCode::group_id_not_found)
+      << "as Apache Kafka says also where no topic is named";
   const auto members = bench.stable(1, {.type = "connect"});
   EXPECT_EQ(bench.reply<OffsetDeleteReply>(bench.ask(deletion("orders"))).error,
             ErrorCode::non_empty_group);

@@ -73,14 +73,14 @@ Effects Coordinator::unload(ErrorCode error) {
 Effects Coordinator::finish() {
   if (phase_ == Phase::active) fire_due();
   Effects effects = outbox_.take();
-  if (!has_many_appends()) effects.deadline = timers_.next();
+  if (!timers_wait()) effects.deadline = timers_.next();
   return effects;
 }
 
-// Very many sessions may end together, and each may make an append. What is due beyond the limit
-// goes on when appends are committed.
+// Very many sessions may end together, and each may make an append; so may offsets that expire, of
+// many bytes. What is due beyond the limit goes on when appends are committed.
 void Coordinator::fire_due() {
-  while (!has_many_appends()) {
+  while (!timers_wait()) {
     const auto timer = timers_.take_due(now_.monotonic);
     if (!timer) return;
     fire(*timer);
@@ -119,8 +119,12 @@ Group* Coordinator::find(std::string_view group) {
   return place == groups_.end() ? nullptr : &place->second;
 }
 
+bool Coordinator::is_full() const {
+  return state_bytes_ + others_bytes_ >= options_.state_bytes_max;
+}
+
 bool Coordinator::has_room_for_group() const {
-  return groups_.size() < options_.groups_max && state_bytes_ < options_.state_bytes_max;
+  return groups_.size() < options_.groups_max && !is_full();
 }
 
 Group& Coordinator::create(const std::string& group) {
@@ -179,6 +183,11 @@ bool Coordinator::store(Group& group) {
 
 bool Coordinator::has_many_appends() const {
   return outbox_.uncommitted_appends() > options_.uncommitted_appends_max;
+}
+
+// Earlier than requests are refused: nobody waits for a timer.
+bool Coordinator::timers_wait() const {
+  return has_many_appends() || outbox_.uncommitted_bytes() > options_.uncommitted_bytes_max / 4;
 }
 
 ErrorCode Coordinator::overloaded() const {

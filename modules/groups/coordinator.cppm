@@ -49,6 +49,9 @@ class Coordinator {
   // Members have a full session from now: a restart is no reason for a rebalance.
   [[nodiscard]] Effects loaded(Now now);
 
+  // What other coordinators of the same owner hold: it counts against state_bytes_max, too.
+  void others_hold(std::size_t bytes) { others_bytes_ = bytes; }
+
   // --- Events. `now` never goes back by its monotonic clock. ---
   [[nodiscard]] Effects request(RequestId id, Request request, Now now);
   // This append and those before it are below the high watermark.
@@ -64,6 +67,8 @@ class Coordinator {
   [[nodiscard]] std::size_t state_bytes() const { return state_bytes_; }
   // Of large answers that are not given yet, because they rest on an append.
   [[nodiscard]] std::size_t waiting_bytes() const { return outbox_.waiting_bytes(); }
+  // Of records that are written and not known to be committed.
+  [[nodiscard]] std::size_t uncommitted_bytes() const { return outbox_.uncommitted_bytes(); }
   [[nodiscard]] std::size_t offsets() const { return offsets_; }
   [[nodiscard]] std::size_t open_requests() const { return outbox_.open_count(); }
   // Records of other kinds that were replayed and are not acted on.
@@ -75,6 +80,7 @@ class Coordinator {
   void fire_due();
   void fire(const TimerKey& timer);
   [[nodiscard]] Group* find(std::string_view group);
+  [[nodiscard]] bool is_full() const;
   [[nodiscard]] bool has_room_for_group() const;
   Group& create(const std::string& group);
   void erase(Group& group);
@@ -85,6 +91,7 @@ class Coordinator {
   void append(Group& group, std::vector<Record> records);
   [[nodiscard]] bool store(Group& group);
   [[nodiscard]] bool has_many_appends() const;
+  [[nodiscard]] bool timers_wait() const;
   [[nodiscard]] ErrorCode overloaded() const;
 
   // --- loading.cpp ---
@@ -155,6 +162,7 @@ class Coordinator {
   Ticket group_erased_;  // the last append that erased a group
   std::string expiry_cursor_;
   std::size_t state_bytes_ = 0;
+  std::size_t others_bytes_ = 0;
   std::size_t offsets_ = 0;
   std::uint64_t skipped_records_ = 0;
 };

@@ -23,12 +23,14 @@ constexpr Milliseconds slice_pause{10};
 void Coordinator::expire_slice() {
   auto place = expiry_cursor_.empty() ? groups_.begin() : groups_.upper_bound(expiry_cursor_);
   std::size_t looked_at = 0;
+  std::size_t bytes = 0;
   for (std::size_t i = 0; i < expiry_groups_per_slice && place != groups_.end(); ++i) {
     Group& group = (place++)->second;  // which may go
     looked_at += group.offsets.size();
+    bytes += group.offsets.erasure_bytes(group.id().size());
     expiry_cursor_ = group.id();
     expire_offsets(group);
-    if (looked_at >= expiry_offsets_per_slice) break;
+    if (looked_at >= expiry_offsets_per_slice || bytes >= expiry_bytes_per_slice) break;
   }
   const bool done = place == groups_.end();
   if (done) expiry_cursor_.clear();

@@ -132,5 +132,34 @@ TEST(OffsetExpiry, goes_on_in_slices_until_all_groups_have_been_looked_at) {
   EXPECT_EQ(bench.coordinator().groups().size(), 0u);
 }
 
+// The log is slow: what has been written is not more than one slice takes, and the rest follows.
+TEST(OffsetExpiry, waits_for_its_records_to_be_committed_where_they_are_many_bytes) {
+  Options options = hourly();
+  options.uncommitted_bytes_max = 100'000;
+  Bench bench(options);
+  constexpr std::size_t groups = 12;
+  for (std::size_t i = 0; i < groups; ++i) {
+    CommitRequest request;
+    request.group = std::string(30'000, 'g') + std::to_string(i);
+    request.topics = {{"orders", {}, {}}};
+    for (std::int32_t partition = 0; partition < 20; ++partition) {
+      request.topics[0].partitions.push_back(
+          {PartitionIndex(partition), Offset(1), no_leader_epoch, ""});
+    }
+    bench.ask(std::move(request));
+  }
+  ASSERT_EQ(bench.coordinator().groups().size(), groups);
+  bench.hold_commits();
+  bench.pass(minutes(180));
+  const std::size_t of_group = 20 * 30'050;
+  EXPECT_LT(bench.coordinator().groups().size(), groups) << "some have gone";
+  EXPECT_LT(bench.coordinator().uncommitted_bytes(), expiry_bytes_per_slice + of_group);
+  for (int i = 0; i < 5; ++i) {
+    bench.commit_all();
+    bench.pass(minutes(1));
+  }
+  EXPECT_EQ(bench.coordinator().groups().size(), 0u);
+}
+
 }  // namespace
 }  // namespace millrace::groups

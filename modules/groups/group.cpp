@@ -49,6 +49,7 @@ Member& Group::add(Member member, std::string_view protocol_type) {
   remove_pending(member.id);
   if (member.instance_id) static_members_[*member.instance_id] = member.id;
   member.order = ++order_;
+  by_order_.emplace(member.order, member.id);
   count_protocols(member);
   member_bytes_ += member.bytes();
   const auto [place, inserted] = members_.emplace(member.id, std::move(member));
@@ -66,12 +67,12 @@ void Group::remove(std::string_view member) {
   set_pending_sync(place->second, false);
   if (place->second.instance_id) static_members_.erase(*place->second.instance_id);
   const bool led = is_leader(place->first);
+  by_order_.erase(place->second.order);
   members_.erase(place);
   if (!led) return;
   leader_.reset();
-  const auto first =
-      std::ranges::min_element(members_, {}, [](const auto& entry) { return entry.second.order; });
-  if (first != members_.end()) leader_ = first->first;
+  // Without looking at all of them: thousands may leave in this order.
+  if (!by_order_.empty()) leader_ = by_order_.begin()->second;
 }
 
 void Group::add_pending(std::string member) {
@@ -108,6 +109,7 @@ Member& Group::replace(std::string_view old_id, std::string new_id) {
   member.id = std::move(new_id);
   member.is_new = false;
   if (led) leader_ = member.id;
+  by_order_[member.order] = member.id;
   static_members_[*member.instance_id] = member.id;
   member_bytes_ += member.bytes();
   return members_.emplace(member.id, std::move(member)).first->second;

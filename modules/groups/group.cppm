@@ -123,6 +123,7 @@ class Group {
   std::optional<std::string> leader_;
   std::optional<Timestamp> state_since_;
   Members members_;
+  std::map<std::uint64_t, std::string> by_order_;                   // in which they came
   std::map<std::string, std::string, std::less<>> static_members_;  // instance to member
   std::set<std::string, std::less<>> pending_;
   std::optional<std::set<std::string, std::less<>>> subscribed_;

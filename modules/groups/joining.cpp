@@ -41,7 +41,8 @@ void Coordinator::on(RequestId id, JoinRequest& request) {
   const Member* const known = group.find(request.member_id);
   const std::size_t bytes_before = known == nullptr ? 0 : bytes_of(known->protocols);
   const std::size_t bytes = bytes_of(request.protocols);
-  if (bytes > bytes_before && state_bytes_ + bytes - bytes_before > options_.state_bytes_max) {
+  if (bytes > bytes_before &&
+      state_bytes_ + others_bytes_ + bytes - bytes_before > options_.state_bytes_max) {
     answer(group, id, refused(ErrorCode::policy_violation, request.member_id));
   } else if (!accepts(group, request)) {
     // Who does not come in again does not stay, either.
@@ -75,11 +76,12 @@ ErrorCode Coordinator::refusal_of(const JoinRequest& request) const {
                         std::ranges::all_of(request.protocols, [](const Protocol& protocol) {
                           return protocol.name.size() <= stored_string_bytes_max;
                         });
+  if (!storable) return ErrorCode::invalid_request;
   std::set<std::string_view> names;
   const bool distinct = std::ranges::all_of(request.protocols, [&names](const Protocol& protocol) {
     return names.insert(protocol.name).second;
   });
-  if (!storable || !distinct || bytes_of(request.protocols) > options_.member_bytes_max) {
+  if (!distinct || bytes_of(request.protocols) > options_.member_bytes_max) {
     return ErrorCode::invalid_request;
   }
   return ErrorCode::none;

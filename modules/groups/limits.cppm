@@ -26,8 +26,10 @@ inline constexpr std::size_t member_protocols_max = 64;
 inline constexpr std::chrono::milliseconds rebalance_retry_min{100};
 // Groups that one slice of the search for expired offsets looks at.
 inline constexpr std::size_t expiry_groups_per_slice = 1'000;
-// Offsets after which a slice ends early, at the end of a group.
+// Offsets after which a slice ends early, at the end of a group, and bytes of the records that say
+// that they are gone.
 inline constexpr std::size_t expiry_offsets_per_slice = 10'000;
+inline constexpr std::size_t expiry_bytes_per_slice = 4 * mebibyte;
 
 static_assert(member_id_prefix_bytes_max + member_id_suffix_bytes == stored_string_bytes_max);
 static_assert(expiry_groups_per_slice <= expiry_offsets_per_slice);

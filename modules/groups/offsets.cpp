@@ -14,6 +14,8 @@ namespace {
 
 // A node of the tree, about.
 constexpr std::size_t node_bytes = 64;
+// What the key of an offset has besides names: its type, two lengths, and the partition.
+constexpr std::size_t key_bytes = 2 + 2 + 2 + 4;
 
 std::size_t bytes_of(const CommittedOffset& offset) {
   return node_bytes + sizeof(CommittedOffset) + offset.metadata.size();
@@ -33,6 +35,7 @@ void OffsetTable::set(std::string_view topic, PartitionIndex partition, Committe
   const auto [entry, inserted] = place->second.try_emplace(partition);
   if (inserted) {
     ++size_;
+    name_bytes_ += topic.size();
   } else {
     bytes_ -= bytes_of(entry->second);
   }
@@ -47,12 +50,17 @@ bool OffsetTable::erase(std::string_view topic, PartitionIndex partition) {
   if (entry == place->second.end()) return false;
   bytes_ -= bytes_of(entry->second);
   --size_;
+  name_bytes_ -= topic.size();
   place->second.erase(entry);
   if (place->second.empty()) {
     bytes_ -= bytes_of_topic(topic);
     topics_.erase(place);
   }
   return true;
+}
+
+std::size_t OffsetTable::erasure_bytes(std::size_t group_name_bytes) const {
+  return name_bytes_ + size_ * (group_name_bytes + key_bytes + record_framing_bytes_max);
 }
 
 const CommittedOffset* OffsetTable::find(std::string_view topic, PartitionIndex partition) const {

@@ -40,6 +40,8 @@ class OffsetTable {
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  // That the records take which say that all are gone: each names the group, which is so long.
+  [[nodiscard]] std::size_t erasure_bytes(std::size_t group_name_bytes) const;
 
   friend bool operator==(const OffsetTable& a, const OffsetTable& b) {
     return a.topics_ == b.topics_;
@@ -49,6 +51,7 @@ class OffsetTable {
   Topics topics_;
   std::size_t size_ = 0;
   std::size_t bytes_ = 0;
+  std::size_t name_bytes_ = 0;  // of the topics, once for each offset
 };
 
 }  // namespace millrace::groups

@@ -53,5 +53,27 @@ TEST(OffsetTable, what_it_takes_is_given_back_to_the_byte) {
   EXPECT_EQ(table.bytes(), 0u);
 }
 
+TEST(OffsetTable, knows_what_it_takes_to_say_that_all_are_gone) {
+  const std::string group(300, 'g');
+  OffsetTable table;
+  const auto records = [&] {
+    std::size_t bytes = 0;
+    for (const auto& [topic, partitions] : table.topics()) {
+      for (const auto& [partition, offset] : partitions) {
+        bytes += offset_tombstone(group, topic, partition).framed_bytes();
+      }
+    }
+    return bytes;
+  };
+  table.set("orders", PartitionIndex(0), at(1));
+  table.set("orders", PartitionIndex(0), at(2));
+  table.set("orders", PartitionIndex(1), at(1));
+  table.set("t", PartitionIndex(7), at(1));
+  EXPECT_EQ(table.erasure_bytes(group.size()), records());
+  table.erase("orders", PartitionIndex(0));
+  table.erase("orders", PartitionIndex(0));
+  EXPECT_EQ(table.erasure_bytes(group.size()), records());
+}
+
 }  // namespace
 }  // namespace millrace::groups

@@ -26,7 +26,8 @@ Result<void> validate(const Options& options) {
   if (options.group_size_max == 0 || options.groups_max == 0 || options.pending_members_max == 0 ||
       options.offsets_max == 0 || options.state_bytes_max == 0 || options.open_requests_max == 0 ||
       options.fetch_bytes_max == 0 || options.uncommitted_bytes_max == 0 ||
-      options.uncommitted_appends_max == 0) {
+      options.uncommitted_appends_max == 0 || options.commit_bytes_max == 0 ||
+      options.erasure_bytes_max == 0) {
     return refuse("a limit of nothing lets nothing pass");
   }
   if (options.append_bytes_max < options.record_bytes_max + record_framing_bytes_max) {

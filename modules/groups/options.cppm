@@ -31,6 +31,8 @@ struct Options {
   std::size_t member_bytes_max = mebibyte;         // what one member says about itself
   std::size_t record_bytes_max = 900 * kibibyte;   // key and value of one record
   std::size_t append_bytes_max = 1'000 * kibibyte;    // that records take in one batch
+  std::size_t commit_bytes_max = 16 * mebibyte;       // that records of one commit take, about
+  std::size_t erasure_bytes_max = 16 * mebibyte;      // that records of the end of a group take
   std::size_t open_requests_max = 200'000;            // not yet answered
   std::size_t fetch_bytes_max = 31 * mebibyte;        // offsets that one request is answered with
   std::size_t uncommitted_bytes_max = 64 * mebibyte;  // written and not yet committed

@@ -71,6 +71,8 @@ ErrorCode Coordinator::refusal_of(const Group& group, const SyncRequest& request
 void Coordinator::take_assignments(Group& group, SyncRequest& request) {
   std::map<std::string_view, OwnedBytes*> assignments;
   for (MemberAssignment& assignment : request.assignments) {
+    // What others are given takes no memory, however many they are.
+    if (group.find(assignment.member_id) == nullptr) continue;
     assignments[assignment.member_id] = &assignment.assignment;
   }
   std::vector<std::string> members;

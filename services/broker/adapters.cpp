@@ -148,7 +148,8 @@ namespace {
   StateBatches batches;
   // Without batches there is nothing up to the high watermark.
   batches.next = read->bytes.empty() ? read->high_watermark : end_of(read->bytes, begin);
-  batches.end = read->high_watermark;
+  // Not the high watermark: what is above it and was refused in time may still be committed.
+  batches.end = read->log_end;
   batches.bytes = std::move(read->bytes);
   co_return batches;
 }

@@ -30,8 +30,14 @@ using protocol::ErrorCode;
 
 namespace {
 
-// What is smaller is sent without asking whether there is room.
-constexpr std::size_t large_answer_bytes = 64 * kibibyte;
+// What is smaller is sent without asking whether there is room; so is who is told to ask again.
+constexpr std::size_t large_answer_bytes = 4 * kibibyte;
+constexpr std::size_t large_refusal_bytes = 64 * kibibyte;
+// What one question or one search for expired offsets has written, about.
+constexpr std::size_t step_bytes_max =
+    std::max(groups::Options().commit_bytes_max,
+             groups::Options().erasure_bytes_max + groups::expiry_bytes_per_slice) +
+    groups::Options().record_bytes_max;
 
 }  // namespace
 
@@ -41,8 +47,10 @@ static_assert(groups::Options().append_bytes_max + record_batch_header_bytes <=
 // So does it take as many as there may be: what one request or one search for expired offsets adds
 // comes after the limit was looked at.
 static_assert(groups::Options().uncommitted_appends_max + groups::expiry_groups_per_slice +
-                  coordination::body_bytes_max / groups::Options().append_bytes_max <
+                  2 * step_bytes_max / groups::Options().append_bytes_max <
               coordination::appends_under_way_max);
+// And it is queued beside what is queued already when it is asked for.
+static_assert(step_bytes_max + 8 * mebibyte <= coordination::queued_bytes_max / 2);
 // What is around the offsets fits beside them.
 static_assert(groups::Options().fetch_bytes_max + mebibyte <= coordination::body_bytes_max);
 
@@ -206,6 +214,10 @@ void Session::ask(const Place& place, StatePartition* partition, groups::Request
     answered(place, groups::error_reply(request.index(), ErrorCode::not_coordinator));
     return;
   }
+  if (!std::holds_alternative<groups::HeartbeatRequest>(request) && !has_room_for_appends()) {
+    answered(place, groups::error_reply(request.index(), ErrorCode::coordinator_not_available));
+    return;
+  }
   const bool may_be_large = std::holds_alternative<groups::FetchRequest>(request) ||
                             std::holds_alternative<groups::DescribeRequest>(request) ||
                             std::holds_alternative<groups::ListRequest>(request);
@@ -219,8 +231,14 @@ void Session::ask(const Place& place, StatePartition* partition, groups::Request
   partition->request(last_request_, std::move(request));
 }
 
+// What they take is in the broker's memory, too, until it is in the log.
+bool Session::has_room_for_appends() const {
+  return link_.has_room(0) &&
+         around_.held.uncommitted <= uncommitted_partitions_max * options_.uncommitted_bytes_max;
+}
+
 bool Session::has_room_for_large() const {
-  return held_bytes_ + around_.waiting_bytes <= waiting_answers_max * options_.fetch_bytes_max;
+  return held_bytes_ + around_.held.waiting <= waiting_answers_max * options_.fetch_bytes_max;
 }
 
 void Session::answered(const Place& place, groups::Reply reply) {
@@ -254,17 +272,19 @@ coordination::ClientAnswer Session::answer_of(RequestNumber number, Open& open) 
   const auto closing = [number](std::string reason) {
     return coordination::ClientAnswer{number, true, std::move(reason), {}};
   };
-  const auto has_room = [this](std::size_t bytes) {
-    return bytes < large_answer_bytes || link_.has_room(bytes);
+  const auto has_room = [this](std::size_t bytes, std::size_t large) {
+    return bytes < large || link_.has_room(bytes);
   };
   auto body = open.call.answer(replies, coordination::ListedTopics(open.topics));
   if (body && body->size() > coordination::body_bytes_max) {
     return closing("the answer is larger than what is passed on");
   }
-  if (body && !has_room(body->size())) {
+  if (body && !has_room(body->size(), large_answer_bytes)) {
     // Clients ask again, and soon there is room.
     body = open.call.refuse(ErrorCode::coordinator_not_available);
-    if (body && !has_room(body->size())) return closing("there is no room for the answer");
+    if (body && !has_room(body->size(), large_refusal_bytes)) {
+      return closing("there is no room for the answer");
+    }
   }
   if (!body) return closing("the answer cannot be written: " + body.error().message);
   return {number, false, {}, *std::move(body)};

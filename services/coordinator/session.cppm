@@ -30,10 +30,15 @@ inline constexpr std::size_t loads_at_once_max = 4;
 // much as so many of the largest answers. Those who ask for more are to ask again.
 inline constexpr std::size_t waiting_answers_max = 4;
 
+// Appends of all partitions that are not answered take as much as so many partitions may have.
+// Those who ask for more are to ask again.
+inline constexpr std::size_t uncommitted_partitions_max = 2;
+
 // How a session ends and where its messages go.
 struct SessionLink {
   std::function<void(const coordination::ToBroker&)> send;
-  // Whether a large answer may be sent now: what cannot be queued ends the session.
+  // Whether so much may be sent now beside what waits to be: what cannot be queued ends the
+  // session.
   std::function<bool(std::size_t)> has_room;
   // The session is of no more use, and this is why. Nothing of it is touched before it returns.
   std::function<void(std::string)> give_up;
@@ -88,6 +93,7 @@ class Session {
   [[nodiscard]] StatePartition* find(PartitionIndex partition);
   void ask(const Place& place, StatePartition* partition, groups::Request request);
   void answered(const Place& place, groups::Reply reply);
+  [[nodiscard]] bool has_room_for_appends() const;
   [[nodiscard]] bool has_room_for_large() const;
   void finish(coordination::RequestNumber number, Open& open);
   [[nodiscard]] coordination::ClientAnswer answer_of(coordination::RequestNumber number,

@@ -54,7 +54,7 @@ groups::Now StatePartition::now() const {
 // Requests are answered meanwhile: it loads.
 void StatePartition::start_anew() {
   groups_ = std::make_unique<groups::Coordinator>(around_.options);
-  count_waiting();
+  count_held();
   position_ = Offset(0);
   end_.reset();
   last_ticket_ = groups::Ticket(0);
@@ -194,6 +194,7 @@ void StatePartition::request(groups::RequestId id, groups::Request request) {
       around_.metrics.commits.add(topic.partitions.size());
     }
   }
+  groups_->others_hold(around_.held.state - held_.state);
   carry_out(groups_->request(id, std::move(request), now()));
 }
 
@@ -222,13 +223,20 @@ void StatePartition::unload() {
   if (due_.armed()) around_.executor.cancel(due_);
 }
 
-void StatePartition::count_waiting() {
-  const std::size_t now = groups_->waiting_bytes();
-  around_.waiting_bytes = around_.waiting_bytes - std::exchange(waiting_bytes_, now) + now;
+void StatePartition::count_held() {
+  count({groups_->waiting_bytes(), groups_->uncommitted_bytes(), groups_->state_bytes()});
+}
+
+void StatePartition::count(const HeldBytes& now) {
+  HeldBytes& all = around_.held;
+  all.waiting = all.waiting - held_.waiting + now.waiting;
+  all.uncommitted = all.uncommitted - held_.uncommitted + now.uncommitted;
+  all.state = all.state - held_.state + now.state;
+  held_ = now;
 }
 
 void StatePartition::carry_out(groups::Effects effects) {
-  count_waiting();
+  count_held();
   for (const groups::Append& one : effects.appends) append(one);
   if (phase_ == Phase::active) {
     if (effects.deadline) {

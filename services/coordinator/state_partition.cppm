@@ -20,6 +20,13 @@ import :metrics;
 
 export namespace millrace::coordinator {
 
+// What partitions hold that counts against a limit of them all.
+struct HeldBytes {
+  std::size_t waiting = 0;      // of large answers that wait for appends
+  std::size_t uncommitted = 0;  // of appends that the broker has not answered
+  std::size_t state = 0;        // of groups, about
+};
+
 // What the partitions of one session share; outlives them.
 struct PartitionSurroundings {
   Executor& executor;
@@ -38,8 +45,7 @@ struct PartitionSurroundings {
   protocol::Decompressor decompressor = protocol::Decompressor();
   // One number for each load of the session.
   std::uint64_t loads = 0;
-  // Of large answers that wait for appends, of all partitions.
-  std::size_t waiting_bytes = 0;
+  HeldBytes held = HeldBytes();  // of all partitions
 };
 
 // Loads the partition, keeps its groups, and has what they decide written. After an append that
@@ -51,7 +57,7 @@ class StatePartition {
   StatePartition(PartitionSurroundings& around, PartitionIndex partition, LeaderEpoch epoch);
   StatePartition(const StatePartition&) = delete;
   StatePartition& operator=(const StatePartition&) = delete;
-  ~StatePartition() { around_.waiting_bytes -= waiting_bytes_; }
+  ~StatePartition() { count({}); }
 
   [[nodiscard]] PartitionIndex partition() const { return of_.partition; }
   [[nodiscard]] LeaderEpoch epoch() const { return of_.epoch; }
@@ -87,7 +93,8 @@ class StatePartition {
   [[nodiscard]] Result<void> replay(const protocol::BatchView& batch);
   void load_failed(const std::string& why);
   void carry_out(groups::Effects effects);
-  void count_waiting();
+  void count_held();
+  void count(const HeldBytes& now);
   void append(const groups::Append& append);
   void on_time();
 
@@ -107,7 +114,7 @@ class StatePartition {
   groups::Ticket last_ticket_;  // of the appends of this load
   std::uint32_t failures_ = 0;  // of loads, one after the other
   MonotonicTime load_began_;
-  std::size_t waiting_bytes_ = 0;  // as it was counted
+  HeldBytes held_;  // as it was counted
 };
 
 }  // namespace millrace::coordinator

@@ -257,7 +257,7 @@ struct CallWriter {
     if (call.version_ < 8) {
       std::vector<Response::OffsetFetchResponseTopic> list;
       Rows<Response::OffsetFetchResponsePartition> rows;
-      const auto& reply = as<groups::FetchReply>(replies.front());
+      const auto& reply = as<groups::FetchReply>(call.settled_ ? *call.settled_ : replies.front());
       // Version 1 has no place for an error of the group but at the partitions.
       if (call.version_ < 2 || reply.error == ErrorCode::none) {
         fetched_topics(call.wanted_.front(), reply, list, rows, reply.error);
@@ -289,9 +289,13 @@ struct CallWriter {
     std::vector<Response::DescribedGroup> list(call.names_.size());
     std::vector<std::vector<Response::DescribedGroupMember>> members(list.size());
     for (std::size_t i = 0; i < list.size(); ++i) {
-      const auto& reply = as<groups::DescribeReply>(replies[i]);
       Response::DescribedGroup& group = list[i];
       group.group_id = call.names_[i];
+      if (i >= replies.size()) {
+        group.error_code = number_of(ErrorCode::invalid_request);  // more than is asked about
+        continue;
+      }
+      const auto& reply = as<groups::DescribeReply>(replies[i]);
       group.error_code = number_of(reply.error);
       if (reply.error != ErrorCode::none) continue;
       const groups::DescribedGroup& described = reply.groups.front();
@@ -321,8 +325,12 @@ struct CallWriter {
     using Response = protocol::DeleteGroupsResponse;
     std::vector<Response::DeletableGroupResult> list(call.names_.size());
     for (std::size_t i = 0; i < list.size(); ++i) {
-      const auto& reply = as<groups::DeleteReply>(replies[i]);
       list[i].group_id = call.names_[i];
+      if (i >= replies.size()) {
+        list[i].error_code = number_of(ErrorCode::invalid_request);
+        continue;
+      }
+      const auto& reply = as<groups::DeleteReply>(replies[i]);
       list[i].error_code =
           number_of(reply.error != ErrorCode::none ? reply.error : reply.groups.front().error);
     }

@@ -1,6 +1,7 @@
 module;
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -14,20 +15,29 @@ import millrace.protocol.api;
 namespace millrace::coordination {
 namespace {
 
-std::optional<KnownTopic> copied(const std::vector<KnownTopic>& topics,
-                                 std::vector<KnownTopic>::const_iterator place) {
-  if (place == topics.end()) return std::nullopt;
-  return *place;
+// Sorts `places` by what `of` says of a topic, if it is not done yet.
+template <class Key, class Of>
+std::optional<KnownTopic> found(const std::vector<KnownTopic>& topics,
+                                std::vector<const KnownTopic*>& places, const Key& key, Of of) {
+  const auto key_of = [of](const KnownTopic* topic) { return Key(std::invoke(of, *topic)); };
+  if (places.size() != topics.size()) {
+    places.clear();
+    for (const KnownTopic& topic : topics) places.push_back(&topic);
+    std::ranges::stable_sort(places, {}, key_of);
+  }
+  const auto place = std::ranges::lower_bound(places, key, {}, key_of);
+  if (place == places.end() || key_of(*place) != key) return std::nullopt;
+  return **place;
 }
 
 }  // namespace
 
 std::optional<KnownTopic> ListedTopics::find(std::string_view name) const {
-  return copied(topics_, std::ranges::find(topics_, name, &KnownTopic::name));
+  return found(topics_, by_name_, name, &KnownTopic::name);
 }
 
 std::optional<KnownTopic> ListedTopics::find(const Uuid& id) const {
-  return copied(topics_, std::ranges::find(topics_, id, &KnownTopic::id));
+  return found(topics_, by_id_, id, &KnownTopic::id);
 }
 
 bool GroupCall::knows(protocol::ApiKey api) {

@@ -34,7 +34,8 @@ class TopicLookup {
   TopicLookup& operator=(const TopicLookup&) = default;
 };
 
-// The topics that came with a request.
+// The topics that came with a request, which do not change while they are looked up. Sorted when
+// that is first needed: a request may name each of a hundred thousand.
 class ListedTopics final : public TopicLookup {
  public:
   explicit ListedTopics(const std::vector<KnownTopic>& topics) : topics_(topics) {}
@@ -43,6 +44,8 @@ class ListedTopics final : public TopicLookup {
 
  private:
   const std::vector<KnownTopic>& topics_;
+  mutable std::vector<const KnownTopic*> by_name_;
+  mutable std::vector<const KnownTopic*> by_id_;
 };
 
 // What one group is asked. The group is empty where all groups are asked.
@@ -99,7 +102,8 @@ class GroupCall {
   std::int16_t version_;
   std::vector<Question> questions_;
   std::vector<std::size_t> kinds_;  // of each question, as places in groups::Request
-  std::vector<std::string> names_;  // of the groups, where the answer repeats them
+  // Of the groups, where the answer repeats them. What is after the questions was not asked.
+  std::vector<std::string> names_;
   // Of commits and deletes, as those of Wanted.
   std::vector<groups::TopicErrors> topics_;
   std::vector<Wanted> wanted_;

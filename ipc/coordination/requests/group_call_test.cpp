@@ -39,5 +39,27 @@ TEST(GroupCall, damaged_bodies_are_errors_or_calls_that_can_be_refused) {
   EXPECT_GT(refusals, 100u);
 }
 
+TEST(ListedTopics, finds_each_of_very_many) {
+  constexpr std::size_t count = 20'000;
+  std::vector<KnownTopic> topics(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    topics[i].name = "t" + std::to_string(i * 7'919 % count);
+    store_big_endian(topics[i].id.bytes.data(), static_cast<std::uint64_t>(count - i));
+    topics[i].partitions = static_cast<std::int32_t>(i);
+  }
+  topics.push_back(topics.front());
+  topics.back().partitions = -1;
+  const ListedTopics listed(topics);
+  for (std::size_t i = 0; i < count; ++i) {
+    ASSERT_EQ(listed.find(topics[i].name), topics[i]) << "the first of that name";
+    ASSERT_EQ(listed.find(topics[i].id), topics[i]);
+  }
+  EXPECT_EQ(listed.find("t"), std::nullopt);
+  EXPECT_EQ(listed.find("zzz"), std::nullopt);
+  EXPECT_EQ(listed.find(Uuid{}), std::nullopt);
+  const std::vector<KnownTopic> none;
+  EXPECT_EQ(ListedTopics(none).find("t0"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace millrace::coordination

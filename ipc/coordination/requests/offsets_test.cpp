@@ -307,5 +307,33 @@ TEST(GroupCall, offset_delete) {
   EXPECT_TRUE(error.message.topics.empty());
 }
 
+TEST(OffsetFetch, of_more_partitions_than_can_be_answered_is_refused_without_asking) {
+  const std::vector<std::int32_t> indexes(partitions_fetched_max + 1, 0);
+  protocol::OffsetFetchRequest::OffsetFetchRequestTopics topic;
+  topic.name = "orders";
+  topic.partition_indexes = std::span<const std::int32_t>(indexes);
+  protocol::OffsetFetchRequest::OffsetFetchRequestGroup group;
+  group.group_id = "g";
+  group.topics = {&topic, 1};
+  protocol::OffsetFetchRequest in;
+  in.groups = {&group, 1};
+  const GroupCall call = call_of(in, 8);
+  EXPECT_TRUE(call.questions().empty());
+  const auto out = answered<protocol::OffsetFetchResponse>(call, {}, 8);
+  ASSERT_EQ(out.message.groups.size(), 1u);
+  EXPECT_EQ(out.message.groups[0].error_code, number_of(ErrorCode::invalid_request));
+  protocol::OffsetFetchRequest::OffsetFetchRequestTopic old_topic;
+  old_topic.name = "orders";
+  old_topic.partition_indexes = std::span<const std::int32_t>(indexes);
+  protocol::OffsetFetchRequest old;
+  old.group_id = "g";
+  old.topics = {&old_topic, 1};
+  const GroupCall old_call = call_of(old, 5);
+  EXPECT_TRUE(old_call.questions().empty());
+  const auto old_out = answered<protocol::OffsetFetchResponse>(old_call, {}, 5);
+  EXPECT_EQ(old_out.message.error_code, number_of(ErrorCode::invalid_request));
+  EXPECT_TRUE(old_out.message.topics.empty());
+}
+
 }  // namespace
 }  // namespace millrace::coordination

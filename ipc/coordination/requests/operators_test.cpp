@@ -148,5 +148,58 @@ TEST(GroupCall, delete_groups_in_all_versions) {
   });
 }
 
+// What a coordinator is busy with for a second makes it look dead to all.
+TEST(Operators, more_groups_than_one_request_may_name_are_refused) {
+  constexpr std::size_t more = 3;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < groups_asked_max + more; ++i) {
+    names.push_back("g" + std::to_string(i));
+  }
+  const std::vector<protocol::String> views(names.begin(), names.end());
+  protocol::DeleteGroupsRequest deletion;
+  deletion.groups_names = std::span<const protocol::String>(views);
+  const GroupCall deleting = call_of(deletion, 1);
+  ASSERT_EQ(deleting.questions().size(), groups_asked_max);
+  groups::DeleteReply deleted;
+  deleted.groups = {{"g", ErrorCode::none}};
+  const auto gone = answered<protocol::DeleteGroupsResponse>(
+      deleting, std::vector<groups::Reply>(groups_asked_max, deleted), 1);
+  ASSERT_EQ(gone.message.results.size(), names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    ASSERT_EQ(gone.message.results[i].error_code,
+              i < groups_asked_max ? 0 : number_of(ErrorCode::invalid_request));
+  }
+  protocol::DescribeGroupsRequest description;
+  description.groups = std::span<const protocol::String>(views);
+  const GroupCall describing = call_of(description, 5);
+  ASSERT_EQ(describing.questions().size(), groups_asked_max);
+  const auto described = refused<protocol::DescribeGroupsResponse>(describing, 5);
+  ASSERT_EQ(described.message.groups.size(), names.size());
+  EXPECT_EQ(described.message.groups[0].error_code, unavailable);
+  EXPECT_EQ(described.message.groups[groups_asked_max].error_code,
+            number_of(ErrorCode::invalid_request));
+  EXPECT_EQ(described.message.groups[groups_asked_max].group_id, names[groups_asked_max]);
+  // To find what is named again among millions takes seconds.
+  std::vector<protocol::String> again = views;
+  again.back() = views.front();
+  description.groups = std::span<const protocol::String>(again);
+  const auto described_again =
+      refused<protocol::DescribeGroupsResponse>(call_of(description, 5), 5);
+  EXPECT_EQ(described_again.message.groups.size(), names.size());
+  std::vector<protocol::OffsetFetchRequest::OffsetFetchRequestGroup> wanted(names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    wanted[i].group_id = names[i];
+    wanted[i].topics = decltype(wanted[i].topics)::null();
+  }
+  protocol::OffsetFetchRequest fetch;
+  fetch.groups = std::span<const protocol::OffsetFetchRequest::OffsetFetchRequestGroup>(wanted);
+  const GroupCall fetching = call_of(fetch, 8);
+  ASSERT_EQ(fetching.questions().size(), groups_asked_max);
+  const auto fetched = refused<protocol::OffsetFetchResponse>(fetching, 8);
+  EXPECT_EQ(fetched.message.groups[0].error_code, unavailable);
+  EXPECT_EQ(fetched.message.groups[groups_asked_max].error_code,
+            number_of(ErrorCode::invalid_request));
+}
+
 }  // namespace
 }  // namespace millrace::coordination

@@ -189,13 +189,21 @@ struct CallReader {
 
   void read(const protocol::OffsetFetchRequest& in) {
     if (call.version_ < 8) {
-      fetch(in.group_id, in.topics, in.require_stable);
+      if (names_few_partitions(in.topics)) {
+        fetch(in.group_id, in.topics, in.require_stable);
+      } else {
+        call.wanted_.emplace_back();
+        call.settled_ = groups::FetchReply{.error = ErrorCode::invalid_request, .topics = {}};
+      }
       return;
     }
     // Each time would be answered with all that the group has: once as a whole, and once by names.
     std::set<std::pair<std::string_view, bool>> seen;
     for (const auto& group : in.groups) {
-      if (seen.emplace(group.group_id, group.topics.is_null()).second) {
+      const bool is_asked = call.questions_.size() < groups_asked_max &&
+                            names_few_partitions(group.topics) &&
+                            seen.emplace(group.group_id, group.topics.is_null()).second;
+      if (is_asked) {
         fetch(group.group_id, group.topics, in.require_stable);
       } else {
         GroupCall::Wanted& said = call.wanted_.emplace_back();
@@ -203,6 +211,13 @@ struct CallReader {
         said.error = ErrorCode::invalid_request;
       }
     }
+  }
+
+  template <class Topic>
+  static bool names_few_partitions(const protocol::Array<Topic>& wanted) {
+    std::size_t named = 0;
+    for (const Topic& topic : wanted) named += topic.partition_indexes.size();
+    return named <= partitions_fetched_max;
   }
 
   // As the request names them, each topic and each of its partitions once: a few bytes that name
@@ -253,8 +268,10 @@ struct CallReader {
     // Once each, however often a group is named: an answer is as large as all its members.
     std::set<std::string_view> seen;
     for (const protocol::String group : in.groups) {
-      if (!seen.insert(group).second) continue;
+      const bool is_asked = call.questions_.size() < groups_asked_max;
+      if (is_asked && !seen.insert(group).second) continue;
       call.names_.emplace_back(group);
+      if (!is_asked) continue;
       ask(std::string(group), groups::DescribeRequest{{std::string(group)}, call.version_ >= 6});
     }
   }
@@ -262,6 +279,7 @@ struct CallReader {
   void read(const protocol::DeleteGroupsRequest& in) {
     for (const protocol::String group : in.groups_names) {
       call.names_.emplace_back(group);
+      if (call.names_.size() > groups_asked_max) continue;
       ask(std::string(group), groups::DeleteRequest{{std::string(group)}});
     }
   }

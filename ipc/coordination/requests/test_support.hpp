@@ -66,7 +66,8 @@ GroupCall call_of(const Message& message, std::int16_t version) {
 template <class Message>
 struct Decoded {
   OwnedBytes body;
-  std::unique_ptr<protocol::Arena> arena = std::make_unique<protocol::Arena>(mebibyte);
+  std::unique_ptr<protocol::Arena> arena =
+      std::make_unique<protocol::Arena>(request_arena_bytes_max);
   Message message;
 };
 

@@ -159,6 +159,8 @@ Task<GroupAnswer> GroupGateway::ask_coordinator(const GroupAsk& ask,
   request.state_partitions = count;
   request.topics = std::move(known);
   request.body = std::move(body);
+  // What it takes to answer is kept; a join may wait for minutes.
+  static_cast<void>(call->take_questions());
   Waiting waiting(*call, request.number, ask.connection, bytes);
   waiting_.emplace(waiting.number, &waiting);
   waiting_of_.emplace(waiting.connection, waiting.number);

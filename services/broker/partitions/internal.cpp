@@ -62,6 +62,7 @@ Task<PartitionResult<PartitionBytes>> Partition::read_internal(LeaderEpoch requi
   PartitionBytes read;
   read.high_watermark = high_watermark();
   read.log_start = log_start();
+  read.log_end = log_end();
   const auto slice = co_await log_->read({offset, read.high_watermark, bytes_max, true});
   if (!slice) co_return failure(partition_error(slice.error()));
   if (slice->empty()) co_return read;

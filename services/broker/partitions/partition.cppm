@@ -87,6 +87,7 @@ struct PartitionBytes {
   std::vector<std::byte> bytes;
   Offset high_watermark;
   Offset log_start;
+  Offset log_end;
 };
 
 // What the partitions of a shard share; outlives them.

@@ -153,6 +153,24 @@ TEST_F(PartitionTest, shows_with_flush_messages_only_what_is_on_the_disk) {
   EXPECT_EQ(partition.log().flushed_end(), Offset(1));
 }
 
+// An append that was refused in time may still be committed: who loads reads up to it.
+TEST_F(PartitionTest, a_coordinator_is_told_where_the_log_ends_above_the_high_watermark) {
+  machine.make_topic({.name = "__consumer_offsets",
+                      .replicas = {test_broker, other_broker},
+                      .isr = {test_broker, other_broker},
+                      .settings = {{"cleanup.policy", "compact"}}});
+  Partition& partition = machine.partition("__consumer_offsets");
+  std::vector<std::byte> batch = batch_of({.key = "k"});
+  const MonotonicTime soon = machine.executor.clock().now() + 1s;
+  const auto appended = machine.wait(partition.append_internal(LeaderEpoch(3), batch, soon));
+  ASSERT_FALSE(appended.has_value());
+  EXPECT_EQ(appended.error().code, ErrorCode::request_timed_out);
+  const auto read = machine.wait(partition.read_internal(LeaderEpoch(3), Offset(0), 1000));
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->high_watermark, Offset(0));
+  EXPECT_EQ(read->log_end, Offset(1));
+}
+
 TEST_F(PartitionTest, appends_of_a_coordinator_name_the_epoch_in_which_it_loaded) {
   machine.make_topic({.name = "__consumer_offsets", .settings = {{"cleanup.policy", "compact"}}});
   Partition& partition = machine.partition("__consumer_offsets");
