@@ -3,7 +3,8 @@
 metrics: each is a row of what is sound, in old versions, and names what there is in the target.
 
     request_corpus.py        writes corpus/requests, corpus/data_requests, corpus/group_requests,
-                             corpus/group_state, corpus/consumer_protocol, corpus/metrics_server
+                             corpus/group_state, corpus/consumer_protocol, corpus/metrics_server,
+                             corpus/client_calls
 
 To be run again when the list of APIs of a target changes: a request begins with the place of its
 API in it.
@@ -301,7 +302,39 @@ def metrics_server() -> dict[str, bytes]:
     }
 
 
+# --- What damages the answers that a client gets: kinds as in damaging_network.hpp. ---
+
+PASS, OTHER, CUT, INSERT, REPLACE, EDGE, LEAVE_OUT, GO = range(8)
+
+
+def damage(kind: int, how: int = 0, place: int = 0, what: bytes = b"") -> bytes:
+    return bytes([kind | how << 4]) + struct.pack(">H", place) + what
+
+
+def client_calls() -> dict[str, bytes]:
+    numbers = b"".join(damage(PASS, 1) + damage(EDGE, how, 37 * how) for how in range(16))
+    what = {OTHER: b"\0\0\1\xff", INSERT: b"\0\0\1\xff"}
+    pieces = b"".join(
+        damage(PASS, 2) + damage(kind, 3, place, what.get(kind, b""))
+        for place, kind in enumerate((OTHER, CUT, INSERT, LEAVE_OUT) * 2, start=11)
+    )
+    ends = b"".join(damage(PASS, 2) + damage(GO | end) for end in (0, 8, 0, 8))
+    consumer = {"alone": 0x00, "classic": 0x41, "managed": 0x63, "committed": 0x1C}
+    producer = {"plain": 0x28, "idempotent": 0x33, "transactional": 0x24, "aborting": 0x65}
+    seeds = {}
+    for client, ways in enumerate((consumer, producer)):
+        for way, choices in ways.items():
+            for name, blows in {"numbers": numbers, "pieces": pieces, "ends": ends}.items():
+                seeds[f"{way}_{name}"] = bytes([client, 7, choices]) + blows
+    for first in range(0, 48, 16):
+        calls = bytes(range(first, first + 4))
+        seeds[f"admin_{first}"] = bytes([2, 7, 0]) + calls + numbers
+    seeds["handshake"] = bytes([0, 7, 0x81]) + damage(EDGE, 8, 6) + damage(CUT, 0, 9)
+    return seeds
+
+
 def main() -> None:
+    write("client_calls", client_calls())
     write("requests", requests())
     write("data_requests", data_requests())
     write("group_requests", group_requests())

@@ -1,4 +1,8 @@
 #include <bit>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "table_codec.hpp"
@@ -171,6 +175,9 @@ class Decoder {
       result = static_cast<std::int32_t>(in_.big_endian(4));
     }
     if (result < -1) in_.fail("a negative length of " + field.name);
+    if (width == 2 && result > std::numeric_limits<std::int16_t>::max()) {
+      in_.fail("the text of " + field.name + " is too long");
+    }
     if (result == -1 && !nullable) in_.fail(field.name + " may not be null");
     return in_.failed() ? -1 : result;
   }

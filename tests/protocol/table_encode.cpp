@@ -137,11 +137,11 @@ class Encoder {
   }
 
   void length(std::string& out, const Field& field, std::size_t width, std::int64_t length) {
-    if (flexible_ && !field.never_compact) {
-      return put_varint(out, static_cast<std::uint64_t>(length + 1));
-    }
     if (width == 2 && length > std::numeric_limits<std::int16_t>::max()) {
       fail(field.name, "the text is too long");
+    }
+    if (flexible_ && !field.never_compact) {
+      return put_varint(out, static_cast<std::uint64_t>(length + 1));
     }
     put_big_endian(out, static_cast<std::uint64_t>(length), width);
   }

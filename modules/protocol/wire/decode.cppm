@@ -24,6 +24,7 @@ enum class DecodeFault : uint8_t {
   truncated,
   bad_varint,
   negative_length,
+  text_too_long,
   null_not_allowed,
   count_too_large,
   tag_order,
@@ -152,6 +153,8 @@ template <class Fixed>
     out = null_string;
     return from;
   }
+  if (length > text_bytes_max) [[unlikely]]
+    return state.fail(DecodeFault::text_too_long, from);
   const auto size = static_cast<size_t>(length);
   if (!has(from, end, size)) [[unlikely]]
     return state.fail(DecodeFault::truncated, from);

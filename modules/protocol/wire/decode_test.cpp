@@ -65,6 +65,27 @@ TEST(Decode, refuses_text_that_passes_the_end) {
   EXPECT_EQ(reading.state.fault, DecodeFault::truncated);
 }
 
+// A compact length can say more than the two bytes of the older versions; Kafka takes it in
+// neither.
+TEST(Decode, refuses_text_of_more_than_32767_bytes) {
+  for (const std::size_t size : {32'767U, 32'768U}) {
+    Reading reading({});
+    for (auto rest = static_cast<std::uint32_t>(size + 1); rest != 0; rest >>= 7U)
+      reading.bytes.push_back(static_cast<std::byte>((rest & 0x7fU) | (rest > 0x7f ? 0x80U : 0U)));
+    reading.bytes.resize(reading.bytes.size() + size, std::byte{'a'});
+    String text;
+    const std::byte* after =
+        read_string(text, reading.from(), reading.end(), reading.state, true, false);
+    if (size == 32'767) {
+      ASSERT_NE(after, nullptr);
+      EXPECT_EQ(text.size(), size);
+    } else {
+      EXPECT_EQ(after, nullptr);
+      EXPECT_EQ(reading.state.fault, DecodeFault::text_too_long);
+    }
+  }
+}
+
 TEST(Decode, takes_the_largest_compact_length_without_overflow) {
   Reading reading{0xff, 0xff, 0xff, 0xff, 0x0f, 1, 2, 3};
   Bytes out;

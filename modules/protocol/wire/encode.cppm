@@ -163,7 +163,7 @@ enum class Null : uint8_t {
   if (length < 0 && null == Null::refused) [[unlikely]] {
     state.fail(EncodeFault::null_not_allowed, field);
   }
-  if (!flexible && length > 0x7fff) [[unlikely]] {
+  if (length > text_bytes_max) [[unlikely]] {
     state.fail(EncodeFault::string_too_long, field);
   }
   return length_size<int16_t>(length, flexible) + value.size();

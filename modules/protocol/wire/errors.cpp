@@ -22,6 +22,8 @@ std::string_view name_of(DecodeFault fault) {
       return "a varint is cut off or too long";
     case DecodeFault::negative_length:
       return "a length is below -1";
+    case DecodeFault::text_too_long:
+      return "a text is longer than 32767 bytes";
     case DecodeFault::null_not_allowed:
       return "null where null is not allowed";
     case DecodeFault::count_too_large:

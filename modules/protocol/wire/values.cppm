@@ -27,6 +27,9 @@ using std::uint8_t;
 using String = std::string_view;
 using Bytes = ByteView;
 
+// Kafka writes and reads no longer text, in whatever way a version gives its length.
+inline constexpr int64_t text_bytes_max = 32'767;
+
 inline constexpr String null_string{};
 inline constexpr Bytes null_bytes{};
 // Empty values that are not null.
