@@ -21,6 +21,8 @@ char folded(char character) {
 std::size_t errors_allowed(std::string_view word) {
   constexpr std::size_t characters_per_error = 6;
   constexpr std::size_t errors_max = 3;
+  constexpr std::size_t bytes_min = 3;  // with one letter changed, less is another word
+  if (word.size() < bytes_min) return 0;
   return std::clamp<std::size_t>(word.size() / characters_per_error, 1, errors_max);
 }
 

@@ -99,5 +99,13 @@ TEST(Nearest, takes_the_first_in_the_alphabet_of_equally_near_names) {
   EXPECT_EQ(nearest("abcdex", known), "abcdef");
 }
 
+TEST(Nearest, of_a_letter_or_two_is_only_another_spelling) {
+  const std::vector<std::string_view> known = {"g", "id", "group"};
+  EXPECT_EQ(nearest("x", known), std::nullopt);
+  EXPECT_EQ(nearest("is", known), std::nullopt);
+  EXPECT_EQ(nearest("ID", known), "id");
+  EXPECT_EQ(nearest("grop", known), "group");
+}
+
 }  // namespace
 }  // namespace millrace::config

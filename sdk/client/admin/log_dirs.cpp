@@ -70,6 +70,19 @@ ReplicaLogDirs place_in(const std::vector<LogDir>& directories, const TopicParti
   return out;
 }
 
+// A replica that is in none of the directories may be in one of which the broker cannot tell.
+void settle_from(Item<ReplicaPlace, ReplicaLogDirs>& item, const std::vector<LogDir>& directories) {
+  ReplicaLogDirs place = place_in(directories, item.key.partition);
+  const auto unknown = std::ranges::find_if(
+      directories, [](const LogDir& directory) { return directory.error != ErrorCode::none; });
+  if (!place.current.empty() || unknown == directories.end()) {
+    item.settle(std::move(place));
+    return;
+  }
+  item.fail_for_good(broker_error(unknown->error, item.key.broker,
+                                  formatted("the log directory {}", unknown->path)));
+}
+
 template <class Value>
 Task<void> to_brokers_of(AdminClient::State& state, Items<ReplicaPlace, Value>& items,
                          MonotonicTime deadline) {
@@ -163,7 +176,7 @@ Task<Outcomes<ReplicaPlace, ReplicaLogDirs>> AdminClient::describe_replica_log_d
     }
     const auto directories = co_await directories_of(*state_, broker, view_of(rows), deadline);
     if (!directories) co_return failure(directories.error());
-    for (auto* const item : items) item->settle(place_in(*directories, item->key.partition));
+    for (auto* const item : items) settle_from(*item, *directories);
     co_return ClientResult<void>();
   };
   co_return co_await in_rounds<ReplicaPlace, ReplicaLogDirs>(std::move(replicas),

@@ -6,6 +6,7 @@ module;
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -72,6 +73,7 @@ Task<ClientResult<Outcomes<TopicPartition, void>>> AdminClient::elect_leaders(
       co_return failure(refused(reply->message.error_code, reply->broker, "the election"));
     }
     Value elected;
+    std::set<TopicPartition> missing(partitions.begin(), partitions.end());
     for (const auto& topic : reply->message.replica_election_results) {
       for (const auto& row : topic.partition_result) {
         TopicPartition key{std::string(topic.topic), PartitionIndex(row.partition_id)};
@@ -80,8 +82,12 @@ Task<ClientResult<Outcomes<TopicPartition, void>>> AdminClient::elect_leaders(
           outcome =
               failure(refused(row.error_code, reply->broker, to_string(key), row.error_message));
         }
+        missing.erase(key);
         elected.emplace_back(std::move(key), std::move(outcome));
       }
+    }
+    for (const TopicPartition& partition : missing) {
+      elected.emplace_back(partition, failure(left_out(reply->broker, to_string(partition))));
     }
     items.front()->settle(std::move(elected));
     co_return ClientResult<void>();

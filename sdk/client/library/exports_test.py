@@ -1,13 +1,20 @@
-"""What libmillrace shows to programs: public names only, and headers that stand alone."""
+"""What libmillrace shows to programs: public names only, headers that stand alone, and a module
+that has the same names.
+"""
 
 import os
 import pathlib
 import re
 import subprocess
+import sys
 import unittest
 
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[2] / "tools"))
+import sdk_reference  # noqa: E402  (its folder had to be named first)
+
 LIBRARY = pathlib.Path(os.environ["MILLRACE_LIBRARY"])
-HEADERS = pathlib.Path(__file__).resolve().parents[1] / "include/millrace"
+HEADERS = HERE.parent / "include/millrace"
 # A function, a class's table and the type of an exception: whoever hides too much is found.
 SOME = {"millrace::v1::Config::get", "vtable for millrace::v1::Failed",
         "typeinfo for millrace::v1::Failed"}
@@ -70,6 +77,18 @@ class ExportsTest(unittest.TestCase):
                     reached.add(name)
                     ahead.append(name)
         self.assertEqual(reached, {header.name for header in HEADERS.glob("*.hpp")})
+
+    def test_both_doors_lead_to_the_same_names(self):
+        declared = set()
+        for header in HEADERS.glob("*.hpp"):
+            if header.name not in sdk_reference.LEFT_OUT:
+                for title, _, _ in sdk_reference.items_of(header.read_text(encoding="utf-8")):
+                    declared.update(title.split(", "))
+        # A specialisation comes with its template.
+        declared = {re.sub(r"(?<!operator)(?<=\w)<.*", "", name) for name in declared}
+        module = (HERE / "millrace.cppm").read_text(encoding="utf-8")
+        self.assertGreater(len(declared), 100)
+        self.assertEqual(set(re.findall(r"using millrace::v1::(\S+);", module)), declared)
 
 
 if __name__ == "__main__":
