@@ -4,10 +4,12 @@
 #     SOURCES    clock.cpp ...      implementation units
 #     LINKS      millrace_x ...     modules and libraries that it uses
 #     TESTS      clock_test.cpp ... built into <name>_test and run by ctest
+#     TESTS_APART ...               those whose names another file of the tests has too
 #     TEST_LINKS ...)               what only the tests use
 # The target is called millrace_<name>.
 function(millrace_module)
-  cmake_parse_arguments(ARG "" "NAME" "INTERFACES;SOURCES;LINKS;TESTS;TEST_LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME" "INTERFACES;SOURCES;LINKS;TESTS;TESTS_APART;TEST_LINKS"
+                        ${ARGN})
   set(target millrace_${ARG_NAME})
   add_library(${target} STATIC)
   target_sources(${target}
@@ -17,17 +19,15 @@ function(millrace_module)
   target_compile_options(${target} PRIVATE ${MILLRACE_WARNINGS})
   target_link_libraries(${target} PUBLIC ${ARG_LINKS})
   if(ARG_TESTS)
-    millrace_test(NAME ${ARG_NAME}_test SOURCES ${ARG_TESTS} LINKS ${target} ${ARG_TEST_LINKS})
+    millrace_test(NAME ${ARG_NAME}_test SOURCES ${ARG_TESTS} APART ${ARG_TESTS_APART}
+                  LINKS ${target} ${ARG_TEST_LINKS})
   endif()
 endfunction()
 
-# For a folder and those below it. Sanitized, what is not optimised compiles in half the time; where
-# that is called, the tests take only seconds more for it. What a fuzz target reaches is optimised
-# all the same, by millrace_cover().
-macro(millrace_compile_fast_when_sanitized)
-  if(MILLRACE_SANITIZE)
-    add_compile_options(-O0)
-  endif()
+# For a folder and those below it: what tests spend their time in is optimised in sanitized builds
+# too.
+macro(millrace_optimised_when_sanitized)
+  add_compile_options(${MILLRACE_SANITIZE_OPTIMISED})
 endmacro()
 
 # Every test gets a time limit, and in sanitized builds stricter checks with readable traces. The
@@ -45,14 +45,53 @@ function(millrace_test_properties name label)
                        LABELS "${label}" TIMEOUT 600 ENVIRONMENT "${environment}")
 endfunction()
 
-# One test program, run by ctest. Tests read their data files from below MILLRACE_SOURCE_DIR.
+# Sets OUT to files that include those named, up to eight each: most of the time of compiling a test
+# goes into what it imports and what every test instantiates (docs/decisions/0019). Headers of the
+# system come first: Clang does not merge them with what a module has brought.
+function(millrace_together OUT name)
+  list(LENGTH ARGN sources)
+  math(EXPR files "(${sources} + 7) / 8")
+  set(all "")
+  set(index 0)
+  foreach(source IN LISTS ARGN)
+    math(EXPR number "${index} * ${files} / ${sources}")
+    set(file ${CMAKE_CURRENT_BINARY_DIR}/${name}_together_${number}.cpp)
+    if(NOT file IN_LIST all)
+      list(APPEND all ${file})
+      set(text_${number} "#include \"${CMAKE_SOURCE_DIR}/tests/system_headers.hpp\"\n")
+    endif()
+    string(APPEND text_${number} "#include \"${CMAKE_CURRENT_SOURCE_DIR}/${source}\"\n")
+    math(EXPR index "${index} + 1")
+  endforeach()
+  foreach(number RANGE ${number})
+    list(GET all ${number} file)
+    file(CONFIGURE OUTPUT ${file} CONTENT "${text_${number}}" @ONLY)
+  endforeach()
+  set(${OUT} ${all} PARENT_SCOPE)
+endfunction()
+
+# One test program, run by ctest. Tests read their data files from below MILLRACE_SOURCE_DIR. Its
+# SOURCES are compiled together, those APART by themselves.
 function(millrace_test)
-  cmake_parse_arguments(ARG "" "NAME" "SOURCES;LINKS" ${ARGN})
-  add_executable(${ARG_NAME} ${ARG_SOURCES})
+  cmake_parse_arguments(ARG "" "NAME" "SOURCES;APART;LINKS" ${ARGN})
+  list(LENGTH ARG_SOURCES sources)
+  if(sources GREATER 1 AND MILLRACE_TESTS_TOGETHER)
+    millrace_together(ARG_SOURCES ${ARG_NAME} ${ARG_SOURCES})
+  endif()
+  add_executable(${ARG_NAME} ${ARG_SOURCES} ${ARG_APART})
   # Not optimised: half of the time of a build went into the tests' own objects. What they try is
-  # optimised as it is shipped.
-  target_compile_options(${ARG_NAME} PRIVATE ${MILLRACE_WARNINGS} -O0)
-  target_compile_definitions(${ARG_NAME} PRIVATE MILLRACE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  # optimised as it is shipped. A name of one file may hide that of another.
+  target_compile_options(${ARG_NAME} PRIVATE ${MILLRACE_WARNINGS} -Wno-shadow -O0)
+  if(MILLRACE_SANITIZE)
+    target_compile_options(${ARG_NAME} PRIVATE ${MILLRACE_SANITIZE_TESTS})
+  endif()
+  # Tests that try many places or seeds take a part of them where each takes many times as long.
+  set(slowness 1)
+  if(MILLRACE_SANITIZE)
+    set(slowness 4)
+  endif()
+  target_compile_definitions(${ARG_NAME} PRIVATE MILLRACE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                                                 MILLRACE_SLOWNESS=${slowness})
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LINKS} GTest::gtest_main GTest::gmock
                         header_module_testing)
   add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME})
@@ -68,15 +107,15 @@ function(millrace_python_test)
   millrace_test_properties(${ARG_NAME} python)
 endfunction()
 
-# Coverage instrumentation, and a little optimisation, for a target and for all of ours that it
-# links. Nothing else is instrumented: it makes whatever is slow to compile and to run.
+# Coverage instrumentation for a target and for all of ours that it links. Nothing else is
+# instrumented: it makes whatever is slow to compile and to run.
 function(millrace_cover target)
   get_target_property(covered ${target} MILLRACE_COVERED)
   if(covered)
     return()
   endif()
   set_target_properties(${target} PROPERTIES MILLRACE_COVERED TRUE)
-  target_compile_options(${target} PRIVATE -O1 -fsanitize=fuzzer-no-link)
+  target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
   get_target_property(links ${target} LINK_LIBRARIES)
   foreach(link IN LISTS links)
     if(NOT TARGET ${link})
@@ -110,7 +149,7 @@ function(millrace_fuzz_target)
   target_link_options(${ARG_NAME} PRIVATE -fsanitize=fuzzer) # brings main()
   millrace_cover(${ARG_NAME})
   add_test(NAME ${ARG_NAME}
-           COMMAND ${ARG_NAME} -runs=20000 -max_total_time=15 -seed=1 -max_len=4096 -timeout=20
+           COMMAND ${ARG_NAME} -runs=20000 -max_total_time=5 -seed=1 -max_len=4096 -timeout=20
                    -rss_limit_mb=2048 -artifact_prefix=${found}/ ${corpora})
   millrace_test_properties(${ARG_NAME} fuzz)
 endfunction()

@@ -127,7 +127,7 @@ void try_all(const Attempt& attempt) {
   std::uint64_t steps = 0;
   for (const IoKind kind : refusable) {
     for (const std::uint64_t times : {std::uint64_t{1}, PlannedFault::always}) {
-      for (std::uint64_t step = 0;; ++step) {
+      for (std::uint64_t step = 0;; step += MILLRACE_SLOWNESS) {
         bool took_place = false;
         for (std::uint64_t seed = 1; seed <= 4; ++seed) {
           took_place = try_without(attempt, kind, step, times, seed) || took_place;

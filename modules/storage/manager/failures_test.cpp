@@ -8,9 +8,6 @@ namespace {
 using namespace std::chrono_literals;
 using Values = std::vector<std::string>;
 
-const TopicPartition orders_0{"orders", PartitionIndex(0)};
-const TopicPartition orders_1{"orders", PartitionIndex(1)};
-
 Task<void> make_log_file(FileSystem& files, std::string directory, std::string text) {
   EXPECT_TRUE(co_await files.make_directory(directory));
   const std::string path = directory + "/00000000000000000000.log";

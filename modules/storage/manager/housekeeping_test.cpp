@@ -5,7 +5,6 @@ namespace millrace::storage {
 namespace {
 
 using namespace std::chrono_literals;
-const TopicPartition orders_0{"orders", PartitionIndex(0)};
 
 TEST(Housekeeping, retention_runs_at_its_interval) {
   ManagerMachine machine(1);
@@ -271,7 +270,6 @@ TEST(Housekeeping, the_cleaners_rate_changes_while_the_server_runs) {
 }
 
 TEST(Housekeeping, neither_removal_nor_stop_waits_for_a_slow_pass_on_another_log) {
-  const TopicPartition orders_1{"orders", PartitionIndex(1)};
   const TopicPartition orders_2{"orders", PartitionIndex(2)};
   ManagerMachine machine(22);
   machine.config.segment_bytes = mebibyte;
@@ -301,7 +299,6 @@ TEST(Housekeeping, neither_removal_nor_stop_waits_for_a_slow_pass_on_another_log
 }
 
 TEST(Housekeeping, a_log_start_that_was_refused_is_not_saved_with_the_one_of_another_log) {
-  const TopicPartition orders_1{"orders", PartitionIndex(1)};
   ManagerMachine machine(21);
   ASSERT_TRUE(machine.start());
   for (const TopicPartition& partition : {orders_0, orders_1}) {

@@ -6,7 +6,6 @@ namespace millrace::storage {
 namespace {
 
 using Paths = std::vector<std::string>;
-const TopicPartition orders_0{"orders", PartitionIndex(0)};
 
 Task<void> make_directory(FileSystem& files, std::string path) {
   EXPECT_TRUE(co_await files.make_directory(path));

@@ -6,9 +6,6 @@ namespace {
 
 using Values = std::vector<std::string>;
 
-const TopicPartition orders_0{"orders", PartitionIndex(0)};
-const TopicPartition orders_1{"orders", PartitionIndex(1)};
-
 TEST(LogManager, finds_its_logs_again_after_a_stop_and_reads_no_records) {
   ManagerMachine machine(1);
   ASSERT_TRUE(machine.start());

@@ -25,6 +25,8 @@ import millrace.storage.manager;
 namespace millrace::storage {
 
 inline constexpr std::string_view test_root = "/data";
+inline const TopicPartition orders_0{"orders", PartitionIndex(0)};
+inline const TopicPartition orders_1{"orders", PartitionIndex(1)};
 
 inline Uuid test_topic_id(std::uint8_t number) {
   Uuid id;

@@ -6,8 +6,6 @@
 namespace millrace::storage {
 namespace {
 
-const TopicPartition orders_0{"orders", PartitionIndex(0)};
-
 TEST(ManagerMetrics, are_those_of_the_documentation) {
   telemetry::Registry registry(1);
   const ManagerMetrics metrics(registry, ShardIndex(0));

@@ -10,8 +10,6 @@ namespace {
 using namespace std::chrono_literals;
 using Values = std::vector<std::string>;
 
-const TopicPartition orders_0{"orders", PartitionIndex(0)};
-
 // From now on this fails, always, so that it can be seen that nobody does it.
 void forbid(ManagerMachine& machine, IoKind kind, std::string path_part) {
   machine.disk.faults().plan(

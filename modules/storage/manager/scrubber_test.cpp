@@ -6,8 +6,6 @@
 namespace millrace::storage {
 namespace {
 
-const TopicPartition orders_0{"orders", PartitionIndex(0)};
-
 class Scrubbing : public ::testing::Test {
  protected:
   Scrubbing() : machine(1) {

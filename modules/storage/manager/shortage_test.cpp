@@ -8,9 +8,6 @@ namespace {
 using namespace std::chrono_literals;
 using Values = std::vector<std::string>;
 
-const TopicPartition orders_0{"orders", PartitionIndex(0)};
-const TopicPartition orders_1{"orders", PartitionIndex(1)};
-
 constexpr IoKind refusable[] = {IoKind::open,           IoKind::write,          IoKind::status,
                                 IoKind::set_size,       IoKind::rename,         IoKind::remove,
                                 IoKind::make_directory, IoKind::sync_directory, IoKind::list,

@@ -4,7 +4,6 @@
 namespace millrace::storage {
 namespace {
 
-const TopicPartition orders_0{"orders", PartitionIndex(0)};
 const TopicPartition offsets_0{"__consumer_offsets", PartitionIndex(0)};
 
 TEST(SpaceGate, is_closed_until_it_is_told) {

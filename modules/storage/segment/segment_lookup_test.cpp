@@ -231,7 +231,7 @@ TEST(SegmentLookup, an_index_that_goes_bad_between_two_reads_leads_nobody_past_a
   const std::size_t bits = machine.disk.contents(path).value().size() * 8;
   ASSERT_EQ(bits, (batches - 1) * 8 * offset_index_entry_bytes);
   std::size_t known = 0;
-  for (std::size_t bit = 0; bit < bits; ++bit) {
+  for (std::size_t bit = 0; bit < bits; bit += 2 * MILLRACE_SLOWNESS - 1) {
     SCOPED_TRACE(bit);
     for (std::int64_t offset = 0; offset < 2 * batches; ++offset) {
       const auto place = place_of(*segment, offset);
@@ -260,7 +260,7 @@ TEST(SegmentLookup, an_index_that_goes_bad_between_two_reads_leads_nobody_past_a
     ASSERT_TRUE(machine.disk.flip_bit(path, bit));
     ASSERT_TRUE(place_of(*other, 1'020));
   }
-  EXPECT_GT(known, 1'000u);
+  EXPECT_GT(known, 1'000u / MILLRACE_SLOWNESS);
   EXPECT_TRUE(machine.says("no batch that ends at offset"));
 }
 
