@@ -18,8 +18,8 @@ from local_cluster import wait_until  # noqa: E402
 
 RECORDS_MIN = 500
 AFTER_WAIT_S = 10
-# A kill that came too early or too late for its moment is followed by another one.
-TRIES_MAX = 10
+# What came too early or too late for its moment is tried again.
+TRIES_MAX = 30
 # What a coordinator loads when it starts.
 STATE_PARTITIONS = 50
 # The recovery of a process takes about so long.
@@ -113,8 +113,20 @@ class Round:
         self._killed = (time.monotonic(), self._history.count())
         return victim
 
+    def _stand_still(self):
+        """What is there then is there when it dies. Gives the number of the process."""
+        victim = self._cluster.wait_for(self.process)
+        os.kill(victim, signal.SIGSTOP)
+        wait_until(lambda: stands_still(victim), f"process {victim} does not stand still")
+        return victim
+
+    def _kill_what_stands_still(self, victim):
+        if self._kill() != victim:
+            raise RuntimeError(f"the {self.process} that was killed is not the one that was seen")
+
     def _until_hit(self, kill):
-        """`kill` gives whether it came at its moment, and what has to come to its end after it."""
+        """`kill` gives whether it came at its moment, and what has to come to its end after it. It
+        may leave out a kill that would not."""
         endings = []
         while True:
             was_hit, ending = kill()
@@ -123,7 +135,7 @@ class Round:
                 return lambda: [each() for each in endings if each is not None]
             self.misses += 1
             if self.misses == TRIES_MAX:
-                raise RuntimeError(f"of {TRIES_MAX} kills none came during {self.moment}")
+                raise RuntimeError(f"of {TRIES_MAX} tries none came during {self.moment}")
             self._wait_until_it_works()
 
     # Each of these kills at its moment, and gives what has to come to its end after it.
@@ -157,13 +169,19 @@ class Round:
         return self._until_hit(lambda: self._kill_while_a_topic_is_made(client))
 
     def _kill_while_a_topic_is_made(self, client):
-        """It was asked for, and there is no answer."""
+        """It was asked for, and there is no answer. Looked at before the kill: soon after it the
+        client gives up."""
         self._connect(client)
         name = f"made-{self._number}-{self._draw.randrange(1 << 30)}"
         future = client.create_topics([admin.NewTopic(name, 20, 1)])[name]
         self._pause(0.02)
-        self._kill()
-        return not future.done(), lambda: check_topic(client, name, future)
+        victim = self._stand_still()
+        is_hit = not future.done()
+        if is_hit:
+            self._kill_what_stands_still(victim)
+        else:
+            os.kill(victim, signal.SIGCONT)
+        return is_hit, lambda: check_topic(client, name, future)
 
     @staticmethod
     def _connect(client):
@@ -183,7 +201,7 @@ class Round:
             lambda: self._files(COMPACTED, ".cleaned") | self._files(COMPACTED, ".swap"))
 
     def _kill_in_the_middle(self, is_there):
-        """It stands still for a look: what is there then is there when it dies."""
+        """It stands still for a look."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
             while not is_there():
@@ -191,15 +209,12 @@ class Round:
                     raise RuntimeError(f"no kill came during {self.moment} within {PATIENCE_S} s")
                 time.sleep(0.0005)
             self._pause(0.01)
-            victim = self._cluster.wait_for(self.process)
-            os.kill(victim, signal.SIGSTOP)
-            wait_until(lambda: stands_still(victim), f"process {victim} does not stand still")
+            victim = self._stand_still()
             if is_there():
                 break
             os.kill(victim, signal.SIGCONT)
             self.misses += 1
-        if self._kill() != victim:
-            raise RuntimeError(f"the {self.process} that was killed is not the one that was seen")
+        self._kill_what_stands_still(victim)
 
     def _rolls(self, known):
         """Segments that are new, and what was known of the producers at their begin is not saved:
