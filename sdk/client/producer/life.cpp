@@ -107,6 +107,13 @@ Task<void> Sender::load_for_waiting(Topic& topic) {
 
 Task<void> Sender::connect(BrokerId broker) {
   const MonotonicTime now = executor_.clock().now();
+  // Without acks a broker can refuse by the end of the connection only: it may lead no longer.
+  if (std::exchange(nodes_[broker].has_taken_unanswered, false)) {
+    static_cast<void>(co_await metadata_.refresh(now + settings_.common.request_timeout));
+    nodes_[broker].is_connecting = false;
+    signal_.set();
+    co_return;
+  }
   CallOptions options;
   options.deadline = now + settings_.common.socket_connection_setup_timeout_max;
   const auto versions = co_await brokers_.versions(broker, options);

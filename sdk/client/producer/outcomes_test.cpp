@@ -73,6 +73,32 @@ TEST_F(ProducerOutcomes, the_leader_is_followed_while_requests_are_under_way) {
   flush_and_expect(500, 0);
 }
 
+TEST_F(ProducerOutcomes, without_acks_too_the_leader_is_followed) {
+  adjust = [](ProducerSettings& settings) {
+    settings.acks = Acks::none;
+    settings.enable_idempotence = false;
+    settings.common.metadata_max_age = 1h;
+  };
+  start(3);
+  machine->send_all(0, 10);
+  machine->executor.advance(1s);
+  ASSERT_EQ(machine->stored().size(), 10u);
+  const BrokerId old = *machine->cluster->leader("orders", PartitionIndex(0));
+  ASSERT_TRUE(
+      machine->cluster->move_leader("orders", PartitionIndex(0), BrokerId(old.value() % 3 + 1)));
+  for (std::uint64_t token = 10; token < 100; ++token) {
+    machine->send_all(token, token + 1);
+    machine->executor.advance(100ms);
+  }
+  ASSERT_TRUE(machine->flush());
+  EXPECT_EQ(machine->outcomes.delivered_count(), 100u);
+  // The old leader told by the end of its connection that it leads no more. What it was sent until
+  // then is lost.
+  const auto there = machine->stored();
+  EXPECT_GE(there.size(), 98u);
+  EXPECT_EQ(std::ranges::count(there, 99u), 1);
+}
+
 TEST_F(ProducerOutcomes, a_dead_broker_is_replaced_and_its_return_found) {
   start(3);
   machine->send_all(0, 50);

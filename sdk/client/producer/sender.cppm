@@ -85,6 +85,7 @@ class Sender {
   struct Node {
     std::size_t in_flight = 0;
     bool is_connecting = false;
+    bool has_taken_unanswered = false;  // since leaders were asked for; with acks=0 only
     std::optional<MonotonicTime> unreachable_since;
     std::string last_error;
     std::vector<OutgoingProduce::Item> ready;  // of this pass, without batches yet

@@ -33,7 +33,10 @@ Task<void> Sender::send(BrokerId broker, std::unique_ptr<OutgoingProduce> reques
   if (settings_.acks == Acks::none) {
     const auto written = co_await brokers_.call_without_answer(broker, request->message(), options);
     ended();
-    if (written) nodes_[broker].unreachable_since.reset();
+    if (written) {
+      nodes_[broker].unreachable_since.reset();
+      nodes_[broker].has_taken_unanswered = true;
+    }
     if (!written) not_answered(*request, written.error());
     protocol::ProduceResponse::PartitionProduceResponse nothing_said;
     nothing_said.base_offset = no_offset.value();
