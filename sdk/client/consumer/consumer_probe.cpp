@@ -3,6 +3,7 @@
 //   consumer_probe BOOTSTRAP read TOPIC RECORDS [NAME=VALUE ...]     so many, from the beginning
 //   consumer_probe BOOTSTRAP group TOPIC [NAME=VALUE ...]            until SIGTERM
 //   consumer_probe BOOTSTRAP matching PATTERN [NAME=VALUE ...]       the same; the broker matches
+// A member of a group works, and polls no more, from SIGUSR1 until SIGUSR2.
 #include <charconv>
 #include <chrono>
 #include <coroutine>
@@ -28,6 +29,7 @@ namespace millrace::client {
 namespace {
 
 volatile std::sig_atomic_t is_over = 0;
+volatile std::sig_atomic_t is_working = 0;
 
 void say(const std::string& line) {
   std::fwrite(line.data(), 1, line.size(), stdout);
@@ -81,6 +83,13 @@ std::optional<Arguments> arguments_from(const std::vector<std::string>& words) {
   return arguments;
 }
 
+Task<void> work(Executor& executor) {
+  if (is_working != 0) say("works");
+  while (is_working != 0 && is_over == 0) {
+    co_await sleep_until(executor, executor.clock().now() + std::chrono::milliseconds(10));
+  }
+}
+
 // Reads until so many records have come; gives how long it took.
 Task<bool> read(ConsumerClient& client, Executor& executor, Arguments arguments) {
   const auto end = [&] { return executor.clock().now() + std::chrono::minutes(3); };
@@ -126,6 +135,7 @@ Task<bool> consume(ConsumerClient& client, Executor& executor, Arguments argumen
     co_return false;
   }
   while (is_over == 0) {
+    co_await work(executor);
     const auto polled =
         co_await client.poll(executor.clock().now() + std::chrono::milliseconds(100));
     if (!polled) {
@@ -177,6 +187,8 @@ int run(const Arguments& arguments) {
 
 int main(int count, char** words) {
   std::signal(SIGTERM, [](int) { millrace::client::is_over = 1; });
+  std::signal(SIGUSR1, [](int) { millrace::client::is_working = 1; });
+  std::signal(SIGUSR2, [](int) { millrace::client::is_working = 0; });
   const auto arguments =
       millrace::client::arguments_from(std::vector<std::string>(words, words + count));
   if (!arguments) {

@@ -3,6 +3,7 @@ and of Java's come, go, die and come back.
 """
 
 import collections
+import json
 import pathlib
 import signal
 import subprocess
@@ -17,6 +18,10 @@ sys.path.append(str(HERE))
 import sdk_on_kafka_test  # noqa: E402  (its folder had to be named first)
 from sdk_on_kafka_test import PARTITIONS, PATIENCE_S, PROGRAMS, kafka_node  # noqa: E402
 from kafka_node import local_cluster, packages  # noqa: E402
+
+
+# Long enough that a busy machine sends a heartbeat in it.
+SHORT_SESSION_MS = 10_000
 
 
 class QuickKafkaNode(kafka_node.EmptyKafkaNode):
@@ -35,7 +40,8 @@ class Member:
 
     def __init__(self, command):
         self.held, self.values, self.errors = set(), [], []
-        self.given_up = 0
+        self.given_up = self.lost = 0
+        self.works = threading.Event()
         self.process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -63,6 +69,19 @@ class Member:
         elif what in ("revoked", "lost"):
             self.held -= set(words)
             self.given_up += len(words)
+            self.lost += len(words) if what == "lost" else 0
+        elif what == "works":
+            self.works.set()
+
+    def work(self):
+        """Returns when it polls no more, until go_on()."""
+        self.process.send_signal(signal.SIGUSR1)
+        if not self.works.wait(PATIENCE_S):
+            raise AssertionError(f"it does not work: {self.errors}")
+
+    def go_on(self):
+        self.works.clear()
+        self.process.send_signal(signal.SIGUSR2)
 
     def end(self, how=signal.SIGTERM):
         """Gives the exit code."""
@@ -147,20 +166,46 @@ class ManagedGroups(unittest.TestCase):
         self.assertEqual([m.end() for m in self.members], [0, 0], [m.errors for m in self.members])
         self.assertEqual(max(self.seen().values()), 1, "all ended in order")
 
-    def test_members_that_are_killed_are_replaced(self):
+    def ask(self, *words):
         done = subprocess.run(
-            [PROGRAMS / "millrace", "config", "set", "group", self.topic,
-             "consumer.session.timeout.ms=6000", "-b", self.node.bootstrap],
+            [PROGRAMS / "millrace", *words, "-b", self.node.bootstrap, "-o", "json"],
             text=True, capture_output=True, timeout=PATIENCE_S, check=False,
             stdin=subprocess.DEVNULL)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.join()
+        return json.loads(done.stdout)
+
+    def test_members_that_are_killed_are_replaced_by_one_that_works_for_longer(self):
+        self.ask("config", "set", "group", self.topic,
+                 f"consumer.session.timeout.ms={SHORT_SESSION_MS}")
+        one = self.join()
         two = self.join()
         self.expect_shared()
+        one.work()
         self.part(two, signal.SIGKILL)
+
+        def is_alone():
+            described = self.ask("group", "describe", self.topic)
+            return described["members"] == 1 and described["state"] == "stable"
+        # Stable: it has said in a heartbeat that it knows what is its own now.
+        local_cluster.wait_until(is_alone, "it does not get what the other one had")
+        self.assertTrue(one.works.is_set())
+        one.go_on()
         self.expect_shared()
+        self.assertEqual(one.lost, 0, "its own session ended while it worked")
         count = self.produce(self.topic)
         self.expect_read(count)
+
+    def test_members_that_work_too_long_leave_and_come_back(self):
+        one = self.join()
+        two = self.join("max.poll.interval.ms=2000")
+        self.expect_shared()
+        two.work()
+        local_cluster.wait_until(lambda: len(one.held) == PARTITIONS, "it does not leave")
+        self.assertTrue(two.works.is_set())
+        two.go_on()
+        local_cluster.wait_until(lambda: two.lost > 0 and two.errors, "it is not told")
+        self.assertIn("max.poll.interval.ms", two.errors[-1])
+        self.expect_shared()
 
     def test_offsets_are_committed_and_gone_on_from(self):
         one = self.join()
