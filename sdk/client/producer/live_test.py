@@ -21,10 +21,10 @@ QUICK = ["retry.backoff.ms=10", "reconnect.backoff.ms=10", "reconnect.backoff.ma
 class Producer:
     """A process that sends without a pause; what it was told."""
 
-    def __init__(self, bootstrap, *properties):
+    def __init__(self, bootstrap, *properties, topic="orders"):
         self.delivered, self.failed, self.last_line = {}, [], ""
         self.process = subprocess.Popen(
-            [PROBE, bootstrap, "orders", *QUICK, *properties], stdin=subprocess.PIPE,
+            [PROBE, bootstrap, topic, *QUICK, *properties], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()

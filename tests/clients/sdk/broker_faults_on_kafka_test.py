@@ -1,6 +1,7 @@
 """Our own client on two brokers of Apache Kafka: brokers are killed and come back, leaders and
 coordinators move, while a producer writes and a group of each protocol reads. Each acknowledged
-record is there once, in order, at its offset; each comes to both groups; commits are kept.
+record is there once, in order, at its offset; each comes to both groups; commits are kept. What
+is written without acks follows the leader.
 """
 
 import collections
@@ -29,6 +30,9 @@ RECORDS_BETWEEN_FAULTS = 500
 # 5,000 records each second: enough to be under way at each moment, few enough for any machine.
 WRITING = ("pause=10", "batch.size=1000", "enable.idempotence=true", "acks=all",
            "request.timeout.ms=3000", "metadata.max.age.ms=5000")
+# Leaders are not asked for from time to time: they are found out.
+WRITING_WITHOUT_ACKS = ("pause=200", "batch.size=1000", "enable.idempotence=false", "acks=0",
+                        "metadata.max.age.ms=3600000")
 READING = ("auto.commit.interval.ms=200", "retry.backoff.ms=10", "reconnect.backoff.ms=10",
            "reconnect.backoff.max.ms=100", "request.timeout.ms=3000", "fetch.max.wait.ms=200",
            "metadata.max.age.ms=5000")
@@ -187,6 +191,11 @@ class BrokerFaultsOnKafka(unittest.TestCase):
         self.assertEqual(self.producer.failed, [], self.explanation())
         self.expect_read(enough)
 
+    def expect_more_in(self, topic):
+        before = sum(self.ends(topic))
+        self.wait_until(lambda: sum(self.ends(topic)) > before,
+                        f"records do not come to the new leader of {topic}")
+
     def expect_read(self, count):
         for group in self.groups:
             self.wait_until(lambda group=group: len(group.records) >= count,
@@ -224,8 +233,8 @@ class BrokerFaultsOnKafka(unittest.TestCase):
                          f"{what}: missing {missing[:5]}, too many {extra[:5]}\n"
                          f"{self.explanation()}")
 
-    def ends(self):
-        described = self.ask("topic", "describe", "orders", "--offsets")
+    def ends(self, topic="orders"):
+        described = self.ask("topic", "describe", topic, "--offsets")
         return [row["end"] for row in described["partitions"]]
 
     def stored(self):
@@ -320,19 +329,29 @@ class BrokerFaultsOnKafka(unittest.TestCase):
 
     def test_leaders_and_coordinators_move(self):
         self.begin()
+        self.ask("topic", "create", "unacknowledged", "-r", 2)
+        unacknowledged = Producer(self.bootstrap, *WRITING_WITHOUT_ACKS, topic="unacknowledged")
+        self.addCleanup(self.stop, unacknowledged)
         self.expect_whole()
         for brokers in ("1", "2", "1,2"):
-            for topic in ("orders", "__consumer_offsets"):
+            for topic in ("unacknowledged", "orders", "__consumer_offsets"):
                 moved = self.ask("cluster", "reassign", topic, "--to", brokers, "-r",
                                  len(brokers.split(",")), "--execute", "--wait")
                 self.assertTrue(moved["changed"], moved)
-                self.go_on()
+                if topic == "unacknowledged":
+                    self.expect_more_in(topic)
+                else:
+                    self.go_on()
             if brokers != "1,2":
                 self.expect_led_by({int(brokers)})
         self.expect_whole()
         self.expect_elected()
         self.go_on()
         self.end()
+        sent, _ = unacknowledged.end()
+        self.assertEqual(sorted(unacknowledged.delivered), list(range(sent)), "not all was sent")
+        self.assertEqual(unacknowledged.failed, [])
+        self.assertLessEqual(sum(self.ends("unacknowledged")), sent, "records came twice")
 
 
 if __name__ == "__main__":
