@@ -60,6 +60,8 @@ class Expectations {
 [[nodiscard]] Task<int> check_controllers(AdminClient& admin);
 // On a broker that collects metrics of clients.
 [[nodiscard]] Task<int> check_telemetry(AdminClient& admin);
+// Of an application of Kafka Streams on Apache Kafka, that runs or has ended.
+[[nodiscard]] Task<int> check_streams(AdminClient& admin, Executor& executor, bool has_ended);
 // On a broker that offers none of that: each call says so.
 [[nodiscard]] Task<int> check_refusals(AdminClient& admin);
 

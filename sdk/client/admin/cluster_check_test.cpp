@@ -2,8 +2,10 @@
 // line, once; says what went wrong and ends with 1. With "operations" the cluster is Apache Kafka
 // with an authoriser, and everything that it offers to operators is done, too; without, a broker
 // that does not offer it is to say so. With "controllers" it is a controller of Apache Kafka, with
-// "telemetry" a broker that collects metrics of clients, and only what concerns that is done.
+// "telemetry" a broker that collects metrics of clients, and only what concerns that is done; so
+// with "streams", while an application of Kafka Streams runs, and "streams-ended" afterwards.
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <coroutine>
 #include <cstdio>
@@ -213,6 +215,8 @@ int check_cluster(const std::string& bootstrap, std::string_view what) {
       found = co_await check_controllers(admin);
     } else if (what == "telemetry") {
       found = co_await check_telemetry(admin);
+    } else if (what == "streams" || what == "streams-ended") {
+      found = co_await check_streams(admin, thread.executor(), what == "streams-ended");
     } else {
       found = co_await check_brokers(admin, thread.executor(), what == "operations");
     }
@@ -228,10 +232,13 @@ int check_cluster(const std::string& bootstrap, std::string_view what) {
 
 int main(int count, char** arguments) {
   const std::string_view what = count == 3 ? arguments[2] : "";
-  const bool is_known = what == "operations" || what == "controllers" || what == "telemetry";
+  constexpr std::array<std::string_view, 5> known = {"operations", "controllers", "telemetry",
+                                                     "streams", "streams-ended"};
+  const bool is_known = std::ranges::find(known, what) != known.end();
   if (count != 2 && !(count == 3 && is_known)) {
     std::fprintf(stderr,
-                 "usage: client_admin_check BOOTSTRAP [operations|controllers|telemetry]\n");
+                 "usage: client_admin_check BOOTSTRAP "
+                 "[operations|controllers|telemetry|streams|streams-ended]\n");
     return 2;
   }
   return millrace::client::check_cluster(arguments[1], what);

@@ -1,6 +1,6 @@
 """What operators do, with our own client on Apache Kafka with an authoriser: access control,
-quotas, credentials, features, transactions, groups of all kinds; what its controllers answer; ids
-of clients whose metrics it collects."""
+quotas, credentials, features, transactions, groups of all kinds, an application of Kafka Streams
+among them; what its controllers answer; ids of clients whose metrics it collects."""
 
 import os
 import pathlib
@@ -13,6 +13,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "java"))
 
 import kafka_node  # noqa: E402  (its folder had to be named first)
+from kafka_node import packages  # noqa: E402
 
 PROGRAMS = pathlib.Path(os.environ["MILLRACE_PROGRAMS"])
 PATIENCE_S = 600
@@ -43,7 +44,28 @@ class OperationsOnKafka(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_everything_that_operators_are_offered_works(self):
-        self.check(self.start(NodeWithAuthoriser).bootstrap, "operations")
+        node = self.start(NodeWithAuthoriser)
+        application = self.start_streams(node)
+        self.check(node.bootstrap, "operations")
+        self.check(node.bootstrap, "streams")
+        application.terminate()
+        application.wait(PATIENCE_S)
+        self.check(node.bootstrap, "streams-ended")
+
+    def start_streams(self, node):
+        """An application that counts the words of two partitions, which have one each."""
+        node.create_topic("check-words", 2)
+        for partition in range(2):
+            subprocess.run(["kcat", "-P", "-b", node.bootstrap, "-t", "check-words", "-K", ":",
+                            "-p", str(partition)], input="word:\n", text=True, check=True,
+                           timeout=PATIENCE_S)
+        application = subprocess.Popen(
+            [*packages.java("millrace.clients.Main"), "streaming", node.bootstrap, "check-streams",
+             "check-words", node.folder / "streams"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        self.addCleanup(application.wait, PATIENCE_S)
+        self.addCleanup(application.kill)
+        return application
 
     def test_controllers_are_asked_and_clients_have_ids(self):
         node = self.start(CollectingNode)

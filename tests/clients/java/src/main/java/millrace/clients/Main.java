@@ -15,6 +15,7 @@ public final class Main {
       case "exchange" -> Exchange.run(words);
       case "dump" -> Dump.run(words[0]);
       case "rehearsal" -> Rehearsal.run(words[0], words[1], words[2]);
+      case "streaming" -> Streaming.run(words[0], words[1], words[2], words[3]);
       case "values" -> Values.run(words[0], words[1], words[2]);
       case "bootstrap" -> Bootstrap.run(words[0], words[1], words[2]);
       default -> throw new IllegalArgumentException(arguments[0]);
