@@ -244,7 +244,7 @@ class FaultsOnKafka(unittest.TestCase):
             self.addCleanup(producer.stop)
         self.go_on(producers)
         for kind in BREAKS:
-            self.strike([kind], FAULTS_OF_A_KIND, lambda: None)
+            self.strike([kind], 1, lambda: None)
         self.strike(BREAKS + FLIPS, FAULTS_MIXED, lambda: None)
         self.proxy.stall()
         self.wait_until(lambda: all(p.failed for p in producers if p.name != "unacknowledged"),
@@ -263,7 +263,7 @@ class FaultsOnKafka(unittest.TestCase):
             self.assertEqual(list(producer.wrong_outcomes(sent, stored))[:5], [],
                              f"{producer.name}\n{self.proxy.explanation()}")
 
-    def check_group(self, protocol):
+    def check_group(self, protocol, faults_of_a_kind):
         self.create(self.written)
         members = []
         for _ in range(2):
@@ -282,7 +282,7 @@ class FaultsOnKafka(unittest.TestCase):
                 self.write()
         self.wait_until(is_shared, "the group does not come about")
         for kind in BREAKS:
-            self.strike([kind], FAULTS_OF_A_KIND, go_on)
+            self.strike([kind], faults_of_a_kind, go_on)
         self.strike(BREAKS + FLIPS, FAULTS_MIXED, go_on)
         self.proxy.calm()
         self.write()
@@ -294,10 +294,10 @@ class FaultsOnKafka(unittest.TestCase):
         self.assertEqual(missing[:5], [], self.proxy.explanation())
 
     def test_managed_members_read_everything_and_share_again_after_connections_broke(self):
-        self.check_group("consumer")
+        self.check_group("consumer", FAULTS_OF_A_KIND)
 
     def test_classic_members_read_everything_and_share_again_after_connections_broke(self):
-        self.check_group("classic")
+        self.check_group("classic", 1)
 
     def ask(self, *words):
         return subprocess.run(
