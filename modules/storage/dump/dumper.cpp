@@ -35,6 +35,9 @@ Task<StorageResult<DumpTotals>> Dumper::dump(std::string path) {
   StorageResult<void> done;
   if (status->kind == EntryKind::directory) {
     done = co_await directory(path, 0);
+    if (done && totals_.files == 0 && printer_.wanted()) {
+      done = storage_failure(StorageFault::invalid, path + " has no files of a log directory");
+    }
   } else {
     done = co_await file(path, true);
   }
@@ -57,6 +60,9 @@ Task<StorageResult<void>> Dumper::directory(std::string path, int depth) {
     StorageResult<void> done;
     if (entry.kind == EntryKind::file) {
       done = co_await file(path_in(path, entry.name), false);
+    } else if (parse_segment_file_name(entry.name)) {
+      begin_file(path_in(path, entry.name), 0);
+      problem(0, 0, "is no regular file: a broker passes over it");
     } else if (entry.kind == EntryKind::directory && depth < depth_max) {
       done = co_await directory(path_in(path, entry.name), depth + 1);
     }

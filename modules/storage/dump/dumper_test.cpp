@@ -115,6 +115,27 @@ TEST_F(Dump, shows_an_index_whose_name_no_log_reaches_as_a_problem) {
   }
 }
 
+TEST_F(Dump, shows_what_is_called_as_a_segment_and_is_no_file_as_a_problem) {
+  make_directory(in_partition("00000000000000000900.log"));
+  const std::string text = dump(std::string(test_directory));
+  EXPECT_EQ(totals.problems, 1u) << text;
+  EXPECT_NE(text.find("00000000000000000900.log bytes=0\nproblem position=0"), std::string::npos)
+      << text;
+}
+
+TEST_F(Dump, refuses_a_directory_without_files_of_a_log) {
+  make_directory(in_root("notes"));
+  write(in_root("notes/notes.txt"), "hello");
+  ItemPrinter printer(sink, DumpFormat::text);
+  DumpContext context = dump_context();
+  const DumpOptions options;
+  Dumper dumper(context, options, printer);
+  const auto refused = machine.wait(dumper.dump(in_root("notes")));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().fault, StorageFault::invalid);
+  EXPECT_NE(refused.error().message.find("notes has no files of a log"), std::string::npos);
+}
+
 TEST_F(Dump, refuses_a_file_that_is_none_of_a_log_directory) {
   write(in_root("notes.txt"), "hello");
   ItemPrinter printer(sink, DumpFormat::text);

@@ -84,7 +84,10 @@ void PartitionCheck::note_name(const DirectoryEntry& entry) {
     }
   }
   FileFindings findings(target_, path(entry.name));
-  if (name && !possible) {
+  if (possible && name->stage == FileStage::current) {
+    findings.add(FindingSeverity::wrong, FindingKind::unknown_file, 0,
+                 "is no regular file: a broker passes over it");
+  } else if (name && !possible) {
     findings.add(FindingSeverity::wrong, FindingKind::unknown_file, 0,
                  "has an offset in its name that no log reaches");
   } else if (name || entry.name.ends_with(temporary_suffix)) {

@@ -52,6 +52,11 @@ class DirectoryTest : public testing::Test {
       EXPECT_TRUE(co_await files.remove(gone));
     }(machine.process->files, path));
   }
+  void make_directory(const std::string& path) {
+    machine.run([](FileSystem& files, std::string made) -> Task<void> {
+      EXPECT_TRUE(co_await files.make_directory(made));
+    }(machine.process->files, path));
+  }
   // Changes a file by a function of its bytes.
   void edit(const std::string& path, const std::function<void(std::string&)>& change) {
     std::string bytes = contents(path);

@@ -342,6 +342,11 @@ TEST_F(Verify, files_that_belong_to_nothing_are_noted) {
   expect_only(wrong, FindingKind::no_log_file, in_partition("00000000000000009000.log"));
 }
 
+TEST_F(Verify, what_is_called_as_a_segment_and_is_no_file_is_wrong) {
+  make_directory(in_partition("00000000000000009000.log"));
+  expect_only(wrong, FindingKind::unknown_file, in_partition("00000000000000009000.log"));
+}
+
 TEST_F(Verify, reports_so_many_of_a_file_and_counts_the_rest) {
   const std::string path = path_of(SegmentFileKind::offset_index, 0);
   edit(path, [](std::string& bytes) {
