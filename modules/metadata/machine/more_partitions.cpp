@@ -43,15 +43,14 @@ Outcome Machine::extend(const MorePartitions& wanted, bool validate_only) {
   Outcome outcome = room_for(more);
   if (!outcome.ok()) return outcome;
   if (wanted.assignments && wanted.assignments->size() != more) {
-    return {
-        ErrorCode::invalid_replica_assignment,
-        formatted("{} partitions are new, and {} are assigned", more, wanted.assignments->size())};
+    return {ErrorCode::invalid_replica_assignment,
+            formatted("new partitions: {}; assigned: {}", more, wanted.assignments->size())};
   }
   const Placement placement(*image_, random_());
   const std::size_t factor = topic->partitions.front().replicas.size();
   if (!wanted.assignments && (!placement.has_active() || factor > placement.brokers())) {
     return {ErrorCode::invalid_replication_factor,
-            formatted("the topic has a replication factor of {}, and {} brokers are registered",
+            formatted("the topic has a replication factor of {}; brokers that are registered: {}",
                       factor, placement.brokers())};
   }
   std::vector<Record> records;

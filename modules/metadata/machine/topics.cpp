@@ -142,14 +142,14 @@ Outcome Machine::place_by_number(const NewTopic& wanted, std::vector<Partition>&
   if (!placement.has_active()) {
     return {
         ErrorCode::invalid_replication_factor,
-        formatted("no broker is ready to take partitions; {} are registered", placement.brokers())};
+        formatted("no broker is ready to take partitions; registered: {}", placement.brokers())};
   }
   const auto brokers = static_cast<std::int16_t>(placement.brokers());
   // Without them no group works, also on one machine.
   if (is_internal_name(wanted.name)) factor = std::min(factor, brokers);
   if (factor > brokers || static_cast<std::size_t>(factor) > replicas_max) {
     return {ErrorCode::invalid_replication_factor,
-            formatted("a replication factor of {} needs as many brokers; {} are registered", factor,
+            formatted("a replication factor of {} needs as many brokers; registered: {}", factor,
                       brokers)};
   }
   const Outcome outcome = room_for(static_cast<std::size_t>(count));
