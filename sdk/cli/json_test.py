@@ -3,6 +3,7 @@
 import json
 import pathlib
 import re
+import tarfile
 import unittest
 
 from commands_test import ROOT, OnACluster
@@ -111,6 +112,26 @@ class DocumentedJsonTest(OnACluster):
                 self.assertEqual(fields - rows[row], set(), "not on the page")
                 self.assertEqual(rows[row] - fields - NOT_SEEN.get(row, set()), set(),
                                  "on the page, and not printed")
+
+    def test_a_bundle_has_files_of_their_own_for_names_that_are_long_or_alike(self):
+        long = "t" * 240
+        self.ask("topic", "create", long)
+        self.ask("topic", "create", "short")
+        self.millrace("produce", "short", text="a record\n")
+        groups = ["of/two", "of_two", "of two", "g" * 300]
+        for group in groups:
+            self.ask("consume", "short", "--from", "start", "--count", 1, "--group", group)
+        file = pathlib.Path(self.home, "names.tar")
+        told, = self.ask("debug", "bundle", file)
+        with tarfile.open(file) as bundle:
+            names = bundle.getnames()
+            of_groups = [json.loads(bundle.extractfile(name).read())["group"]
+                         for name in names if name.startswith("groups/")]
+        self.assertEqual(names, told["parts"])
+        self.assertEqual(len(names), len(set(names)))
+        self.assertEqual([name for name in names if len(name.rpartition("/")[2]) > 255], [])
+        self.assertEqual(sum(name.startswith("topics/ttt") for name in names), 1)
+        self.assertLessEqual(set(groups), set(of_groups))
 
 
 if __name__ == "__main__":

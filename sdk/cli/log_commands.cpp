@@ -148,7 +148,7 @@ Task<Answer> verify_directory(storage::DumpContext& context, const Call& call) {
     answer.failures.push_back(
         {.code = "DAMAGED",
          .message = joined("the log directory is damaged: ", counted(losses, "finding"),
-                           " of loss, ", wrong, " of what is wrong")});
+                           " of loss, ", counted(wrong, "other finding"))});
   if (summary->stopped)
     answer.failures.push_back({.code = "STOPPED", .message = "stopped before the end"});
   co_return answer;

@@ -43,6 +43,6 @@ int main(int argument_count, char** arguments) {
   add(profile_commands());
   add(debug_commands());
   add({local_command()});
-  const Program program(std::move(commands), look_up);
+  const Program program(std::move(commands), look_up, help_width_of_terminal());
   return program.run(words, stdout, stderr);
 }

@@ -1,4 +1,7 @@
 module;
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <string>
@@ -11,16 +14,14 @@ module millrace.cli.frame;
 namespace millrace::cli {
 namespace {
 
-constexpr std::size_t text_width = 100;
-
 using Lines = std::vector<std::pair<std::string, std::string>>;
 
 // Breaks between words; lines after the first begin with so many blanks.
-std::string wrapped(std::string_view text, std::size_t indent) {
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t width) {
   std::string done;
   std::size_t column = indent;
   for (const std::string& word : split(text, ' ')) {
-    if (column > indent && column + 1 + width_of(word) > text_width) {
+    if (column > indent && column + 1 + width_of(word) > width) {
       done += '\n' + std::string(indent, ' ');
       column = indent;
     } else if (column > indent) {
@@ -33,7 +34,7 @@ std::string wrapped(std::string_view text, std::size_t indent) {
   return done;
 }
 
-std::string section(std::string_view title, const Lines& lines) {
+std::string section(std::string_view title, const Lines& lines, std::size_t width) {
   if (lines.empty()) return {};
   constexpr std::size_t left_max = 34;
   std::size_t left = 0;
@@ -44,7 +45,7 @@ std::string section(std::string_view title, const Lines& lines) {
     text += "  " + name;
     const std::size_t used = width_of(name) + 2;
     text += used + 2 <= left ? std::string(left - used, ' ') : '\n' + std::string(left, ' ');
-    text += wrapped(help, left) + '\n';
+    text += wrapped(help, left, width) + '\n';
   }
   return text;
 }
@@ -65,41 +66,59 @@ std::string explanation_of(const Option& option) {
   return help;
 }
 
-std::string help_of(const Command& command) {
+std::string help_of(const Command& command, std::size_t width) {
   std::string text =
-      joined("Usage: ", usage_of(command), "\n\n", wrapped(command.summary, 0), "\n");
-  if (!command.description.empty()) text += joined("\n", wrapped(command.description, 0), "\n");
+      joined("Usage: ", usage_of(command), "\n\n", wrapped(command.summary, 0, width), "\n");
+  if (!command.description.empty())
+    text += joined("\n", wrapped(command.description, 0, width), "\n");
   Lines operands;
   for (const Operand& operand : command.operands) operands.emplace_back(operand.name, operand.help);
-  text += section("Operands", operands);
+  text += section("Operands", operands, width);
   Lines own;
   Lines common;
   for (const Option& option : command.options)
     (option.is_common ? common : own).emplace_back(spelling_of(option), explanation_of(option));
   own.emplace_back("-h, --help", "Print this help and end");
-  text += section("Options", own);
-  text += section("Options of many commands", common);
+  text += section("Options", own, width);
+  text += section("Options of many commands", common, width);
   if (!command.examples.empty()) text += "\nExamples:\n";
   for (const Example& example : command.examples) {
     text += joined("  ", example.line, "\n");
-    if (!example.help.empty()) text += joined("      ", wrapped(example.help, 6), "\n");
+    if (!example.help.empty()) text += joined("      ", wrapped(example.help, 6, width), "\n");
   }
   return text;
 }
 
-std::string help_of_group(const std::vector<Command>& commands, std::string_view group) {
+std::string help_of_group(const std::vector<Command>& commands, std::string_view group,
+                          std::size_t width) {
   Lines lines;
   for (const Command* command : commands_below(commands, group))
     lines.emplace_back(command->name, command->summary);
-  std::string text = group.empty() ? "Usage: millrace COMMAND [OPERAND]... [OPTION]...\n\n"
-                                     "Millrace, an event-streaming system that speaks the Kafka "
-                                     "protocol: works with Apache Kafka too.\n"
-                                   : joined("Usage: millrace ", group, " COMMAND ...\n");
-  text += section("Commands", lines);
+  std::string text = "Usage: millrace COMMAND [OPERAND]... [OPTION]...\n\n" +
+                     wrapped(
+                         "Millrace, an event-streaming system that speaks the Kafka protocol: "
+                         "works with Apache Kafka too.",
+                         0, width) +
+                     '\n';
+  if (!group.empty()) text = joined("Usage: millrace ", group, " COMMAND ...\n");
+  text += section("Commands", lines, width);
   if (group.empty())
-    text += section("Options", {{"--version", "Print the version and end"},
-                                {"-h, --help", "Print this help, or that of a command, and end"}});
-  return text + "\n`millrace COMMAND --help` tells more of each, `millrace man COMMAND` all.\n";
+    text += section("Options",
+                    {{"--version", "Print the version and end"},
+                     {"-h, --help", "Print this help, or that of a command, and end"}},
+                    width);
+  return text + '\n' +
+         wrapped("`millrace COMMAND --help` tells more of each, `millrace man COMMAND` all.", 0,
+                 width) +
+         '\n';
+}
+
+std::size_t help_width_of_terminal() {
+  winsize size{};
+  if (::isatty(STDOUT_FILENO) != 1 || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 ||
+      size.ws_col == 0)
+    return help_width_usual;
+  return std::clamp<std::size_t>(size.ws_col, help_width_least, help_width_usual);
 }
 
 }  // namespace millrace::cli

@@ -66,8 +66,8 @@ Failure unknown_command(const std::vector<Command>& commands,
 
 }  // namespace
 
-Program::Program(std::vector<Command> commands, Lookup lookup)
-    : commands_(std::move(commands)), lookup_(std::move(lookup)) {
+Program::Program(std::vector<Command> commands, Lookup lookup, std::size_t help_width)
+    : commands_(std::move(commands)), lookup_(std::move(lookup)), help_width_(help_width) {
   commands_.push_back(
       {.name = "man",
        .summary = "Print a man page",
@@ -105,12 +105,12 @@ Answer Program::help(const std::vector<std::string>& names) const {
   std::string page = "millrace";
   for (const std::string& name : names) page += "-" + name;
   for (const Command& command : commands_)
-    if (man_page_name(command) == page) return plain(help_of(command));
+    if (man_page_name(command) == page) return plain(help_of(command, help_width_));
   if (const Command* command = name_command(commands_, names).command)
-    return plain(help_of(*command));
+    return plain(help_of(*command, help_width_));
   const std::string group = names.empty() ? std::string() : names.front();
   if (commands_below(commands_, group).empty()) return failed(unknown_command(commands_, names));
-  return plain(help_of_group(commands_, group));
+  return plain(help_of_group(commands_, group, help_width_));
 }
 
 Answer Program::man(const std::vector<std::string>& names) const {
@@ -131,7 +131,7 @@ int Program::run(const std::vector<std::string>& words, std::FILE* output,
     return write(output, text_of(found)) ? exit_success : exit_failure;
   }
   if (words.empty()) {
-    write(errors, help_of_group(commands_, ""));
+    write(errors, help_of_group(commands_, "", help_width_));
     return exit_usage;
   }
   if (words.front() == "--version")

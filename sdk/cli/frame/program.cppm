@@ -1,5 +1,6 @@
 // From the words of a command line to an exit code.
 module;
+#include <cstddef>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@ export module millrace.cli.frame:program;
 import :answer;
 import :command;
 import :completion;
+import :help;
 
 export namespace millrace::cli {
 
@@ -16,7 +18,7 @@ export namespace millrace::cli {
 // Owned by main, or by a test.
 class Program {
  public:
-  Program(std::vector<Command> commands, Lookup lookup);
+  Program(std::vector<Command> commands, Lookup lookup, std::size_t help_width = help_width_usual);
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
@@ -33,6 +35,7 @@ class Program {
 
   std::vector<Command> commands_;
   Lookup lookup_;
+  std::size_t help_width_;
 };
 
 }  // namespace millrace::cli

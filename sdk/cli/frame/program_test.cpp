@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -95,6 +96,25 @@ TEST(Program, helps) {
   EXPECT_EQ(run({"help", "nonsense"}).code, 2);
   EXPECT_EQ(run({"nonsense", "--help"}).code, 2);
   EXPECT_EQ(run({"--version"}).output, "millrace " + std::string(version) + "\n");
+}
+
+TEST(Program, helps_on_a_narrow_terminal_in_short_lines) {
+  std::vector<Command> commands = sample_commands();
+  for (Command& command : commands) {
+    command.summary += " and say at some length what is done, which takes more than a line of 60";
+    command.description = "The description has many words " + command.summary;
+    for (Option& option : command.options) option.help += " with words and more words and more";
+  }
+  const std::size_t width = 60;
+  for (const std::string& help :
+       {help_of(commands.front(), width), help_of_group(commands, "topic", width),
+        help_of_group(commands, "", width)}) {
+    for (const std::string& line : split(help, '\n')) {
+      const bool is_typed = line.starts_with("Usage: ") || line.starts_with("  millrace ");
+      EXPECT_TRUE(is_typed || width_of(line) <= width) << line;
+    }
+  }
+  EXPECT_NE(help_of(commands.front(), width), help_of(commands.front()));
 }
 
 TEST(Program, has_man_pages) {

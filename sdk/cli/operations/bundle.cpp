@@ -4,6 +4,7 @@ module;
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -62,15 +63,25 @@ class Bundle {
   Texts reasons_;
 };
 
-// Names of topics and groups may have what names of files should not.
-std::string file_name(std::string name) {
-  for (char& letter : name) {
+// Names of topics and groups may have what names of files should not, and be longer: then the
+// number of the file tells them apart.
+std::string file_name(std::string_view name, std::size_t number) {
+  constexpr std::string_view hex = "0123456789ABCDEF";
+  constexpr std::size_t bytes_max = 200;  // with what stands before and after, 255 at most
+  std::string text;
+  for (const char letter : name) {
     const bool is_plain = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
                           (letter >= '0' && letter <= '9') || letter == '-' || letter == '_' ||
                           letter == '.';
-    if (!is_plain) letter = '_';
+    if (is_plain) {
+      text += letter;
+    } else {
+      const auto code = static_cast<unsigned char>(letter);
+      text += {'%', hex[code >> 4U], hex[code & 15U]};
+    }
   }
-  return name;
+  if (text.size() <= bytes_max) return text;
+  return joined(text.substr(0, bytes_max), "~", number);
 }
 
 // The list of groups is all that is told of the others.
@@ -89,14 +100,16 @@ void add_configs(Bundle& bundle, const Call& call, Failures& failures) {
                {"broker", std::to_string(broker.id)}, true);
   Failures of_listing;
   for (const std::string& topic : session->topic_names(of_listing)) {
-    bundle.add(joined("topics/", file_name(topic), ".json"), describe_topic, {topic});
-    bundle.add(joined("configs/topic-", file_name(topic), ".json"), list_configs, {"topic", topic});
+    const std::string name = joined(file_name(topic, bundle.files().size()), ".json");
+    bundle.add(joined("topics/", name), describe_topic, {topic});
+    bundle.add(joined("configs/topic-", name), list_configs, {"topic", topic});
   }
   const auto groups = admin->list_groups(session->admin_options()).get();
   if (!groups) of_listing.push_back(failure_of(groups.error()));
   for (const v1::ListedGroup& group : groups ? groups->groups : std::vector<v1::ListedGroup>())
     if (is_of_consumers(group))
-      bundle.add(joined("groups/", file_name(group.id), ".json"), describe_group, {group.id});
+      bundle.add(joined("groups/", file_name(group.id, bundle.files().size()), ".json"),
+                 describe_group, {group.id});
   failures.insert(failures.end(), of_listing.begin(), of_listing.end());
 }
 
@@ -120,7 +133,7 @@ Answer debug_bundle(const Call& call) {
   if (bundle.failed_parts().size() < 6) add_configs(bundle, call, answer.failures);
   for (const std::string& address : call.arguments.all("metrics")) {
     bool is_good = false;
-    const std::string name = joined("metrics/", file_name(address), ".txt");
+    const std::string name = joined("metrics/", file_name(address, bundle.files().size()), ".txt");
     bundle.add_text(name, metrics_page_of(address, is_good));
     if (!is_good) bundle.add_failed(name, "the page did not come whole");
   }

@@ -44,6 +44,14 @@ void put_number(Header& header, std::size_t place, int digits, std::int64_t numb
   put_text(header, place, std::string_view(text.data(), static_cast<std::size_t>(digits)));
 }
 
+// "LENGTH NAME=VALUE" and a line feed; the length counts its own digits.
+std::string pax_record(std::string_view name, std::string_view value) {
+  const std::string rest = joined(" ", name, "=", value, "\n");
+  std::size_t length = rest.size() + 1;
+  while (std::to_string(length).size() + rest.size() != length) ++length;
+  return joined(length, rest);
+}
+
 bool write_whole(int file, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(file, text.data(), text.size());
@@ -93,15 +101,20 @@ std::string read_answer(int connection) {
 }  // namespace
 
 void TarFile::add(std::string_view name, std::string_view contents) {
+  if (name.size() > name_bytes_max) add_entry('x', "name", pax_record("path", name));
+  add_entry('0', name.substr(0, name_bytes_max), contents);
+}
+
+void TarFile::add_entry(char type, std::string_view name, std::string_view contents) {
   Header header{};
-  put_text(header, 0, name.substr(0, name_bytes_max));
+  put_text(header, 0, name);
   put_number(header, 100, 7, 0600);
   put_number(header, 108, 7, 0);
   put_number(header, 116, 7, 0);
   put_number(header, 124, 11, static_cast<std::int64_t>(contents.size()));
   put_number(header, 136, 11, time_);
   put_text(header, 148, "        ");  // the checksum counts as blanks in itself
-  header[156] = '0';
+  header[156] = type;
   put_text(header, 257, std::string_view("ustar\00000", 8));
   std::int64_t sum = 0;
   for (const char byte : header) sum += static_cast<unsigned char>(byte);

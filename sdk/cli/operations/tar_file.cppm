@@ -11,16 +11,17 @@ import millrace.cli.frame;
 
 export namespace millrace::cli {
 
-// In memory, in the format ustar; for the user alone to read.
+// In memory, in the format ustar with pax records; for the user alone to read.
 class TarFile {
  public:
   explicit TarFile(std::int64_t seconds_since_1970) : time_(seconds_since_1970) {}
 
-  // Names are at most 100 bytes; longer ones are cut.
   void add(std::string_view name, std::string_view contents);
   [[nodiscard]] std::string finish() &&;
 
  private:
+  void add_entry(char type, std::string_view name, std::string_view contents);
+
   std::int64_t time_;
   std::string bytes_;
 };

@@ -24,6 +24,20 @@ TEST(TarFile, has_headers_contents_and_an_end) {
   EXPECT_EQ(bytes.substr(1536), std::string(1024, '\0'));
 }
 
+TEST(TarFile, has_the_whole_of_a_long_name) {
+  TarFile tar(1'700'000'000);
+  const std::string name = "topics/" + std::string(200, 'a') + ".json";
+  tar.add(name, "{}\n");
+  const std::string bytes = std::move(tar).finish();
+  ASSERT_EQ(bytes.size(), 512U * 6);
+  EXPECT_EQ(bytes[156], 'x');
+  // "222 path=" and a line feed are 10 bytes.
+  EXPECT_EQ(bytes.substr(512, 222), "222 path=" + name + "\n");
+  EXPECT_EQ(bytes.substr(1024, 100), name.substr(0, 100));
+  EXPECT_EQ(bytes[1024 + 156], '0');
+  EXPECT_EQ(bytes.substr(1536, 3), "{}\n");
+}
+
 TEST(TarFile, cannot_be_written_where_there_is_no_folder) {
   EXPECT_TRUE(write_private_file("/no/such/folder/x.tar", ""));
 }

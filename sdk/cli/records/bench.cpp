@@ -118,8 +118,8 @@ struct Delivered {
 };
 
 // Bytes that compress as text does, and not better.
-std::string payload(std::size_t size) {
-  std::string text(size, ' ');
+std::string payload(const Arguments& arguments) {
+  std::string text(static_cast<std::size_t>(arguments.number_or("size", 100)), ' ');
   std::uint32_t state = 1;
   for (char& letter : text) {
     state = state * 1664525U + 1013904223U;
@@ -216,8 +216,7 @@ Answer bench_produce(const Call& call) {
     delivered.take(tag, outcome);
   });
   const std::int64_t records = call.arguments.number_or("records", 1'000'000);
-  const std::string value =
-      payload(static_cast<std::size_t>(call.arguments.number_or("size", 100)));
+  const std::string value = payload(call.arguments);
   const Interrupt interrupt;
   Progress progress;
   const std::string topic = call.arguments.operand(0);
@@ -227,7 +226,8 @@ Answer bench_produce(const Call& call) {
     const auto tag = static_cast<std::uint64_t>(sent);
     if (tag % timed_one_in == 0) {
       delivered.begun[tag / timed_one_in % timed_max] = SteadyClock::now();
-      if (progress.is_due()) progress.show(joined(sent, " of ", records, " records sent"));
+      if (progress.is_due())
+        progress.show(joined(sent, " of ", counted(records, "record"), " sent"));
     }
     if (const auto posted = producer->post({.topic = topic, .value = value}, tag); !posted) {
       answer.failures.push_back(failure_of(posted.error()));
@@ -275,7 +275,7 @@ Answer bench_consume(const Call& call) {
       if (!is_over) continue;
       answer.failures.push_back(
           {.code = "INCOMPLETE",
-           .message = joined("only ", records, " of ", wanted, " records came")});
+           .message = joined("only ", records, " of ", counted(wanted, "record"), " came")});
       break;
     }
     last = SteadyClock::now();
@@ -283,7 +283,8 @@ Answer bench_consume(const Call& call) {
       ++records;
       bytes += static_cast<std::int64_t>(record.key().size() + record.value().size());
     }
-    if (progress.is_due()) progress.show(joined(records, " of ", wanted, " records received"));
+    if (progress.is_due())
+      progress.show(joined(records, " of ", counted(wanted, "record"), " received"));
   }
   answer.fields = {{"topic", call.arguments.operand(0)}};
   add_rate(answer, records, bytes, std::chrono::duration<double>(last - begin).count());
@@ -307,10 +308,10 @@ Answer bench_latency(const Call& call) {
     delivered.take(1, outcome);  // how long that takes is not asked here
   });
   const std::int64_t records = call.arguments.number_or("records", 10'000);
+  const std::string of_all = joined(" of ", counted(records, "record"));
   const auto interval =
       std::chrono::nanoseconds(1'000'000'000 / call.arguments.number_or("rate", 1000));
-  const std::string value =
-      payload(static_cast<std::size_t>(call.arguments.number_or("size", 100)));
+  const std::string value = payload(call.arguments);
   if (!warm_up(*producer, *consumer, topic, answer.failures)) return answer;
   const Interrupt interrupt;
   std::atomic<bool> is_over = false;
@@ -342,7 +343,7 @@ Answer bench_latency(const Call& call) {
     for (const v1::RecordView& record : *batch)
       if (const auto stamp = stamp_of(record.value_text()))
         histogram.add(microseconds_since(*stamp));
-    if (progress.is_due()) progress.show(joined(histogram.count(), " of ", records, " records"));
+    if (progress.is_due()) progress.show(joined(histogram.count(), of_all));
   }
   is_over = true;
   sending.join();
@@ -354,7 +355,7 @@ Answer bench_latency(const Call& call) {
   if (histogram.count() < records && answer.failures.empty() && !Interrupt::is_asked())
     answer.failures.push_back(
         {.code = "INCOMPLETE",
-         .message = joined("only ", histogram.count(), " of ", records, " records came back")});
+         .message = joined("only ", histogram.count(), of_all, " came back")});
   answer.fields = {{"topic", topic}, {"records", histogram.count()}};
   answer.sentences = {joined(counted(histogram.count(), "record"), " sent and received")};
   add_latency(answer, histogram, call.format);

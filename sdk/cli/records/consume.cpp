@@ -138,7 +138,7 @@ class Receiving {
       if (to_) finish_partitions();
       output_.flush();
       commit_if_due();
-      if (progress_.is_due()) progress_.show(joined(count_, " records"));
+      if (progress_.is_due()) progress_.show(counted(count_, "record"));
     }
     return end();
   }

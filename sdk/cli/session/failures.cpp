@@ -1,4 +1,5 @@
 module;
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,20 +14,37 @@ import millrace.cli.frame;
 namespace millrace::cli {
 namespace {
 
+// "topic orders: topic orders: no" as "topic orders: no": the client and the broker both say what
+// it is about.
+void remove_repeats(std::string_view& text) {
+  std::size_t end = text.find(": ");
+  while (end != std::string_view::npos) {
+    const std::string_view rest = text.substr(end + 2);
+    if (rest.starts_with(text.substr(0, end)) && (rest.size() == end || rest[end] == ':')) {
+      text = rest;
+      end = text.find(": ");
+    } else {
+      end = text.find(": ", end + 2);
+    }
+  }
+}
+
 // "TOPIC_ALREADY_EXISTS (broker 1): Topic 'orders' already exists." without what stands before the
 // sentence: the code is told at the end of a line.
 std::string sentence_of(const v1::Error& error) {
   std::string_view text = error.message();
   const std::string_view code = name_of(error.code());
-  if (!text.starts_with(code)) return std::string(text);
-  text.remove_prefix(code.size());
-  if (text.starts_with(" (broker ")) {
-    const std::size_t end = text.find(')');
-    if (end != std::string_view::npos) text.remove_prefix(end + 1);
+  if (text.starts_with(code)) {
+    text.remove_prefix(code.size());
+    if (text.starts_with(" (broker ")) {
+      const std::size_t end = text.find(')');
+      if (end != std::string_view::npos) text.remove_prefix(end + 1);
+    }
+    if (text.starts_with(": ")) text.remove_prefix(2);
+    while (text.starts_with(' ')) text.remove_prefix(1);
+    if (text.ends_with('.')) text.remove_suffix(1);
   }
-  if (text.starts_with(": ")) text.remove_prefix(2);
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  if (text.ends_with('.')) text.remove_suffix(1);
+  remove_repeats(text);
   return std::string(text);
 }
 

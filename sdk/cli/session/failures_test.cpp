@@ -37,6 +37,25 @@ TEST(Failures, tell_the_sentence_first_and_the_code_at_the_end) {
             "the cluster refused (INVALID_CONFIG)");
 }
 
+TEST(Failures, say_once_what_they_are_about) {
+  EXPECT_EQ(line_of(failure_of(error(v1::ErrorCode::topic_authorization_failed,
+                                     "TOPIC_AUTHORIZATION_FAILED: topic orders: topic orders"))),
+            "topic orders (TOPIC_AUTHORIZATION_FAILED)");
+  EXPECT_EQ(line_of(failure_of(error(v1::ErrorCode::topic_authorization_failed,
+                                     "TOPIC_AUTHORIZATION_FAILED: topic orders: topic orders"),
+                               "topic orders")),
+            "topic orders (TOPIC_AUTHORIZATION_FAILED)");
+  EXPECT_EQ(line_of(failure_of(error(v1::ErrorCode::invalid_config,
+                                     "INVALID_CONFIG (broker 1): settings of topic orders: "
+                                     "settings of topic orders: No: no."),
+                               "topic orders")),
+            "settings of topic orders: No: no (INVALID_CONFIG)");
+  EXPECT_EQ(line_of(failure_of(error(v1::ErrorCode::invalid_partitions,
+                                     "INVALID_PARTITIONS: topic orders: topic orders: few"),
+                               "line 7")),
+            "line 7: topic orders: few (INVALID_PARTITIONS)");
+}
+
 TEST(Failures, of_topics_say_what_to_do) {
   EXPECT_EQ(line_of(topic_failure(error(v1::ErrorCode::topic_already_exists,
                                         "TOPIC_ALREADY_EXISTS: Topic 'orders' already exists."),
