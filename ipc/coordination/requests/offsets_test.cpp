@@ -260,15 +260,20 @@ TEST(GroupCall, a_partition_is_asked_for_its_offset_once_in_a_request) {
   }
 }
 
-TEST(GroupCall, partitions_that_are_named_once_are_answered_in_their_order) {
-  const std::int32_t partitions[] = {3, 1, 2};
+// Of "orders", in a version that asks about one group.
+GroupCall fetch_of(std::span<const std::int32_t> partitions, std::int16_t version) {
   protocol::OffsetFetchRequest::OffsetFetchRequestTopic topic;
   topic.name = "orders";
-  topic.partition_indexes = std::span<const std::int32_t>(partitions);
+  topic.partition_indexes = partitions;
   protocol::OffsetFetchRequest in;
   in.group_id = "g";
   in.topics = {&topic, 1};
-  const auto call = call_of(in, 7);
+  return call_of(in, version);
+}
+
+TEST(GroupCall, partitions_that_are_named_once_are_answered_in_their_order) {
+  const std::int32_t partitions[] = {3, 1, 2};
+  const auto call = fetch_of(partitions, 7);
   const auto& asked = std::get<groups::FetchRequest>(call.questions().at(0).request);
   EXPECT_EQ(asked.topics->at(0).partitions,
             (std::vector{PartitionIndex(3), PartitionIndex(1), PartitionIndex(2)}));
@@ -322,13 +327,7 @@ TEST(OffsetFetch, of_more_partitions_than_can_be_answered_is_refused_without_ask
   const auto out = answered<protocol::OffsetFetchResponse>(call, {}, 8);
   ASSERT_EQ(out.message.groups.size(), 1u);
   EXPECT_EQ(out.message.groups[0].error_code, number_of(ErrorCode::invalid_request));
-  protocol::OffsetFetchRequest::OffsetFetchRequestTopic old_topic;
-  old_topic.name = "orders";
-  old_topic.partition_indexes = std::span<const std::int32_t>(indexes);
-  protocol::OffsetFetchRequest old;
-  old.group_id = "g";
-  old.topics = {&old_topic, 1};
-  const GroupCall old_call = call_of(old, 5);
+  const GroupCall old_call = fetch_of(indexes, 5);
   EXPECT_TRUE(old_call.questions().empty());
   const auto old_out = answered<protocol::OffsetFetchResponse>(old_call, {}, 5);
   EXPECT_EQ(old_out.message.error_code, number_of(ErrorCode::invalid_request));

@@ -126,11 +126,7 @@ TEST_F(Dump, shows_what_is_called_as_a_segment_and_is_no_file_as_a_problem) {
 TEST_F(Dump, refuses_a_directory_without_files_of_a_log) {
   make_directory(in_root("notes"));
   write(in_root("notes/notes.txt"), "hello");
-  ItemPrinter printer(sink, DumpFormat::text);
-  DumpContext context = dump_context();
-  const DumpOptions options;
-  Dumper dumper(context, options, printer);
-  const auto refused = machine.wait(dumper.dump(in_root("notes")));
+  const auto refused = try_dump(in_root("notes"));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().fault, StorageFault::invalid);
   EXPECT_NE(refused.error().message.find("notes has no files of a log"), std::string::npos);
@@ -138,14 +134,10 @@ TEST_F(Dump, refuses_a_directory_without_files_of_a_log) {
 
 TEST_F(Dump, refuses_a_file_that_is_none_of_a_log_directory) {
   write(in_root("notes.txt"), "hello");
-  ItemPrinter printer(sink, DumpFormat::text);
-  DumpContext context = dump_context();
-  const DumpOptions options;
-  Dumper dumper(context, options, printer);
-  const auto refused = machine.wait(dumper.dump(in_root("notes.txt")));
+  const auto refused = try_dump(in_root("notes.txt"));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().fault, StorageFault::invalid);
-  const auto missing = machine.wait(dumper.dump(in_root("missing.log")));
+  const auto missing = try_dump(in_root("missing.log"));
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().fault, StorageFault::not_found);
 }
@@ -171,11 +163,7 @@ TEST_F(Dump, ends_when_the_sink_has_had_enough) {
 
 TEST_F(Dump, a_device_that_fails_is_an_error) {
   machine.disk.faults().plan({.kind = IoKind::read});
-  ItemPrinter printer(sink, DumpFormat::text);
-  DumpContext context = dump_context();
-  const DumpOptions options;
-  Dumper dumper(context, options, printer);
-  const auto failed = machine.wait(dumper.dump(path_of(SegmentFileKind::log, 0)));
+  const auto failed = try_dump(path_of(SegmentFileKind::log, 0));
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().fault, StorageFault::offline);
   EXPECT_EQ(machine.process->files.open_files(), 0u);

@@ -88,15 +88,21 @@ class DirectoryTest : public testing::Test {
 
   std::string dump(std::string path, DumpFormat format = DumpFormat::text,
                    const DumpOptions& options = {}) {
+    const auto done = try_dump(std::move(path), format, options);
+    EXPECT_TRUE(done) << done.error().message;
+    if (done) totals = *done;
+    return std::exchange(sink.text, {});
+  }
+  // One that may be refused.
+  StorageResult<DumpTotals> try_dump(std::string path, DumpFormat format = DumpFormat::text,
+                                     const DumpOptions& options = {}) {
     ItemPrinter printer(sink, format);
     DumpContext context = dump_context();
     Dumper dumper(context, options, printer);
-    const auto done = machine.wait(dumper.dump(std::move(path)));
-    EXPECT_TRUE(done) << done.error().message;
-    if (done) totals = *done;
+    auto done = machine.wait(dumper.dump(std::move(path)));
     EXPECT_EQ(printer.finish(), sink.refused_piece == 0);
     EXPECT_EQ(machine.process->files.open_files(), 0u) << "all files are closed";
-    return std::exchange(sink.text, {});
+    return done;
   }
 
   [[nodiscard]] DumpContext dump_context() {

@@ -1,6 +1,7 @@
 // What the checks against a real cluster share. Included last: it imports.
 #pragma once
 #include <algorithm>
+#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <cstdio>
@@ -46,6 +47,20 @@ class Expectations {
     for (std::size_t i = 0; i < std::min(outcomes.size(), codes.size()); ++i) {
       expect(outcomes[i].second, formatted("{} [{}]", what, i), codes[i]);
     }
+  }
+
+  // By minutes: what a broker has been told counts a moment later on the broker that is asked.
+  // `last` is then why it did not hold.
+  template <class IsSo>
+  Task<void> wait_until(Executor& executor, IsSo is_so, std::string_view what,
+                        const std::string& last) {
+    constexpr int tries_max = 3'600;
+    constexpr Duration pause = std::chrono::milliseconds{50};
+    for (int tries = 0; tries < tries_max; ++tries) {
+      if (co_await is_so()) co_return;
+      co_await sleep_until(executor, executor.clock().now() + pause);
+    }
+    expect(false, formatted("{}: {}", what, last));
   }
 
  private:

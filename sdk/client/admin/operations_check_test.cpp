@@ -1,7 +1,6 @@
 // The part of client_admin_check that does what operators do: access control, quotas, credentials,
 // features, transactions, groups of all kinds.
 #include <algorithm>
-#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <optional>
@@ -18,10 +17,6 @@ import millrace.runtime;
 
 namespace millrace::client {
 namespace {
-
-// What the broker has been told counts a moment later on the broker that is asked.
-constexpr int tries_max = 3'600;
-constexpr Duration pause = std::chrono::milliseconds{50};
 
 class Operations : public Expectations {
  public:
@@ -47,13 +42,12 @@ class Operations : public Expectations {
   template <class Ask, class Holds>
   Task<void> until(Ask ask, Holds holds, std::string_view what) {
     std::string last;
-    for (int tries = 0; tries < tries_max; ++tries) {
+    const auto is_so = [&]() -> Task<bool> {
       const auto answer = co_await ask();
-      if (answer && holds(*answer)) co_return;
       last = answer ? std::string("another answer") : to_string(answer.error());
-      co_await sleep_until(executor_, executor_.clock().now() + pause);
-    }
-    expect(false, formatted("{}: {}", what, last));
+      co_return answer&& holds(*answer);
+    };
+    co_await wait_until(executor_, is_so, what, last);
   }
 
   Task<void> access() {

@@ -2,10 +2,11 @@
 // first while it runs, then when it has ended. It counts the words of a topic with two partitions,
 // each of which has a record.
 #include <algorithm>
-#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cluster_check.hpp"
@@ -17,10 +18,6 @@ import millrace.runtime;
 
 namespace millrace::client {
 namespace {
-
-// What it does by and by is waited for by minutes.
-constexpr int tries_max = 3'600;
-constexpr Duration pause = std::chrono::milliseconds{50};
 
 class Streams : public Expectations {
  public:
@@ -59,13 +56,9 @@ class Streams : public Expectations {
   }
 
  private:
-  template <class Ask>
-  Task<void> until(Ask is_so, std::string what) {
-    for (int tries = 0; tries < tries_max; ++tries) {
-      if (co_await is_so()) co_return;
-      co_await sleep_until(executor_, executor_.clock().now() + pause);
-    }
-    expect(false, formatted("{}: {}", what, last_));
+  template <class IsSo>
+  Task<void> until(IsSo is_so, std::string_view what) {
+    return wait_until(executor_, std::move(is_so), what, last_);
   }
 
   Task<bool> describes_all() {
