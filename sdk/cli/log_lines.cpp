@@ -1,7 +1,6 @@
 module;
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@ module;
 module millrace.cli;
 
 import millrace.base;
+import millrace.cli.frame;
 import millrace.ipc.ring;
 
 namespace millrace::cli {
@@ -112,14 +112,7 @@ void write_at_once(std::string_view text) {
 }
 
 constexpr std::string_view clear_line = "\r\x1b[K";
-
-// It may change at any time.
-std::size_t terminal_columns() {
-  constexpr std::size_t usual_columns = 80;
-  winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return usual_columns;
-  return size.ws_col;
-}
+constexpr std::size_t usual_columns = 80;
 
 }  // namespace
 
@@ -140,7 +133,7 @@ void Console::say(std::string_view line) {
 
 void Console::show_status(std::string_view status) {
   if (!is_terminal_ || (status.empty() && status_.empty())) return;
-  status_ = cut_to_columns(status, terminal_columns());
+  status_ = cut_to_columns(status, terminal_columns(STDERR_FILENO).value_or(usual_columns));
   write_at_once(std::string(clear_line) + status_);
 }
 

@@ -1,5 +1,4 @@
 module;
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -94,13 +93,16 @@ std::string help_of_group(const std::vector<Command>& commands, std::string_view
   Lines lines;
   for (const Command* command : commands_below(commands, group))
     lines.emplace_back(command->name, command->summary);
-  std::string text = "Usage: millrace COMMAND [OPERAND]... [OPTION]...\n\n" +
-                     wrapped(
-                         "Millrace, an event-streaming system that speaks the Kafka protocol: "
-                         "works with Apache Kafka too.",
-                         0, width) +
-                     '\n';
-  if (!group.empty()) text = joined("Usage: millrace ", group, " COMMAND ...\n");
+  std::string text;
+  if (group.empty()) {
+    constexpr std::string_view what =
+        "Millrace, an event-streaming system that speaks the Kafka protocol: works with Apache "
+        "Kafka too.";
+    text = joined("Usage: millrace COMMAND [OPERAND]... [OPTION]...\n\n", wrapped(what, 0, width),
+                  '\n');
+  } else {
+    text = joined("Usage: millrace ", group, " COMMAND ...\n");
+  }
   text += section("Commands", lines, width);
   if (group.empty())
     text += section("Options",
@@ -114,11 +116,8 @@ std::string help_of_group(const std::vector<Command>& commands, std::string_view
 }
 
 std::size_t help_width_of_terminal() {
-  winsize size{};
-  if (::isatty(STDOUT_FILENO) != 1 || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 ||
-      size.ws_col == 0)
-    return help_width_usual;
-  return std::clamp<std::size_t>(size.ws_col, help_width_least, help_width_usual);
+  return std::clamp(terminal_columns(STDOUT_FILENO).value_or(help_width_usual), help_width_least,
+                    help_width_usual);
 }
 
 }  // namespace millrace::cli

@@ -1,4 +1,6 @@
 module;
+#include <sys/ioctl.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cmath>
@@ -244,6 +246,12 @@ std::string complaints_of(const Answer& answer, Format format) {
   for (const Failure& failure : answer.failures)
     text += joined("error: ", without_controls(line_of(failure)), "\n");
   return text;
+}
+
+std::optional<std::size_t> terminal_columns(int file) {
+  winsize size{};
+  if (::ioctl(file, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return std::nullopt;
+  return size.ws_col;
 }
 
 }  // namespace millrace::cli

@@ -1,5 +1,6 @@
 // Answers as text.
 module;
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -23,6 +24,8 @@ enum class Format : std::uint8_t { table, json, tsv };
 [[nodiscard]] std::string json_of(const Cell& cell);
 [[nodiscard]] std::string json_of(const Failure& failure);
 [[nodiscard]] std::string line_of(const Failure& failure);
+// Of the terminal that the file is, if it is one. They may change at any time.
+[[nodiscard]] std::optional<std::size_t> terminal_columns(int file);
 // Tabs, line ends and backslashes as \t, \n, \r and \\.
 [[nodiscard]] std::string tsv_of(std::string_view text);
 
