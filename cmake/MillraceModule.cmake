@@ -164,24 +164,14 @@ function(millrace_benchmark)
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LINKS} benchmark::benchmark)
 endfunction()
 
-# The sources of MODULES once more, with the choice of a mistake (modules/base/planted.hpp). Nothing
-# but a mutant program links them.
-function(millrace_planted_library target)
-  cmake_parse_arguments(ARG "" "" "MODULES;LINKS" ${ARGN})
-  add_library(${target} STATIC)
-  foreach(module ${ARG_MODULES})
-    get_target_property(folder millrace_${module} SOURCE_DIR)
-    get_target_property(interfaces millrace_${module} CXX_MODULE_SET)
-    get_target_property(sources millrace_${module} SOURCES)
-    list(REMOVE_ITEM sources ${interfaces})
-    list(FILTER sources EXCLUDE REGEX "[.]cppm$")
-    list(TRANSFORM sources PREPEND ${folder}/ REGEX "^[^/]")
-    list(TRANSFORM interfaces PREPEND ${folder}/ REGEX "^[^/]")
-    target_sources(${target}
-                   PUBLIC FILE_SET ${module} TYPE CXX_MODULES BASE_DIRS ${folder}
-                          FILES ${interfaces}
-                   PRIVATE ${sources})
-  endforeach()
+# SOURCES (below modules/) once more, with the choice of a mistake (modules/base/planted.hpp): where
+# mistakes could be made. A program that links TARGET has these instead of those in LINKS, whose
+# other files and interfaces it shares with all. None but a mutant program does; a file that is
+# missing here shows by its mistakes not being found.
+function(millrace_planted_objects target)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  list(TRANSFORM ARG_SOURCES PREPEND ${CMAKE_SOURCE_DIR}/modules/)
+  add_library(${target} OBJECT ${ARG_SOURCES})
   target_compile_options(${target} PRIVATE ${MILLRACE_WARNINGS} -O1)
   target_compile_definitions(${target} PRIVATE MILLRACE_PLANTED)
   target_link_libraries(${target} PUBLIC ${ARG_LINKS})

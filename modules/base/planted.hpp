@@ -1,6 +1,7 @@
 // How mistakes are planted to show that a test sees them. The places where one could be made ask
 // planted(mistake); the mistakes are an enum beside the code that has them. In a program planted()
-// is a constant "no": only a mutant program, all of which is built with MILLRACE_PLANTED, chooses.
+// is a constant "no": only a mutant program, whose files that ask are built with MILLRACE_PLANTED,
+// chooses.
 #pragma once
 
 namespace millrace {
