@@ -3,8 +3,10 @@ module;
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -98,6 +100,19 @@ Answer describe(GroupKind kind, Asked& asked) {
   return answer(asked, response);
 }
 
+// All tasks are of one subtopology, which reads the topics of the members.
+protocol::StreamsGroupDescribeResponse::Topology topology_of(const PlantedGroup& group,
+                                                             Asked& asked) {
+  std::set<std::string_view> topics;
+  for (const PlantedMember& member : group.members) topics.insert(member.topic);
+  std::vector<protocol::String> sources;
+  for (const std::string_view topic : topics) sources.emplace_back(topic);
+  protocol::StreamsGroupDescribeResponse::Subtopology only;
+  only.subtopology_id = subtopology;
+  only.source_topics = keep(sources, asked);
+  return {.epoch = 0, .subtopologies = keep(std::vector{only}, asked)};
+}
+
 }  // namespace
 
 Answer consumer_group_describe(Asked& asked) {
@@ -115,6 +130,7 @@ Answer streams_group_describe(Asked& asked) {
   if (!read(message, asked)) return {};
   using Response = protocol::StreamsGroupDescribeResponse;
   std::vector<Response::DescribedGroup> rows;
+  std::deque<Response::Topology> topologies;  // rows point to them
   for (const protocol::String id : message.group_ids) {
     ErrorCode error = ErrorCode::none;
     const PlantedGroup* const group = find(id, GroupKind::streams, asked, error);
@@ -140,6 +156,7 @@ Answer streams_group_describe(Asked& asked) {
       member.task_offsets = keep(std::vector{restored}, asked);
     }
     row.members = keep(members, asked);
+    row.topology = &topologies.emplace_back(topology_of(*group, asked));
   }
   Response response;
   response.groups = keep(rows, asked);

@@ -84,11 +84,6 @@ std::string file_name(std::string_view name, std::size_t number) {
   return joined(text.substr(0, bytes_max), "~", number);
 }
 
-// The list of groups is all that is told of the others.
-bool is_of_consumers(const v1::ListedGroup& group) {
-  return group.protocol_type != "share" && group.protocol_type != "streams";
-}
-
 void add_configs(Bundle& bundle, const Call& call, Failures& failures) {
   auto session = ClientSession::open(call, failures);
   v1::Admin* admin = session ? session->admin(failures) : nullptr;
@@ -107,9 +102,8 @@ void add_configs(Bundle& bundle, const Call& call, Failures& failures) {
   const auto groups = admin->list_groups(session->admin_options()).get();
   if (!groups) of_listing.push_back(failure_of(groups.error()));
   for (const v1::ListedGroup& group : groups ? groups->groups : std::vector<v1::ListedGroup>())
-    if (is_of_consumers(group))
-      bundle.add(joined("groups/", file_name(group.id, bundle.files().size()), ".json"),
-                 describe_group, {group.id});
+    bundle.add(joined("groups/", file_name(group.id, bundle.files().size()), ".json"),
+               describe_group, {group.id});
   failures.insert(failures.end(), of_listing.begin(), of_listing.end());
 }
 

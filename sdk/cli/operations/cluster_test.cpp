@@ -97,14 +97,35 @@ TEST_F(ClusterCommands, tell_that_all_is_well_and_what_is_not) {
   EXPECT_THAT(run("cluster health").output, HasSubstr("not healthy: 2 brokers, "));
 }
 
+TEST_F(ClusterCommands, describe_groups_of_other_kinds) {
+  create("orders", 2, 1);
+  ASSERT_TRUE(cluster_->run([](mock::Cluster& cluster) {
+    const auto member = [](std::vector<std::int32_t> partitions) {
+      return mock::PlantedMember{.id = "one", .topic = "orders", .partitions = partitions};
+    };
+    cluster.plant_group({.kind = mock::GroupKind::share,
+                         .id = "sharers",
+                         .members = {member({0, 1}), member({0})},
+                         .starts = {{{"orders", 0}, Offset(0)}}});
+    cluster.plant_group(
+        {.kind = mock::GroupKind::streams, .id = "flow", .members = {member({1}), member({})}});
+    return true;
+  }));
+  EXPECT_EQ(run("group describe sharers -o tsv").output,
+            "group\tstate\ttopic\tpartition\tcommitted\tend\tlag\tmember\n"
+            "sharers\tstable\torders\t0\t0\t0\t0\tworker (127.0.0.1), worker (127.0.0.1)\n"
+            "sharers\tstable\torders\t1\t\t0\t0\tworker (127.0.0.1)\n");
+  EXPECT_EQ(run("group describe flow -o tsv").output,
+            "group\tstate\ttopic\tpartition\tcommitted\tend\tlag\tmember\n"
+            "flow\tstable\torders\t1\t\t0\t0\tworker (127.0.0.1)\n"
+            "flow\tstable\t\t\t\t\t\tworker (127.0.0.1)\n");
+}
+
 TEST_F(ClusterCommands, tell_groups_of_other_kinds_apart) {
   ASSERT_TRUE(cluster_->run([](mock::Cluster& cluster) {
     cluster.plant_group({.kind = mock::GroupKind::share, .id = "sharers"});
     return true;
   }));
-  EXPECT_EQ(run("group describe sharers").errors,
-            "error: group sharers is of the type share, and this is for groups of consumers "
-            "(GROUP_ID_NOT_FOUND)\n");
   EXPECT_EQ(run("group describe sharer").errors, "error: no group sharer; did you mean sharers?\n");
   create("orders", 1, 1);
   for (const char* what : {"--to start", "--to start --topic orders --execute"}) {

@@ -59,7 +59,10 @@ std::vector<Command> group_commands() {
        .run = list_groups},
       {.name = "group describe",
        .summary = "Show how far a group has read, and who reads",
-       .description = "In JSON, lag is the sum over all partitions.",
+       .description =
+           "In JSON, lag is the sum over all partitions. Groups of Kafka Streams are shown "
+           "as consumers of the topics that their tasks read; of a share group, "
+           "committed is from where records are handed out.",
        .operands = {group_operand()},
        .options = with_cluster_options({}),
        .examples = {{"millrace group describe billing", ""},

@@ -1,7 +1,6 @@
 module;
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -19,16 +18,10 @@ module millrace.cli.operations;
 
 import millrace.cli.frame;
 import millrace.cli.session;
+import :group_readers;
 
 namespace millrace::cli {
 namespace {
-
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char letter) {
-    return static_cast<char>(std::tolower(letter));
-  });
-  return text;
-}
 
 // Those that a group may be in, of any kind and protocol.
 constexpr std::array<std::string_view, 8> group_states = {
@@ -41,86 +34,6 @@ std::optional<Failure> wrong_state(const std::string& state) {
   for (const std::string_view one : group_states) known += joined(known.empty() ? "" : ", ", one);
   return usage_failure(joined("--state '", state, "' is no state of a group"),
                        joined("there are ", known));
-}
-
-// Brokers write addresses as Java does: /10.0.0.5.
-std::string host_of(const v1::GroupMember& member) {
-  return member.host.starts_with('/') ? member.host.substr(1) : member.host;
-}
-
-std::string name_of_member(const v1::GroupMember& member) {
-  return joined(member.client_id, " (", host_of(member), ")");
-}
-
-// Empty where brokers do not list them: then there is no more to say, that is all.
-std::vector<v1::ListedGroup> groups_of(ClientSession& session) {
-  Failures nobody_sees;
-  v1::Admin* admin = session.admin(nobody_sees);
-  auto listed = admin->list_groups(session.admin_options()).get();
-  return listed ? std::move(listed->groups) : std::vector<v1::ListedGroup>();
-}
-
-// Of one that is there and has no consumers, of which kind it is.
-std::optional<Failure> other_kind(const std::vector<v1::ListedGroup>& groups,
-                                  const std::string& name) {
-  const auto same = std::ranges::find(groups, name, &v1::ListedGroup::id);
-  if (same == groups.end() || same->protocol_type.empty() || same->protocol_type == "consumer")
-    return std::nullopt;
-  return Failure{.code = std::string(v1::name_of(v1::ErrorCode::group_id_not_found)),
-                 .message = joined("group ", name, " is of the type ", same->protocol_type,
-                                   ", and this is for groups of consumers")};
-}
-
-// Of a group that the coordinator of groups of consumers does not know: the nearest that is there,
-// or of which other kind it is.
-Failure unknown_group(ClientSession& session, const std::string& name) {
-  const auto groups = groups_of(session);
-  if (auto other = other_kind(groups, name)) return *std::move(other);
-  std::vector<std::string> names;
-  for (const v1::ListedGroup& group : groups) names.push_back(group.id);
-  return no_group(name, names);
-}
-
-// A group that does not exist fails, with the nearest that does.
-std::optional<v1::DescribedGroup> described(ClientSession& session, const std::string& name,
-                                            Failures& failures) {
-  v1::Admin* admin = session.admin(failures);
-  if (admin == nullptr) return std::nullopt;
-  auto outcomes = admin->describe_groups({name}, session.admin_options()).get();
-  auto& outcome = outcomes.front().second;
-  const bool is_missing = outcome ? lower(outcome->state) == "dead"
-                                  : outcome.error().code() == v1::ErrorCode::group_id_not_found;
-  if (is_missing) {
-    failures.push_back(unknown_group(session, name));
-    return std::nullopt;
-  }
-  if (!outcome) {
-    failures.push_back(group_failure(outcome.error(), name));
-    return std::nullopt;
-  }
-  return *std::move(outcome);
-}
-
-// What the group has committed; partitions that failed are failures.
-std::optional<v1::Offsets> committed(ClientSession& session, const std::string& group,
-                                     Failures& failures) {
-  const auto listed =
-      session.admin(failures)->list_group_offsets(group, {}, session.admin_options()).get();
-  if (!listed) {
-    const bool is_missing = listed.error().code() == v1::ErrorCode::group_id_not_found;
-    failures.push_back(is_missing ? unknown_group(session, group)
-                                  : group_failure(listed.error(), group));
-    return std::nullopt;
-  }
-  v1::Offsets offsets;
-  for (const auto& [partition, outcome] : *listed) {
-    if (!outcome)
-      failures.push_back(
-          failure_of(outcome.error(), joined(partition.topic, "-", partition.partition)));
-    else if (*outcome >= 0)
-      offsets[partition] = *outcome;
-  }
-  return offsets;
 }
 
 // Which partitions are reset: those of --topic, else those that have been committed.
@@ -171,6 +84,12 @@ std::optional<v1::Offsets> new_offsets(ClientSession& session, const Arguments& 
     offsets[partition] = from + shift;
   }
   return offsets;
+}
+
+// Records that the group has before it in a partition.
+std::int64_t lag_of(const GroupPlace* place, const Bounds& within) {
+  if (place != nullptr && place->lag && *place->lag >= 0) return *place->lag;
+  return std::max<std::int64_t>(0, within.end - (place != nullptr ? place->offset : within.start));
 }
 
 }  // namespace
@@ -227,19 +146,18 @@ Answer describe_group(const Call& call) {
                             {"member"}}};
   const std::string name = call.arguments.operand(0);
   auto session = ClientSession::open(call, answer.failures);
-  const auto group = session ? described(*session, name, answer.failures) : std::nullopt;
-  const auto offsets = group ? committed(*session, name, answer.failures) : std::nullopt;
-  if (!offsets) return answer;
+  const auto group = session ? readers_of(*session, name, answer.failures) : std::nullopt;
+  if (!group) return answer;
   std::map<v1::TopicPartition, std::string> readers;
-  std::vector<std::string> idle;
-  for (const v1::GroupMember& member : group->members) {
-    for (const v1::TopicPartition& partition : member.assignment)
-      readers[partition] = name_of_member(member);
-    if (member.assignment.empty()) idle.push_back(name_of_member(member));
-  }
   std::set<v1::TopicPartition> all;
-  for (const auto& [partition, offset] : *offsets) all.insert(partition);
-  for (const auto& [partition, reader] : readers) all.insert(partition);
+  for (const auto& [partition, place] : group->places) all.insert(partition);
+  for (const GroupReader& reader : group->readers) {
+    for (const v1::TopicPartition& partition : reader.partitions) {
+      std::string& names = readers[partition];
+      names = names.empty() ? reader.name : joined(names, ", ", reader.name);
+      all.insert(partition);
+    }
+  }
 
   const std::vector<v1::TopicPartition> partitions(all.begin(), all.end());
   const auto reader = session->offsets_reader(answer.failures);
@@ -250,36 +168,36 @@ Answer describe_group(const Call& call) {
     Cell committed_cell;
     Cell end_cell;
     Cell lag_cell;
-    const auto offset = offsets->find(partition);
-    if (offset != offsets->end()) committed_cell = offset->second;
+    const auto place = group->places.find(partition);
+    if (place != group->places.end()) committed_cell = place->second.offset;
     if (bounds && bounds->contains(partition)) {
       const Bounds& within = bounds->at(partition);
-      const std::int64_t from = offset != offsets->end() ? offset->second : within.start;
-      const std::int64_t lag = std::max<std::int64_t>(0, within.end - from);
+      const std::int64_t lag =
+          lag_of(place != group->places.end() ? &place->second : nullptr, within);
       end_cell = within.end;
       lag_cell = lag;
       sum += lag;
     }
     const auto member = readers.find(partition);
     const Cell member_cell = member != readers.end() ? Cell(member->second) : Cell();
-    answer.rows.push_back({name, lower(group->state), partition.topic,
-                           std::int64_t{partition.partition}, committed_cell, end_cell, lag_cell,
-                           member_cell});
+    answer.rows.push_back({name, group->state, partition.topic, std::int64_t{partition.partition},
+                           committed_cell, end_cell, lag_cell, member_cell});
   }
   // As Kafka's tool shows members that have no partition.
-  for (std::string& member : idle)
-    answer.rows.push_back(
-        {name, lower(group->state), Cell(), Cell(), Cell(), Cell(), Cell(), std::move(member)});
+  for (const GroupReader& idle : group->readers)
+    if (idle.partitions.empty())
+      answer.rows.push_back(
+          {name, group->state, Cell(), Cell(), Cell(), Cell(), Cell(), idle.name});
   answer.fields = {{"group", name},
-                   {"state", lower(group->state)},
-                   {"assignor", group->protocol},
+                   {"state", group->state},
+                   {"assignor", group->assignor},
                    {"coordinator", std::int64_t{group->coordinator}},
-                   {"members", static_cast<std::int64_t>(group->members.size())},
+                   {"members", static_cast<std::int64_t>(group->readers.size())},
                    {"lag", bounds ? Cell(sum) : Cell()}};
   if (partitions.empty()) {
     answer.is_table_needless = answer.rows.empty();
-    answer.sentences = {joined("group ", name, " is ", lower(group->state), " with ",
-                               counted(static_cast<std::int64_t>(group->members.size()), "member"),
+    answer.sentences = {joined("group ", name, " is ", group->state, " with ",
+                               counted(static_cast<std::int64_t>(group->readers.size()), "member"),
                                ", and has committed nothing")};
   }
   return answer;
@@ -296,11 +214,11 @@ Answer reset_offsets(const Call& call) {
   const std::string group = call.arguments.operand(0);
   auto session = ClientSession::open(call, answer.failures);
   const auto before = session && session->admin(answer.failures) != nullptr
-                          ? committed(*session, group, answer.failures)
+                          ? committed_of(*session, group, answer.failures)
                           : std::nullopt;
   // Brokers do not say of other kinds that they are: they have committed nothing.
   if (before && before->empty())
-    if (auto other = other_kind(groups_of(*session), group)) return failed(*std::move(other));
+    if (auto other = other_kind(*session, group)) return failed(*std::move(other));
   const auto partitions =
       before ? partitions_to_reset(*session, call.arguments, *before, answer.failures)
              : std::nullopt;

@@ -60,6 +60,8 @@ TEST(AdminGroupKinds, share_and_streams_groups_are_described) {
   EXPECT_EQ(outcomes_of(streams), (Codes{ErrorCode::none, ErrorCode::group_id_not_found}));
   ASSERT_EQ(streams[0].second->members.size(), 1u);
   EXPECT_EQ(streams[0].second->members[0].assignment.active[0].partitions.size(), 2u);
+  ASSERT_EQ(streams[0].second->subtopologies.size(), 1u);
+  EXPECT_EQ(streams[0].second->subtopologies[0].source_topics, std::vector<std::string>{"orders"});
   ASSERT_EQ(streams[0].second->members[0].task_offsets.size(), 1u);
   EXPECT_EQ(streams[0].second->members[0].task_offsets[0].offset, Offset(4));
 }

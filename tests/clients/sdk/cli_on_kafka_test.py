@@ -97,7 +97,17 @@ class CliOnKafka(unittest.TestCase):
         return said["error"]
 
     def create(self, topic, *arguments):
-        return self.ask("topic", "create", topic, *arguments)["topics"][0]
+        """What is said of it; brokers learn one by one of a topic that was created."""
+        told = self.ask("topic", "create", topic, *arguments)["topics"][0]
+
+        def is_known(node):
+            listed = subprocess.run(["kcat", "-L", "-J", "-b", node.bootstrap], text=True,
+                                    capture_output=True, timeout=PATIENCE_S, check=True)
+            return topic in [row["topic"] for row in json.loads(listed.stdout)["topics"]]
+
+        for node in self.nodes if told["created"] else ():
+            local_cluster.wait_until(lambda node=node: is_known(node), f"{topic} is not known")
+        return told
 
     def produce(self, topic, *values, partition=0):
         lines = "".join(json.dumps({"value": value, "partition": partition}) + "\n"
@@ -419,7 +429,7 @@ class CliOnKafka(unittest.TestCase):
 
     # --- What only Apache Kafka has. ---
 
-    def test_share_groups_are_told_apart(self):
+    def test_share_groups_are_described(self):
         self.create("shared")
         self.produce("shared", "one")
         command = packages.java("org.apache.kafka.tools.consumer.ConsoleShareConsumer")
@@ -432,9 +442,24 @@ class CliOnKafka(unittest.TestCase):
         local_cluster.wait_until(
             lambda: {"group": "sharers", "state": "stable", "type": "share"}
             in self.ask("group", "list")["groups"], "the share group is not listed")
+        local_cluster.wait_until(
+            lambda: [row["topic"] for row in self.ask("group", "describe", "sharers")["partitions"]
+                     ] == ["shared"], "the partition is not shared")
+        told = self.ask("group", "describe", "sharers")
+        self.assertEqual(told["members"], 1)
+        self.assertIn("console-share-consumer", told["partitions"][0]["member"])
+        # It begins at the end that it found; what comes now is handed out.
+        self.produce("shared", "two")
+        # The place where it begins is told later than that the record is done with.
+        local_cluster.wait_until(
+            lambda: [(row["end"], row["lag"], row["committed"] is None) for row in
+                     self.ask("group", "describe", "sharers")["partitions"]] == [(2, 0, False)],
+            "the record is not done with")
         told = self.ask("debug", "bundle", self.folder / "with-sharers.tar")
         self.assertEqual(told["failed"], [])
-        failure = self.fails("GROUP_ID_NOT_FOUND", "group", "describe", "sharers")
+        self.assertIn("groups/sharers.json", told["parts"])
+        failure = self.fails("GROUP_ID_NOT_FOUND", "group", "reset-offsets", "sharers", "--to",
+                             "start")
         self.assertEqual((failure["message"], failure.get("hint")),
                          ("group sharers is of the type share, and this is for groups of "
                           "consumers", None))

@@ -2,6 +2,7 @@
 quotas, credentials, features, transactions, groups of all kinds, an application of Kafka Streams
 among them; what its controllers answer; ids of clients whose metrics it collects."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -48,9 +49,22 @@ class OperationsOnKafka(unittest.TestCase):
         application = self.start_streams(node)
         self.check(node.bootstrap, "operations")
         self.check(node.bootstrap, "streams")
+        self.describe(node.bootstrap, "check-streams")
         application.terminate()
         application.wait(PATIENCE_S)
         self.check(node.bootstrap, "streams-ended")
+
+    def describe(self, bootstrap, group):
+        """By the command line: what the tasks of the application read, and how far it is."""
+        told = subprocess.run([PROGRAMS / "millrace", "group", "describe", group, "-b", bootstrap,
+                               "-o", "json"], capture_output=True, text=True, check=True,
+                              timeout=PATIENCE_S)
+        described = json.loads(told.stdout)
+        self.assertEqual((described["state"], described["assignor"]), ("stable", ""))
+        words = [row for row in described["partitions"] if row["topic"] == "check-words"]
+        self.assertEqual([(row["partition"], row["end"]) for row in words], [(0, 1), (1, 1)])
+        for row in words:
+            self.assertIn("check-streams", row["member"])
 
     def start_streams(self, node):
         """An application that counts the words of two partitions, which have one each."""
