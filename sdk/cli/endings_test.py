@@ -51,6 +51,17 @@ class EndingsTest(OnACluster):
                 self.assertEqual((done.returncode, done.stdout, done.stderr), (1, "", said))
         self.assertEqual(self.run_shell("millrace topic describe nothing 2>&-").returncode, 1)
 
+    def test_who_waits_for_records_ends_when_nobody_reads_them_any_more(self):
+        self.millrace("topic", "create", "awaited")
+        self.millrace("produce", "awaited", "-q", text="one\ntwo\n")
+        for more in ("", "--group waiters "):
+            with self.subTest(more=more):
+                done = self.run_shell("set -o pipefail; "
+                                      f"millrace consume awaited {more}--from start | head -n 1")
+                self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "one\n", ""))
+        self.assertEqual(json.loads(self.millrace("group", "describe", "waiters", "-o", "json"))[
+            "members"], 0)
+
     def test_names_that_no_topic_can_have_are_told_as_such(self):
         for name in ("a b", ""):
             self.assertEqual(

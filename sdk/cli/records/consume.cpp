@@ -131,6 +131,7 @@ class Receiving {
         continue;
       }
       failing_since_.reset();
+      if (batch->empty() && !Output::has_reader()) break;
       for (const v1::RecordView& record : *batch) {
         if (count_ == count_max_) break;
         take(record);

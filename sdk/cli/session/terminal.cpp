@@ -1,4 +1,5 @@
 module;
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -72,6 +73,11 @@ void Output::flush() {
     }
   }
   block_.clear();
+}
+
+bool Output::has_reader() {
+  pollfd output{.fd = STDOUT_FILENO, .events = 0, .revents = 0};
+  return ::poll(&output, 1, 0) < 1 || (output.revents & POLLERR) == 0;
 }
 
 std::optional<Failure> Output::failure() const {

@@ -30,6 +30,9 @@ class Output {
   void flush();
   // Nobody reads any more, or the disk is full: nothing is written from then on.
   [[nodiscard]] bool is_broken() const { return problem_ != 0; }
+  // No for a pipe that nobody holds open any more: writing would tell, but who waits does not
+  // write.
+  [[nodiscard]] static bool has_reader();
   // Of what broke it; none for a reader that went away, which is well.
   [[nodiscard]] std::optional<Failure> failure() const;
 
