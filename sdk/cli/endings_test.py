@@ -69,6 +69,11 @@ class EndingsTest(OnACluster):
                 f"error: '{name}' cannot be the name of a topic (INVALID_TOPIC_EXCEPTION); "
                 "names have 1 to 249 ASCII letters, digits, '.', '_' and '-'\n")
 
+    def test_brokers_that_are_none_are_told_with_the_option_that_names_them(self):
+        said = self.millrace("topic", "list", "-b", "kafka-1", status=2)
+        self.assertIn("bootstrap.servers: \"kafka-1\": an address must end in a port", said)
+        self.assertIn("-b HOST:PORT,... names the brokers", said)
+
     def test_a_profile_that_no_client_takes_is_not_kept(self):
         for settings, said in (
                 (["-b", "kafka-1"],

@@ -92,7 +92,11 @@ Failure failure_of(const v1::Error& error, std::string_view about) {
   const bool is_of_way =
       error.origin() == v1::Origin::network || error.origin() == v1::Origin::timeout;
   if (is_of_way && !is_reached) hint = "-b HOST:PORT names the brokers, --timeout how long to wait";
-  if (error.origin() == v1::Origin::configuration) return usage_failure(std::move(message));
+  if (error.origin() == v1::Origin::configuration) {
+    const bool is_of_brokers = message.find("bootstrap.servers") != std::string::npos;
+    if (is_of_brokers) hint = "-b HOST:PORT,... names the brokers";
+    return usage_failure(std::move(message), std::move(hint));
+  }
   return coded(error.code(), std::move(message), std::move(hint));
 }
 
