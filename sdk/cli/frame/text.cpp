@@ -1,5 +1,7 @@
 module;
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -66,6 +68,14 @@ void append_escaped(std::string& into, char letter) {
 
 std::string counted(std::int64_t count, std::string_view what) {
   return joined(count, " ", what, count == 1 ? "" : "s");
+}
+
+std::string lower(std::string_view text) {
+  std::string lowered(text);
+  std::ranges::transform(lowered, lowered.begin(), [](unsigned char letter) {
+    return static_cast<char>(std::tolower(letter));
+  });
+  return lowered;
 }
 
 std::vector<std::string> split(std::string_view text, char separator) {

@@ -38,6 +38,7 @@ template <class... Parts>
 // "1 partition", "6 partitions".
 [[nodiscard]] std::string counted(std::int64_t count, std::string_view what);
 
+[[nodiscard]] std::string lower(std::string_view text);  // ASCII
 [[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);
 [[nodiscard]] std::optional<std::int64_t> whole_number(std::string_view text);
 

@@ -1,6 +1,5 @@
 module;
 #include <algorithm>
-#include <cctype>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -76,31 +75,38 @@ std::optional<DescribedReaders> sharers_of(ClientSession& session, const std::st
   v1::Admin* admin = session.admin(failures);
   auto outcomes = admin->describe_share_groups({name}, session.admin_options()).get();
   const auto& group = outcomes.front().second;
+  if (!group) {
+    failures.push_back(group_failure(group.error(), name));
+    return std::nullopt;
+  }
   const auto places = admin->list_share_offsets(name, {}, session.admin_options()).get();
-  if (!group || !places) {
-    failures.push_back(group_failure(group ? places.error() : group.error(), name));
+  if (!places) {
+    failures.push_back(group_failure(places.error(), name));
     return std::nullopt;
   }
   DescribedReaders described = without_places(*group);
   for (const auto& [partition, place] : *places) {
     if (!place)
-      failures.push_back(
-          failure_of(place.error(), joined(partition.topic, "-", partition.partition)));
+      failures.push_back(partition_failure(place.error(), partition));
     else if (place->start >= 0)
       described.places[partition] = {.offset = place->start, .lag = place->lag};
   }
   return described;
 }
 
+std::vector<std::string> topics_read_by(const v1::Subtopology& subtopology) {
+  std::vector<std::string> names = subtopology.source_topics;
+  for (const v1::StreamsTopic& topic : subtopology.repartition_source_topics)
+    names.push_back(topic.name);
+  return names;
+}
+
 // A task reads the partition of its number of each topic of its subtopology that has as many.
 std::vector<v1::TopicPartition> partitions_of_task(const v1::Subtopology& subtopology,
                                                    std::int32_t number,
                                                    const std::vector<v1::DescribedTopic>& topics) {
-  std::vector<std::string> names = subtopology.source_topics;
-  for (const v1::StreamsTopic& topic : subtopology.repartition_source_topics)
-    names.push_back(topic.name);
   std::vector<v1::TopicPartition> partitions;
-  for (const std::string& name : names) {
+  for (const std::string& name : topics_read_by(subtopology)) {
     const auto topic = std::ranges::find(topics, name, &v1::DescribedTopic::name);
     if (topic != topics.end() && number < static_cast<std::int32_t>(topic->partitions.size()))
       partitions.push_back({name, number});
@@ -118,11 +124,8 @@ std::optional<DescribedReaders> streams_of(ClientSession& session, const std::st
     return std::nullopt;
   }
   std::vector<std::string> names;
-  for (const v1::Subtopology& subtopology : group->subtopologies) {
-    names.insert(names.end(), subtopology.source_topics.begin(), subtopology.source_topics.end());
-    for (const v1::StreamsTopic& topic : subtopology.repartition_source_topics)
-      names.push_back(topic.name);
-  }
+  for (const v1::Subtopology& subtopology : group->subtopologies)
+    for (std::string& topic : topics_read_by(subtopology)) names.push_back(std::move(topic));
   const auto topics =
       names.empty() ? std::vector<v1::DescribedTopic>() : session.topics(names, failures);
   DescribedReaders described{.state = lower(group->state), .coordinator = group->coordinator};
@@ -143,13 +146,6 @@ std::optional<DescribedReaders> streams_of(ClientSession& session, const std::st
 }
 
 }  // namespace
-
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char letter) {
-    return static_cast<char>(std::tolower(letter));
-  });
-  return text;
-}
 
 std::optional<Failure> other_kind(ClientSession& session, const std::string& group) {
   return other_kind(kind_of(groups_of(session), group), group);
@@ -172,8 +168,7 @@ std::optional<v1::Offsets> committed_of(ClientSession& session, const std::strin
   v1::Offsets offsets;
   for (const auto& [partition, outcome] : *listed) {
     if (!outcome)
-      failures.push_back(
-          failure_of(outcome.error(), joined(partition.topic, "-", partition.partition)));
+      failures.push_back(partition_failure(outcome.error(), partition));
     else if (*outcome >= 0)
       offsets[partition] = *outcome;
   }

@@ -9,7 +9,7 @@ module;
 #include "millrace/consumer.hpp"
 #include "millrace/records.hpp"
 
-export module millrace.cli.operations:group_readers;
+module millrace.cli.operations:group_readers;
 
 import millrace.cli.frame;
 import millrace.cli.session;
@@ -47,8 +47,5 @@ struct DescribedReaders {
 [[nodiscard]] Failure unknown_group(ClientSession& session, const std::string& group);
 // Nothing where a group of that name could have consumers.
 [[nodiscard]] std::optional<Failure> other_kind(ClientSession& session, const std::string& group);
-
-// Brokers tell it in several ways.
-[[nodiscard]] std::string lower(std::string text);
 
 }  // namespace millrace::cli

@@ -86,7 +86,7 @@ std::optional<v1::Offsets> new_offsets(ClientSession& session, const Arguments& 
   return offsets;
 }
 
-// Records that the group has before it in a partition.
+// Records that the group has before it in a partition, where it may have no place yet.
 std::int64_t lag_of(const GroupPlace* place, const Bounds& within) {
   if (place != nullptr && place->lag && *place->lag >= 0) return *place->lag;
   return std::max<std::int64_t>(0, within.end - (place != nullptr ? place->offset : within.start));
@@ -168,12 +168,12 @@ Answer describe_group(const Call& call) {
     Cell committed_cell;
     Cell end_cell;
     Cell lag_cell;
-    const auto place = group->places.find(partition);
-    if (place != group->places.end()) committed_cell = place->second.offset;
+    const auto found = group->places.find(partition);
+    const GroupPlace* place = found != group->places.end() ? &found->second : nullptr;
+    if (place != nullptr) committed_cell = place->offset;
     if (bounds && bounds->contains(partition)) {
       const Bounds& within = bounds->at(partition);
-      const std::int64_t lag =
-          lag_of(place != group->places.end() ? &place->second : nullptr, within);
+      const std::int64_t lag = lag_of(place, within);
       end_cell = within.end;
       lag_cell = lag;
       sum += lag;

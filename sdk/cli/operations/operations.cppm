@@ -14,7 +14,6 @@ export import :placement_plan;
 export import :tar_file;
 import millrace.cli.frame;
 import millrace.cli.session;
-import :group_readers;
 
 export namespace millrace::cli {
 

@@ -29,10 +29,6 @@ Numbers numbers(const Replicas& replicas) {
   return Numbers(replicas.begin(), replicas.end());
 }
 
-std::string name_of(const v1::TopicPartition& partition) {
-  return joined(partition.topic, "-", partition.partition);
-}
-
 Failure no_broker(std::int32_t broker) {
   return usage_failure(joined("there is no broker ", broker),
                        "`millrace cluster brokers` shows those that are");
@@ -131,7 +127,7 @@ Answer carry_out(const Call& call, ClientSession& session, const Placement& now,
            ->alter_reassignments(std::move(reassignments), session.admin_options())
            .get()) {
     if (!outcome) {
-      answer.failures.push_back(failure_of(outcome.error(), name_of(partition)));
+      answer.failures.push_back(partition_failure(outcome.error(), partition));
       continue;
     }
     add(partition);
@@ -176,7 +172,7 @@ Answer cancel_moves(const Call& call, ClientSession& session) {
       answer.rows.push_back({partition.topic, std::int64_t{partition.partition}});
       answer.sentences.push_back(joined(name_of(partition), " stays where it was"));
     } else if (outcome.error().code() != v1::ErrorCode::no_reassignment_in_progress) {
-      answer.failures.push_back(failure_of(outcome.error(), name_of(partition)));
+      answer.failures.push_back(partition_failure(outcome.error(), partition));
     }
   }
   if (answer.sentences.empty()) answer.sentences = {"nothing was being moved"};
@@ -256,7 +252,7 @@ Answer elect(const Call& call) {
       answer.rows.push_back({partition.topic, std::int64_t{partition.partition}});
       answer.sentences.push_back(joined(name_of(partition), " has a new leader"));
     } else if (outcome.error().code() != v1::ErrorCode::election_not_needed) {
-      answer.failures.push_back(failure_of(outcome.error(), name_of(partition)));
+      answer.failures.push_back(partition_failure(outcome.error(), partition));
     }
   }
   if (answer.sentences.empty() && answer.failures.empty())

@@ -16,6 +16,7 @@ module;
 module millrace.cli.operations;
 
 import millrace.cli.frame;
+import millrace.cli.session;
 
 namespace millrace::cli {
 namespace {
@@ -61,20 +62,16 @@ void choose_leader(Load& load, Replicas& replicas) {
   std::rotate(replicas.begin(), best, best + 1);
 }
 
-std::string name_of_partition(const v1::TopicPartition& partition) {
-  return joined(partition.topic, "-", partition.partition);
-}
-
 // The placement was asked for before the partitions.
 Failure just_created(const v1::TopicPartition& partition) {
   return {.code = "PARTITION_IS_NEW",
-          .message = joined(name_of_partition(partition), " has only just been created"),
+          .message = joined(name_of(partition), " has only just been created"),
           .hint = "the same command again will know it"};
 }
 
 Failure too_few(const v1::TopicPartition& partition, std::size_t wanted, std::size_t brokers) {
   return {.code = "TOO_FEW_BROKERS",
-          .message = joined(name_of_partition(partition), " needs ",
+          .message = joined(name_of(partition), " needs ",
                             counted(static_cast<std::int64_t>(wanted), "replica"), ", and there ",
                             brokers == 1 ? "is " : "are ",
                             counted(static_cast<std::int64_t>(brokers), "broker"), " for that")};

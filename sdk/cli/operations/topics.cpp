@@ -278,8 +278,7 @@ Answer trim_topic(const Call& call) {
     if (outcome)
       add(partition, *outcome);
     else
-      answer.failures.push_back(
-          failure_of(outcome.error(), joined(partition.topic, "-", partition.partition)));
+      answer.failures.push_back(partition_failure(outcome.error(), partition));
   }
   return answer;
 }

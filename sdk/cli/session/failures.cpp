@@ -5,6 +5,7 @@ module;
 #include <vector>
 
 #include "millrace/error_code.hpp"
+#include "millrace/records.hpp"
 #include "millrace/result.hpp"
 
 module millrace.cli.session;
@@ -110,6 +111,14 @@ Failure topic_failure(const v1::Error& error, const std::string& topic) {
     return coded(error.code(), joined("'", topic, "' cannot be the name of a topic"),
                  "names have 1 to 249 ASCII letters, digits, '.', '_' and '-'");
   return failure_of(error, about);
+}
+
+Failure partition_failure(const v1::Error& error, const v1::TopicPartition& partition) {
+  return failure_of(error, name_of(partition));
+}
+
+std::string name_of(const v1::TopicPartition& partition) {
+  return joined(partition.topic, "-", partition.partition);
 }
 
 Failure group_failure(const v1::Error& error, const std::string& group) {

@@ -5,7 +5,6 @@ module;
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
@@ -159,10 +158,7 @@ bool is_shared_setting(std::string_view name) {
 }
 
 bool is_secret_setting(std::string_view name) {
-  std::string lower(name);
-  std::ranges::transform(lower, lower.begin(), [](unsigned char letter) {
-    return static_cast<char>(std::tolower(letter));
-  });
+  const std::string plain = lower(name);
   // `ssl.keystore.certificate.chain` and `ssl.truststore.certificates` are of the type password in
   // Kafka; ".pem" is what librdkafka has: `ssl.key.pem`.
   constexpr std::array parts = {std::string_view("password"),
@@ -180,7 +176,7 @@ bool is_secret_setting(std::string_view name) {
                                 std::string_view("api.key"),
                                 std::string_view("access.key")};
   return std::ranges::any_of(
-      parts, [&](std::string_view part) { return lower.find(part) != std::string::npos; });
+      parts, [&](std::string_view part) { return plain.find(part) != std::string::npos; });
 }
 
 }  // namespace millrace::cli
