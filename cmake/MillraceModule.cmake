@@ -2,26 +2,82 @@
 #   millrace_module(NAME base
 #     INTERFACES base.cppm ...      module interface units, exported
 #     SOURCES    clock.cpp ...      implementation units
+#     SOURCES_APART ...             those that cannot be compiled with others, see millrace_together
 #     LINKS      millrace_x ...     modules and libraries that it uses
 #     TESTS      clock_test.cpp ... built into <name>_test and run by ctest
 #     TESTS_APART ...               those whose names another file of the tests has too
 #     TEST_LINKS ...)               what only the tests use
 # The target is called millrace_<name>.
 function(millrace_module)
-  cmake_parse_arguments(ARG "" "NAME" "INTERFACES;SOURCES;LINKS;TESTS;TESTS_APART;TEST_LINKS"
-                        ${ARGN})
+  cmake_parse_arguments(
+    ARG "" "NAME" "INTERFACES;SOURCES;SOURCES_APART;LINKS;TESTS;TESTS_APART;TEST_LINKS" ${ARGN})
   set(target millrace_${ARG_NAME})
+  millrace_together(sources ${ARG_NAME} ${ARG_SOURCES})
   add_library(${target} STATIC)
   target_sources(${target}
     PUBLIC FILE_SET CXX_MODULES BASE_DIRS ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_BINARY_DIR}
            FILES ${ARG_INTERFACES}
-    PRIVATE ${ARG_SOURCES})
+    PRIVATE ${sources} ${ARG_SOURCES_APART})
   target_compile_options(${target} PRIVATE ${MILLRACE_WARNINGS})
   target_link_libraries(${target} PUBLIC ${ARG_LINKS})
   if(ARG_TESTS)
     millrace_test(NAME ${ARG_NAME}_test SOURCES ${ARG_TESTS} APART ${ARG_TESTS_APART}
                   LINKS ${target} ${ARG_TEST_LINKS})
   endif()
+endfunction()
+
+# Sets OUT to what is compiled instead of SOURCES: up to six at once, as one. Half of the time of
+# compiling one goes into what it imports and instantiates as its neighbours do (decision 0019).
+# Those with a name in common cannot stand together. Those that ask planted() stay among themselves,
+# because millrace_planted_objects takes their place, and so do those without a module. What is
+# generated is large enough.
+function(millrace_together OUT name)
+  if(NOT MILLRACE_TOGETHER)
+    set(${OUT} ${ARGN} PARENT_SCOPE)
+    return()
+  endif()
+  set(all "")
+  foreach(source IN LISTS ARGN)
+    cmake_path(IS_PREFIX CMAKE_BINARY_DIR ${source} is_generated)
+    if(is_generated)
+      list(APPEND all ${source})
+      continue()
+    endif()
+    cmake_path(ABSOLUTE_PATH source)
+    file(STRINGS ${source} asks REGEX "/?planted[.]hpp")
+    file(STRINGS ${source} module REGEX "^module [a-z_.]+;")
+    if(asks)
+      list(APPEND planted ${source})
+    elseif(module)
+      list(APPEND module_units ${source})
+    else()
+      list(APPEND plain ${source})
+    endif()
+  endforeach()
+  foreach(kind planted module_units plain)
+    list(LENGTH ${kind} left)
+    math(EXPR files "(${left} + 5) / 6")
+    set(begin 0)
+    set(number 0)
+    while(left GREATER 0)
+      math(EXPR count "(${left} + ${files} - 1) / ${files}")
+      list(SUBLIST ${kind} ${begin} ${count} part)
+      math(EXPR begin "${begin} + ${count}")
+      math(EXPR left "${left} - ${count}")
+      math(EXPR files "${files} - 1")
+      if(count EQUAL 1)
+        list(APPEND all ${part})
+        continue()
+      endif()
+      math(EXPR number "${number} + 1")
+      set(file ${CMAKE_CURRENT_BINARY_DIR}/${name}_${kind}_${number}.cpp)
+      set(writer ${CMAKE_SOURCE_DIR}/cmake/together.py)
+      add_custom_command(OUTPUT ${file} COMMAND Python3::Interpreter ${writer} ${file} ${part}
+                         DEPENDS ${writer} ${part} VERBATIM)
+      list(APPEND all ${file})
+    endwhile()
+  endforeach()
+  set(${OUT} ${all} PARENT_SCOPE)
 endfunction()
 
 # For a folder and those below it: what tests spend their time in is optimised in sanitized builds
@@ -48,7 +104,7 @@ endfunction()
 # Sets OUT to files that include those named, up to eight each: most of the time of compiling a test
 # goes into what it imports and what every test instantiates (docs/decisions/0019). Headers of the
 # system come first: Clang does not merge them with what a module has brought.
-function(millrace_together OUT name)
+function(millrace_tests_together OUT name)
   list(LENGTH ARGN sources)
   math(EXPR files "(${sources} + 7) / 8")
   set(all "")
@@ -75,8 +131,8 @@ endfunction()
 function(millrace_test)
   cmake_parse_arguments(ARG "" "NAME" "SOURCES;APART;LINKS" ${ARGN})
   list(LENGTH ARG_SOURCES sources)
-  if(sources GREATER 1 AND MILLRACE_TESTS_TOGETHER)
-    millrace_together(ARG_SOURCES ${ARG_NAME} ${ARG_SOURCES})
+  if(sources GREATER 1 AND MILLRACE_TOGETHER)
+    millrace_tests_together(ARG_SOURCES ${ARG_NAME} ${ARG_SOURCES})
   endif()
   add_executable(${ARG_NAME} ${ARG_SOURCES} ${ARG_APART})
   # Not optimised: half of the time of a build went into the tests' own objects. What they try is

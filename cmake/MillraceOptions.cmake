@@ -12,7 +12,7 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g")
 set(MILLRACE_SANITIZE "" CACHE STRING "Sanitizers for every target, e.g. address,undefined")
 option(MILLRACE_FUZZ "Build the libFuzzer targets" OFF)
 option(MILLRACE_LTO "ThinLTO across the build" OFF)
-option(MILLRACE_TESTS_TOGETHER "Compile the files of a test program up to eight at once" ON)
+option(MILLRACE_TOGETHER "Compile several source files at once" ON)
 
 if(MILLRACE_SANITIZE)
   set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1 -fno-omit-frame-pointer")

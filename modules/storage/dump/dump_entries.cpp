@@ -1,5 +1,4 @@
 module;
-#include <algorithm>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -16,10 +15,6 @@ namespace {
 
 // Read of an index at once.
 constexpr std::size_t index_block_bytes = 64 * kibibyte;
-
-bool are_zeros(ByteView bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
-}
 
 }  // namespace
 

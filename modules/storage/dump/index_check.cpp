@@ -18,10 +18,6 @@ namespace {
 // Read of an index at once.
 constexpr std::size_t window_bytes_wanted = 16 * kibibyte;
 
-bool are_zeros(ByteView bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
-}
-
 std::string number(Offset offset) {
   return std::to_string(offset.value());
 }

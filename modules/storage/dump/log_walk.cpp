@@ -15,10 +15,6 @@ using protocol::BatchHeader;
 
 namespace {
 
-bool are_zeros(ByteView bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
-}
-
 // The first place at or after `from` where a whole header has the magic byte of a batch.
 std::optional<std::size_t> find_magic(ByteView bytes, std::size_t from) {
   for (std::size_t at = from; at + record_batch_header_bytes <= bytes.size(); ++at) {
@@ -28,6 +24,10 @@ std::optional<std::size_t> find_magic(ByteView bytes, std::size_t from) {
 }
 
 }  // namespace
+
+bool are_zeros(ByteView bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+}
 
 LogWalk::LogWalk(FileSystem& files, BufferPool& buffers, FileHandle file, std::string path,
                  std::uint64_t file_bytes)

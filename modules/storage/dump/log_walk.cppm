@@ -15,6 +15,13 @@ import millrace.runtime;
 import millrace.storage.files;
 import millrace.storage.segment;
 
+namespace millrace::storage {
+
+// As what a file has that was made longer than what is written of it.
+[[nodiscard]] bool are_zeros(ByteView bytes);
+
+}  // namespace millrace::storage
+
 export namespace millrace::storage {
 
 // The base of a segment whose indexes can name every offset that they have room for. No log comes
