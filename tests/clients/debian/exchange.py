@@ -37,19 +37,26 @@ def write(bootstrap, topic, codec):
     producer = Producer({"bootstrap.servers": bootstrap, "compression.type": codec,
                          "enable.idempotence": True, "partitioner": "murmur2_random"})
     failures = []
+    places = set()
 
-    def delivered(error, _):
+    def delivered(error, message):
         if error is not None:
             failures.append(error)
+        else:
+            places.add((message.partition(), message.offset()))
 
+    count = 0
     for line in sys.stdin:
+        count += 1
         partition, timestamp, key, value, headers = line.split()
         producer.produce(topic, value=bytes_of(value), key=bytes_of(key), partition=int(partition),
                          timestamp=int(timestamp), headers=headers_of(headers),
                          on_delivery=delivered)
         producer.poll(0)
     left = producer.flush(PATIENCE_S)
-    return f"{left} records without an outcome, failures: {failures}" if left or failures else 0
+    if left or failures:
+        return f"{left} records without an outcome, failures: {failures}"
+    return 0 if len(places) == count else f"{count} records are at {len(places)} places"
 
 
 def read(bootstrap, count, partitions, topics):
