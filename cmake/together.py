@@ -21,8 +21,8 @@ def head_of(path):
             includes.append(f'#include "{beside}"' if beside and beside.exists() else line)
         elif line.startswith("import "):
             imports.append(line)
-        elif MODULE.fullmatch(line):
-            module = MODULE.fullmatch(line)[1]
+        elif named := MODULE.fullmatch(line):
+            module = named[1]
         elif not line or line == "module;":
             pass
         elif line.startswith("//"):
